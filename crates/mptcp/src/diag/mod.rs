@@ -1,0 +1,132 @@
+//! Sockets as `inet_diag` shows them: what `ss -M` and `ss -t` see.
+//!
+//! `IPPROTO_MPTCP` is 262 and does not fit the one byte of the request, whose rest would be 6, TCP:
+//! the protocol goes in the attribute `INET_DIAG_REQ_PROTOCOL`.
+
+mod message;
+
+use std::os::fd::OwnedFd;
+
+pub use self::message::{MptcpSocket, State, SubflowFlags, SubflowInfo, TcpSubflow};
+use crate::netlink::{Channel, NetlinkError};
+
+/// Lists the MPTCP sockets of the calling thread's network namespace, of both address families.
+///
+/// # Errors
+///
+/// Refused with `ENOENT` if the kernel lacks `mptcp_diag` and cannot load it.
+pub fn dump() -> Result<Vec<MptcpSocket>, NetlinkError> {
+    Diag::new()?.mptcp_sockets()
+}
+
+/// Lists the MPTCP sockets of the network namespace in which the socket
+/// `AF_NETLINK`/`NETLINK_SOCK_DIAG` was made.
+///
+/// # Errors
+///
+/// As [`dump`]; also if the descriptor is no such socket.
+pub fn dump_with(fd: OwnedFd) -> Result<Vec<MptcpSocket>, NetlinkError> {
+    Diag::from_fd(fd).mptcp_sockets()
+}
+
+/// Asks about the sockets of one network namespace, as often as needed.
+#[derive(Debug)]
+pub struct Diag {
+    channel: Channel,
+}
+
+impl Diag {
+    /// Asks in the calling thread's network namespace.
+    ///
+    /// # Errors
+    ///
+    /// If no netlink socket can be made.
+    pub fn new() -> Result<Self, NetlinkError> {
+        Ok(Self {
+            channel: Channel::new(libc::NETLINK_SOCK_DIAG as isize)?,
+        })
+    }
+
+    /// Asks in the namespace in which the socket `AF_NETLINK`/`NETLINK_SOCK_DIAG` was made.
+    #[must_use]
+    pub fn from_fd(fd: OwnedFd) -> Self {
+        Self {
+            channel: Channel::from_fd(fd),
+        }
+    }
+
+    /// Lists the MPTCP sockets, listeners included, IPv4 first.
+    ///
+    /// # Errors
+    ///
+    /// As [`dump`].
+    pub fn mptcp_sockets(&mut self) -> Result<Vec<MptcpSocket>, NetlinkError> {
+        let messages = self.list(libc::IPPROTO_MPTCP)?;
+        messages
+            .iter()
+            .map(|payload| MptcpSocket::parse(payload))
+            .collect()
+    }
+
+    /// Lists the TCP sockets that are subflows of MPTCP sockets (`TCP_ULP` is `mptcp`). Without
+    /// `CAP_NET_ADMIN` newer kernels keep back the sequence numbers, and older ones all of
+    /// [`SubflowInfo`].
+    ///
+    /// # Errors
+    ///
+    /// As the kernel decides.
+    pub fn tcp_subflows(&mut self) -> Result<Vec<TcpSubflow>, NetlinkError> {
+        let messages = self.list(libc::IPPROTO_TCP)?;
+        messages
+            .iter()
+            .filter_map(|payload| TcpSubflow::parse(payload).transpose())
+            .collect()
+    }
+
+    /// The answers for both address families.
+    fn list(&mut self, protocol: i32) -> Result<Vec<Vec<u8>>, NetlinkError> {
+        let mut payloads = Vec::new();
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let request = message::request(family, protocol);
+            for answer in self.channel.list(message::SOCK_DIAG_BY_FAMILY, &request)? {
+                if answer.kind == message::SOCK_DIAG_BY_FAMILY {
+                    payloads.push(answer.payload);
+                }
+            }
+        }
+        Ok(payloads)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn without_the_protocol_attribute_the_kernel_would_tell_of_tcp_sockets() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let mut diag = Diag::new().expect("a netlink socket");
+
+        let truncated =
+            message::request_without_attribute(libc::AF_INET, libc::IPPROTO_MPTCP as u8);
+        let rows = diag
+            .channel
+            .list(message::SOCK_DIAG_BY_FAMILY, &truncated)
+            .expect("a list");
+        let mut sockets = rows
+            .iter()
+            .filter_map(|row| message::addresses(&row.payload));
+        assert!(
+            sockets.any(|(local, _)| local == address),
+            "the TCP listener is told of"
+        );
+
+        match diag.mptcp_sockets() {
+            Ok(sockets) => assert!(sockets.iter().all(|socket| socket.local != address)),
+            Err(error) => assert_eq!(error.errno(), Some(libc::ENOENT), "{error}"),
+        }
+    }
+}

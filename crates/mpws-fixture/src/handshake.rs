@@ -1,0 +1,421 @@
+//! The opening handshake of RFC 6455 section 4, over bytes that the caller controls.
+
+use std::io;
+
+use bytes::BytesMut;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// Longest request or response head in bytes.
+pub const MAX_HEAD: usize = 16 * 1024;
+
+/// Most header fields of a head.
+pub const MAX_FIELDS: usize = 64;
+
+/// The opening handshake failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The other side closed before its head was complete.
+    #[error("end of file after {bytes} bytes of the head")]
+    Eof {
+        /// Bytes of the head that had come.
+        bytes: usize,
+    },
+    /// Reading or writing failed.
+    #[error("the connection failed during the opening handshake")]
+    Io(#[from] io::Error),
+    /// The head is too long.
+    #[error("the head is longer than {MAX_HEAD} bytes")]
+    TooLong,
+    /// The head is not HTTP, or has more than [`MAX_FIELDS`] fields.
+    #[error("the head is not valid HTTP")]
+    Syntax(#[from] httparse::Error),
+    /// A request that is not an opening handshake.
+    #[error("not an opening handshake: {0}")]
+    Request(&'static str),
+    /// The server answered with another status than 101.
+    #[error("the server answered with status {0}")]
+    Status(u16),
+    /// A 101 answer that does not complete the handshake.
+    #[error("not a valid answer: {0}")]
+    Response(&'static str),
+    /// A value for the request holds a line break or another control character.
+    #[error("{0} holds a control character")]
+    Unsendable(&'static str),
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) minor: u8,
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+/// What a response says.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+/// A request that this end sends, and what it expects of the answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) key: String,
+    pub(crate) subprotocols: Vec<String>,
+}
+
+/// An accepted upgrade.
+#[derive(Clone, Debug)]
+pub(crate) struct Upgraded {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) subprotocol: Option<String>,
+}
+
+/// Reads up to and with the empty line; returns the head. What comes after it stays in `buffer`.
+pub(crate) async fn read_head(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+) -> Result<BytesMut, HandshakeError> {
+    let mut searched = 0;
+    loop {
+        let from = searched.min(buffer.len());
+        if let Some(at) = buffer[from..].windows(4).position(|w| w == b"\r\n\r\n") {
+            let end = from + at + 4;
+            if end > MAX_HEAD {
+                return Err(HandshakeError::TooLong);
+            }
+            return Ok(buffer.split_to(end));
+        }
+        if buffer.len() > MAX_HEAD {
+            return Err(HandshakeError::TooLong);
+        }
+        searched = buffer.len().saturating_sub(3);
+        // Read by small pieces, so that the limit bounds what is kept, too.
+        let mut piece = [0; 2048];
+        let count = stream.read(&mut piece).await?;
+        if count == 0 {
+            return Err(HandshakeError::Eof {
+                bytes: buffer.len(),
+            });
+        }
+        buffer.extend_from_slice(&piece[..count]);
+    }
+}
+
+impl Request {
+    pub(crate) fn parse(head: &[u8]) -> Result<Self, HandshakeError> {
+        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut request = httparse::Request::new(&mut fields);
+        if request.parse(head)?.is_partial() {
+            return Err(HandshakeError::Eof { bytes: head.len() });
+        }
+        Ok(Self {
+            method: request.method.unwrap_or_default().to_owned(),
+            target: request.path.unwrap_or_default().to_owned(),
+            minor: request.version.unwrap_or_default(),
+            fields: owned(request.headers),
+        })
+    }
+
+    /// Checks that it is an opening handshake and makes the answer (RFC 6455 section 4.2).
+    ///
+    /// The first of our `subprotocols` that is offered is chosen; of extensions, none.
+    pub(crate) fn accept(&self, subprotocols: &[String]) -> Result<Upgraded, HandshakeError> {
+        let refuse = |why| Err(HandshakeError::Request(why));
+        if self.method != "GET" {
+            return refuse("the method is not GET");
+        }
+        if self.minor < 1 {
+            return refuse("the version is below HTTP/1.1");
+        }
+        if field(&self.fields, "Host").is_none() {
+            return refuse("no Host");
+        }
+        if !has_token(&self.fields, "Upgrade", "websocket") {
+            return refuse("no Upgrade: websocket");
+        }
+        if !has_token(&self.fields, "Connection", "upgrade") {
+            return refuse("no Connection: Upgrade");
+        }
+        if field(&self.fields, "Sec-WebSocket-Version") != Some("13") {
+            return refuse("the WebSocket version is not 13");
+        }
+        let Some(key) = field(&self.fields, "Sec-WebSocket-Key").filter(|key| is_key(key)) else {
+            return refuse("no valid Sec-WebSocket-Key");
+        };
+        let offered = tokens(&self.fields, "Sec-WebSocket-Protocol");
+        let subprotocol = subprotocols
+            .iter()
+            .find(|&ours| offered.iter().any(|theirs| theirs == ours))
+            .cloned();
+        let mut answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {}\r\n",
+            derive_accept_key(key.as_bytes())
+        );
+        if let Some(chosen) = &subprotocol {
+            answer.push_str(&format!("Sec-WebSocket-Protocol: {chosen}\r\n"));
+        }
+        answer.push_str("\r\n");
+        Ok(Upgraded {
+            bytes: answer.into_bytes(),
+            subprotocol,
+        })
+    }
+}
+
+impl Asked {
+    /// Makes a request for `target` at `host`, with further fields (RFC 6455 section 4.1).
+    pub(crate) fn new(
+        host: &str,
+        target: &str,
+        subprotocols: &[String],
+        extra: &[(String, String)],
+    ) -> Result<Self, HandshakeError> {
+        let key = generate_key();
+        let mut text = format!(
+            "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nUser-Agent: mpws-fixture/{}\r\n",
+            env!("CARGO_PKG_VERSION")
+        );
+        if !subprotocols.is_empty() {
+            let list = sendable("a subprotocol", &subprotocols.join(", "))?.to_owned();
+            text.push_str(&format!("Sec-WebSocket-Protocol: {list}\r\n"));
+        }
+        for (name, value) in extra {
+            let name = sendable("a header name", name)?;
+            let value = sendable("a header value", value)?;
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str("\r\n");
+        Ok(Self {
+            bytes: text.into_bytes(),
+            key,
+            subprotocols: subprotocols.to_vec(),
+        })
+    }
+
+    /// Checks the answer; returns the chosen subprotocol.
+    pub(crate) fn check(&self, answer: &Response) -> Result<Option<String>, HandshakeError> {
+        let refuse = |why| Err(HandshakeError::Response(why));
+        if answer.status != 101 {
+            return Err(HandshakeError::Status(answer.status));
+        }
+        if !has_token(&answer.fields, "Upgrade", "websocket") {
+            return refuse("no Upgrade: websocket");
+        }
+        if !has_token(&answer.fields, "Connection", "upgrade") {
+            return refuse("no Connection: Upgrade");
+        }
+        let accept = derive_accept_key(self.key.as_bytes());
+        if field(&answer.fields, "Sec-WebSocket-Accept") != Some(accept.as_str()) {
+            return refuse("wrong Sec-WebSocket-Accept");
+        }
+        if field(&answer.fields, "Sec-WebSocket-Extensions").is_some() {
+            return refuse("an extension that was not offered");
+        }
+        match field(&answer.fields, "Sec-WebSocket-Protocol") {
+            None => Ok(None),
+            Some(chosen) if self.subprotocols.iter().any(|ours| ours == chosen) => {
+                Ok(Some(chosen.to_owned()))
+            }
+            Some(_) => refuse("a subprotocol that was not offered"),
+        }
+    }
+}
+
+impl Response {
+    pub(crate) fn parse(head: &[u8]) -> Result<Self, HandshakeError> {
+        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut response = httparse::Response::new(&mut fields);
+        if response.parse(head)?.is_partial() {
+            return Err(HandshakeError::Eof { bytes: head.len() });
+        }
+        Ok(Self {
+            status: response.code.unwrap_or_default(),
+            fields: owned(response.headers),
+        })
+    }
+}
+
+/// A complete response with a body; the connection ends after it.
+pub(crate) fn respond(
+    status: u16,
+    fields: &[(String, String)],
+    body: &str,
+) -> Result<Vec<u8>, HandshakeError> {
+    let mut text = format!("HTTP/1.1 {status} {}\r\n", phrase(status));
+    for (name, value) in fields {
+        let name = sendable("a header name", name)?;
+        let value = sendable("a header value", value)?;
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+    Ok(text.into_bytes())
+}
+
+/// The answer to a request that failed.
+pub(crate) fn refusal(error: &HandshakeError) -> Option<Vec<u8>> {
+    let mut fields = vec![("Connection".to_owned(), "close".to_owned())];
+    let status = match error {
+        HandshakeError::TooLong => 431,
+        HandshakeError::Syntax(_) => 400,
+        HandshakeError::Request(why) if why.contains("version is not 13") => {
+            // RFC 6455 section 4.4.
+            fields.push(("Sec-WebSocket-Version".to_owned(), "13".to_owned()));
+            426
+        }
+        HandshakeError::Request(_) => 400,
+        _ => return None,
+    };
+    respond(status, &fields, &format!("{error}\n")).ok()
+}
+
+/// The first field of this name.
+pub(crate) fn field<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> {
+    fields
+        .iter()
+        .find(|(n, _)| n.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
+}
+
+fn tokens(fields: &[(String, String)], name: &str) -> Vec<String> {
+    fields
+        .iter()
+        .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+        .flat_map(|(_, value)| value.split(','))
+        .map(|token| token.trim().to_owned())
+        .filter(|token| !token.is_empty())
+        .collect()
+}
+
+fn has_token(fields: &[(String, String)], name: &str, token: &str) -> bool {
+    tokens(fields, name)
+        .iter()
+        .any(|t| t.eq_ignore_ascii_case(token))
+}
+
+/// 16 bytes in base64 (RFC 6455 section 4.1).
+fn is_key(key: &str) -> bool {
+    key.len() == 24
+        && key.ends_with("==")
+        && key[..22]
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+}
+
+fn sendable<'v>(what: &'static str, value: &'v str) -> Result<&'v str, HandshakeError> {
+    if value.chars().any(char::is_control) {
+        return Err(HandshakeError::Unsendable(what));
+    }
+    Ok(value)
+}
+
+fn owned(fields: &[httparse::Header<'_>]) -> Vec<(String, String)> {
+    fields
+        .iter()
+        .map(|f| {
+            let value = String::from_utf8_lossy(f.value).into_owned();
+            (f.name.to_owned(), value)
+        })
+        .collect()
+}
+
+fn phrase(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        301 => "Moved Permanently",
+        302 => "Found",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        426 => "Upgrade Required",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        _ => "Scripted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(extra: &[(String, String)]) -> Asked {
+        Asked::new("h", "/", &["chat".to_owned()], extra).expect("request")
+    }
+
+    #[test]
+    fn a_request_is_accepted_by_the_answer_made_for_it() {
+        let asked = request(&[]);
+        let parsed = Request::parse(&asked.bytes).expect("parse");
+        let answer = parsed
+            .accept(&["other".to_owned(), "chat".to_owned()])
+            .expect("accept");
+        let answer = Response::parse(&answer.bytes).expect("parse answer");
+        assert_eq!(
+            asked.check(&answer).expect("check").as_deref(),
+            Some("chat")
+        );
+    }
+
+    #[test]
+    fn permessage_deflate_is_never_accepted() {
+        let offer = (
+            "Sec-WebSocket-Extensions".to_owned(),
+            "permessage-deflate".to_owned(),
+        );
+        let parsed = Request::parse(&request(&[offer]).bytes).expect("parse");
+        let answer = parsed.accept(&[]).expect("accept");
+        let answer = Response::parse(&answer.bytes).expect("parse answer");
+        assert_eq!(field(&answer.fields, "Sec-WebSocket-Extensions"), None);
+    }
+
+    #[test]
+    fn an_answer_to_another_key_is_refused() {
+        let answer = Request::parse(&request(&[]).bytes)
+            .and_then(|r| r.accept(&[]))
+            .and_then(|a| Response::parse(&a.bytes))
+            .expect("answer");
+        assert!(matches!(
+            request(&[]).check(&answer),
+            Err(HandshakeError::Response("wrong Sec-WebSocket-Accept"))
+        ));
+    }
+
+    #[test]
+    fn a_line_break_in_a_header_value_is_not_sent() {
+        let bad = ("X".to_owned(), "a\r\nY: b".to_owned());
+        let made = Asked::new("h", "/", &[], &[bad]);
+        assert!(matches!(made, Err(HandshakeError::Unsendable(_))));
+    }
+
+    #[tokio::test]
+    async fn what_follows_the_head_stays_in_the_buffer() {
+        let mut input: &[u8] = b"GET / HTTP/1.1\r\n\r\nrest";
+        let mut buffer = BytesMut::new();
+        let head = read_head(&mut input, &mut buffer).await.expect("head");
+        assert_eq!(&head[..], b"GET / HTTP/1.1\r\n\r\n");
+        assert_eq!(&buffer[..], b"rest");
+    }
+
+    #[tokio::test]
+    async fn an_endless_head_is_cut_off() {
+        let mut input = tokio::io::repeat(b'a');
+        let mut buffer = BytesMut::new();
+        let head = read_head(&mut input, &mut buffer).await;
+        assert!(matches!(head, Err(HandshakeError::TooLong)));
+        assert!(buffer.len() < MAX_HEAD + 4096);
+    }
+}

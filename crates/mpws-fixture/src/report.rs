@@ -1,0 +1,351 @@
+//! What is remembered of a connection.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use mptcp::facts::SocketFacts;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::payload::{Digested, MessageKind};
+use crate::policy::{FellBack, Moment, Policy, Transport};
+use crate::stream::Watch;
+use crate::transcript::{Entry, Happening, Transcript, Way};
+
+/// Most messages of a connection that are remembered one by one.
+pub const MAX_RECEIVED: usize = 64;
+
+/// Most links of an error chain.
+pub const MAX_CHAIN: usize = 16;
+
+/// Longest error text that is kept, in characters.
+const MAX_TEXT: usize = 500;
+
+/// What a fixture knows of one connection.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConnectionReport {
+    /// Server: in the order of accepting, from 1. Client: 1.
+    pub number: u32,
+    /// Address of this end, where it is known.
+    pub local: Option<SocketAddr>,
+    /// Address of the other end, where it is known.
+    pub remote: Option<SocketAddr>,
+    /// What was asked for.
+    pub policy: Policy,
+    /// Why MPTCP was not even asked for, under [`Policy::Prefer`].
+    pub unavailable: Option<String>,
+    /// What carries it, when last looked at.
+    pub transport: Transport,
+    /// The socket when it was accepted or connected; absent where it could not be looked at.
+    pub facts: Option<SocketFacts>,
+    /// The socket after the first bytes of the other side.
+    pub facts_after_data: Option<SocketFacts>,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// Whether the upgrade was completed.
+    pub upgraded: bool,
+    /// Negotiated subprotocol.
+    pub subprotocol: Option<String>,
+    /// Negotiated extensions: none, whatever was offered.
+    pub extensions: Vec<String>,
+    /// Header fields of the other side's request or response, at most 64.
+    pub headers: Vec<(String, String)>,
+    /// The first [`MAX_RECEIVED`] messages received.
+    pub received: Vec<Digested>,
+    /// Messages received.
+    pub received_count: u64,
+    /// Messages sent.
+    pub sent_count: u64,
+    /// Bytes that the socket yielded before or without an upgrade, TLS records included.
+    pub raw_bytes: u64,
+    /// How it ended, where it has.
+    pub end: Option<ConnectionEnd>,
+    /// What the script did so far, where there is one.
+    pub transcript: Option<Transcript>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectionEnd {
+    /// Close code received: 1005 for a close frame without one, 1006 where there was no close frame.
+    pub code: u16,
+    /// Close reason received.
+    pub reason: String,
+    /// What the transport did.
+    pub transport: TransportEnd,
+    /// The error that ended it, outermost first; empty where there was none.
+    pub error: Vec<Cause>,
+}
+
+/// What the other side, or this one, did to the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum TransportEnd {
+    /// The other side closed: end of file.
+    Eof,
+    /// A read or write failed.
+    Error {
+        /// Errno, such as 104 (`ECONNRESET`).
+        errno: i32,
+    },
+    /// The other side did not close in time; this one did.
+    Timeout,
+    /// This side closed without waiting for the other one.
+    Local,
+    /// This side was stopped in the middle.
+    Aborted,
+}
+
+/// One error of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cause {
+    /// Type of the error, such as `io::Error`; `dyn Error` where it is not one that this crate knows.
+    pub class: String,
+    /// Its text, at most 500 characters.
+    pub message: String,
+    /// Errno, where it has one.
+    pub errno: Option<i32>,
+}
+
+impl TransportEnd {
+    /// One word: `eof`, `reset`, `error`, `timeout`, `local` or `aborted`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Eof => "eof",
+            Self::Error { errno } if errno == ECONNRESET => "reset",
+            Self::Error { .. } => "error",
+            Self::Timeout => "timeout",
+            Self::Local => "local",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+/// An error and its sources, outermost first, at most [`MAX_CHAIN`].
+pub fn chain(error: &(dyn Error + 'static)) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if causes.len() == MAX_CHAIN {
+            break;
+        }
+        let io = error.downcast_ref::<io::Error>();
+        causes.push(Cause {
+            class: class(error).to_owned(),
+            message: error.to_string().chars().take(MAX_TEXT).collect(),
+            errno: io.and_then(io::Error::raw_os_error),
+        });
+        // An io::Error shows what it wraps as itself; its own source() skips that one.
+        next = match io.and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    causes
+}
+
+/// An error and its sources in one line.
+pub fn flat(error: &(dyn Error + 'static)) -> String {
+    let parts: Vec<String> = chain(error).into_iter().map(|c| c.message).collect();
+    parts.join(": ")
+}
+
+fn class(error: &(dyn Error + 'static)) -> &'static str {
+    macro_rules! known {
+        ($($type:ty => $name:literal),* $(,)?) => {
+            $(if error.is::<$type>() { return $name; })*
+        };
+    }
+    known! {
+        io::Error => "io::Error",
+        mptcp::Unavailable => "mptcp::Unavailable",
+        crate::policy::SocketError => "mpws_fixture::SocketError",
+        crate::policy::FellBack => "mpws_fixture::FellBack",
+        crate::client::ConnectError => "mpws_fixture::ConnectError",
+        crate::client::HandedOverError => "mpws_fixture::HandedOverError",
+        crate::client::SendError => "mpws_fixture::SendError",
+        crate::client::ReceiveError => "mpws_fixture::ReceiveError",
+        crate::server::BindError => "mpws_fixture::BindError",
+        crate::server::SessionError => "mpws_fixture::SessionError",
+        crate::handshake::HandshakeError => "mpws_fixture::HandshakeError",
+        crate::conversation::ScriptError => "mpws_fixture::ScriptError",
+        crate::conversation::StepError => "mpws_fixture::StepError",
+        crate::tls::TlsError => "mpws_fixture::TlsError",
+        tokio_tungstenite::tungstenite::Error => "tungstenite::Error",
+        tokio_tungstenite::tungstenite::error::ProtocolError => "tungstenite::ProtocolError",
+        tokio_tungstenite::tungstenite::error::CapacityError => "tungstenite::CapacityError",
+        rustls::Error => "rustls::Error",
+        httparse::Error => "httparse::Error",
+    }
+    "dyn Error"
+}
+
+/// The report of a connection that may still be open, shared with who works on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder {
+    report: Arc<Mutex<ConnectionReport>>,
+    watch: Watch,
+    start: Instant,
+}
+
+impl Recorder {
+    pub(crate) fn new(report: ConnectionReport, watch: Watch) -> Self {
+        Self {
+            report: Arc::new(Mutex::new(report)),
+            watch,
+            start: Instant::now(),
+        }
+    }
+
+    pub(crate) fn edit(&self) -> MutexGuard<'_, ConnectionReport> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    pub(crate) fn snapshot(&self) -> ConnectionReport {
+        let mut report = self.edit();
+        if !report.upgraded {
+            report.raw_bytes = self.watch.read();
+        }
+        report.clone()
+    }
+
+    /// Looks at the socket and judges it; the first look and the one after the first data are kept.
+    pub(crate) fn look(&self, asked: bool, moment: Moment) -> Result<(), FellBack> {
+        let Some(Ok(facts)) = self.watch.with(|fd| SocketFacts::of(fd)) else {
+            return Ok(());
+        };
+        let mut report = self.edit();
+        let judged = report.policy.judge(asked, &facts, moment);
+        match moment {
+            Moment::Accepted | Moment::Connected => {
+                report.local = facts.local;
+                report.remote = facts.remote;
+                report.facts = Some(facts);
+            }
+            Moment::FirstData => report.facts_after_data = Some(facts),
+        }
+        let before = report.transport;
+        report.transport = match judged {
+            // The first sighting stays.
+            Ok(Transport::Fallback { .. }) if matches!(before, Transport::Fallback { .. }) => {
+                before
+            }
+            Ok(transport) => transport,
+            Err(_) => Transport::Fallback { seen: moment },
+        };
+        judged.map(|_| ())
+    }
+
+    pub(crate) fn upgraded(&self, subprotocol: Option<String>) {
+        let read = self.watch.read();
+        let mut report = self.edit();
+        report.upgraded = true;
+        report.subprotocol = subprotocol;
+        report.raw_bytes = read;
+    }
+
+    /// Counts a message; describes it where it is one of those that are kept.
+    pub(crate) fn received(&self, kind: MessageKind, content: &[u8]) -> Option<Digested> {
+        let kept = {
+            let mut report = self.edit();
+            report.received_count += 1;
+            report.received_count <= MAX_RECEIVED as u64
+        };
+        // Outside the lock: it may take long.
+        let digested = kept.then(|| Digested::of(kind, content))?;
+        self.edit().received.push(digested.clone());
+        Some(digested)
+    }
+
+    pub(crate) fn sent(&self) {
+        self.edit().sent_count += 1;
+    }
+
+    /// Adds to the transcript.
+    pub(crate) fn note(&self, way: Way, what: Happening) {
+        let at_us = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let mut report = self.edit();
+        let transcript = report.transcript.get_or_insert_default();
+        transcript.push(Entry { at_us, way, what });
+    }
+
+    /// Writes down how it ended; only the first time counts.
+    ///
+    /// `fallback` is used where nothing was seen of the other side's end.
+    pub(crate) fn end(
+        &self,
+        close: Option<(u16, String)>,
+        fallback: TransportEnd,
+        error: Option<&(dyn Error + 'static)>,
+    ) {
+        let read = self.watch.read();
+        let transport = self.watch.end().unwrap_or(fallback);
+        let mut report = self.edit();
+        if report.end.is_some() {
+            return;
+        }
+        if !report.upgraded {
+            report.raw_bytes = read;
+        }
+        let (code, reason) = close.unwrap_or((ABNORMAL, String::new()));
+        report.end = Some(ConnectionEnd {
+            code,
+            reason,
+            transport,
+            error: error.map(chain).unwrap_or_default(),
+        });
+    }
+}
+
+/// RFC 6455 section 7.1.5: no close frame was received.
+const ABNORMAL: u16 = 1006;
+
+impl ConnectionReport {
+    pub(crate) fn new(number: u32, policy: Policy) -> Self {
+        Self {
+            number,
+            local: None,
+            remote: None,
+            policy,
+            unavailable: None,
+            transport: Transport::Tcp,
+            facts: None,
+            facts_after_data: None,
+            tls: false,
+            upgraded: false,
+            subprotocol: None,
+            extensions: Vec::new(),
+            headers: Vec::new(),
+            received: Vec::new(),
+            received_count: 0,
+            sent_count: 0,
+            raw_bytes: 0,
+            end: None,
+            transcript: None,
+        }
+    }
+}
+
+const ECONNRESET: i32 = 104;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_keeps_the_errno_of_a_wrapped_error() {
+        let inner = io::Error::from_raw_os_error(111);
+        let outer = io::Error::other(inner);
+        let chain = chain(&outer);
+        assert_eq!(chain.len(), 2);
+        assert_eq!(chain[1].errno, Some(111));
+        assert_eq!(chain[1].class, "io::Error");
+    }
+}

@@ -1,0 +1,287 @@
+//! One connection of a server, from accept to close.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::{SinkExt, StreamExt};
+use thiserror::Error;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::Shared;
+use super::behaviour::Answers;
+use crate::conversation::{Conversation, ScriptError};
+use crate::handshake::{HandshakeError, Request, read_head, refusal};
+use crate::payload::MessageKind;
+use crate::policy::{FellBack, Moment};
+use crate::report::{Recorder, TransportEnd, flat};
+use crate::script::Behaviour;
+use crate::stream::{Channel, Socket};
+use crate::websocket::{self, WebSocket, begun, close_frame, linger, seen, verdict};
+
+/// The error that ended a connection of a server.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// MPTCP is required, and the connection is not MPTCP.
+    #[error("MPTCP is required")]
+    FellBack(#[from] FellBack),
+    /// Something took too long.
+    #[error("deadline of {after:?} for {what}")]
+    Deadline {
+        /// What was waited for.
+        what: &'static str,
+        /// How long.
+        after: Duration,
+    },
+    /// The TLS handshake failed.
+    #[error("TLS handshake failed")]
+    Tls(#[source] io::Error),
+    /// The opening handshake failed.
+    #[error("opening handshake failed")]
+    Handshake(#[from] HandshakeError),
+    /// WebSocket or the transport below it failed.
+    #[error("connection failed")]
+    WebSocket(#[from] tungstenite::Error),
+    /// The script failed.
+    #[error("script failed")]
+    Script(#[from] ScriptError),
+    /// The fixture itself failed: a fault of this crate.
+    #[error("the fixture panicked")]
+    Panicked,
+}
+
+type Stop = watch::Receiver<Option<Instant>>;
+
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    socket: Socket,
+    recorder: Recorder,
+    looked: Result<(), FellBack>,
+    mut stop: Stop,
+) {
+    let opening = async {
+        looked?;
+        open(&shared, socket, &recorder).await
+    };
+    let opened = tokio::select! {
+        opened = opening => opened,
+        _ = begun(&mut stop) => {
+            recorder.end(None, TransportEnd::Local, None);
+            return;
+        }
+    };
+    match opened {
+        Ok((channel, leftover)) => match &shared.config.behaviour {
+            Behaviour::Script { steps } => {
+                let deadline = shared.config.step_deadline;
+                let max = shared.config.max_message;
+                let mut conversation =
+                    Conversation::server(channel, recorder.clone(), deadline, max);
+                conversation.asked = shared.asked;
+                conversation
+                    .subprotocols
+                    .clone_from(&shared.config.subprotocols);
+                tokio::select! {
+                    run = conversation.run(steps) => {
+                        let error = run.map_err(SessionError::from).err();
+                        let error = error.as_ref().map(|e| e as &(dyn std::error::Error + 'static));
+                        recorder.end(conversation.close_seen(), TransportEnd::Local, error);
+                    }
+                    _ = begun(&mut stop) => {
+                        recorder.end(conversation.close_seen(), TransportEnd::Aborted, None);
+                    }
+                }
+            }
+            behaviour => {
+                let max = shared.config.max_message;
+                let ws = websocket::start(channel, leftover, Role::Server, max).await;
+                let answers = Answers::new(behaviour.clone());
+                talk(&shared, ws, answers, &recorder, &mut stop).await;
+            }
+        },
+        Err(error) => {
+            tracing::debug!(error = %flat(&error), "connection not opened");
+            recorder.end(None, TransportEnd::Local, Some(&error));
+        }
+    }
+    tracing::debug!(report = ?recorder.edit().end, "connection ended");
+}
+
+/// TLS and, without a script, the opening handshake.
+async fn open(
+    shared: &Shared,
+    socket: Socket,
+    recorder: &Recorder,
+) -> Result<(Channel, BytesMut), SessionError> {
+    let after = shared.config.open_deadline;
+    let deadline = Instant::now() + after;
+    let late = |what| SessionError::Deadline { what, after };
+    let mut channel = match &shared.config.tls {
+        None => Channel::Plain(socket),
+        Some(tls) => {
+            recorder.edit().tls = true;
+            let accepting = tokio_rustls::TlsAcceptor::from(Arc::clone(tls)).accept(socket);
+            let tls = timeout_at(deadline, accepting)
+                .await
+                .map_err(|_| late("the TLS handshake"))?
+                .map_err(SessionError::Tls)?;
+            Channel::Tls(Box::new(tls.into()))
+        }
+    };
+    if matches!(shared.config.behaviour, Behaviour::Script { .. }) {
+        return Ok((channel, BytesMut::new()));
+    }
+    let mut buffer = BytesMut::new();
+    let upgrading = upgrade(shared, &mut channel, &mut buffer, recorder);
+    match timeout_at(deadline, upgrading).await {
+        Ok(Ok(())) => Ok((channel, buffer)),
+        Ok(Err(error)) => {
+            if let SessionError::Handshake(why) = &error
+                && let Some(answer) = refusal(why)
+            {
+                // It lies beyond help if even the refusal cannot be written.
+                let _ = timeout_at(deadline, channel.write_all(&answer)).await;
+                let close = Instant::now() + shared.config.close_deadline;
+                linger(&mut channel, close.min(deadline)).await;
+            }
+            Err(error)
+        }
+        Err(_) => Err(late("the opening handshake")),
+    }
+}
+
+async fn upgrade(
+    shared: &Shared,
+    channel: &mut Channel,
+    buffer: &mut BytesMut,
+    recorder: &Recorder,
+) -> Result<(), SessionError> {
+    let head = read_head(channel, buffer).await;
+    recorder.look(shared.asked, Moment::FirstData)?;
+    let request = Request::parse(&head?)?;
+    recorder.edit().headers.clone_from(&request.fields);
+    let upgraded = request.accept(&shared.config.subprotocols)?;
+    channel
+        .write_all(&upgraded.bytes)
+        .await
+        .and(channel.flush().await)
+        .map_err(HandshakeError::Io)?;
+    tracing::debug!(target = %request.target, subprotocol = ?upgraded.subprotocol, "upgraded");
+    recorder.upgraded(upgraded.subprotocol);
+    Ok(())
+}
+
+/// Answers messages until the connection is closed.
+async fn talk(
+    shared: &Shared,
+    mut ws: WebSocket,
+    mut answers: Answers,
+    recorder: &Recorder,
+    stop: &mut Stop,
+) {
+    let mut close = None;
+    let mut closing: Option<Instant> = None;
+    let mut stopping = false;
+    let after = shared.config.close_deadline;
+    let result = loop {
+        let next = tokio::select! {
+            next = ws.next() => next,
+            _ = begun(stop), if !stopping => {
+                stopping = true;
+                closing.get_or_insert(Instant::now() + after);
+                if let Err(error) = ws.close(Some(close_frame(1001, "server stops"))).await {
+                    break Err(error.into());
+                }
+                continue;
+            }
+            () = tokio::time::sleep_until(closing.unwrap_or_else(Instant::now)), if closing.is_some() => {
+                break Err(SessionError::Deadline { what: "the closing handshake", after });
+            }
+        };
+        let message = match next {
+            None => break Ok(()),
+            Some(Err(error)) => break Err(error.into()),
+            Some(Ok(Message::Close(frame))) => {
+                close = Some(seen(frame.as_ref()));
+                closing.get_or_insert(Instant::now() + after);
+                continue;
+            }
+            Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => message,
+            Some(Ok(_)) => continue,
+        };
+        let kind = if message.is_text() {
+            MessageKind::Text
+        } else {
+            MessageKind::Binary
+        };
+        let content = message.clone().into_data();
+        recorder.received(kind, &content);
+        if closing.is_some() {
+            continue;
+        }
+        let sent = match &shared.config.behaviour {
+            Behaviour::Close { code, reason } => {
+                closing = Some(Instant::now() + after);
+                ws.close(Some(close_frame(*code, reason))).await
+            }
+            _ => answer(&mut ws, answers.to(message), recorder).await,
+        };
+        if let Err(error) = sent {
+            break Err(error.into());
+        }
+    };
+    let deadline = closing.unwrap_or_else(|| Instant::now() + after);
+    finish(ws, close, deadline, recorder, result).await;
+}
+
+async fn answer(
+    ws: &mut WebSocket,
+    answers: Vec<Message>,
+    recorder: &Recorder,
+) -> Result<(), tungstenite::Error> {
+    for answer in answers {
+        // `send` flushes: each answer is a write of its own, which is what Nagle's algorithm would hold back.
+        ws.send(answer).await?;
+        recorder.sent();
+    }
+    Ok(())
+}
+
+/// Fails the connection where the other side broke a rule (RFC 6455 section 7.1.7), then ends the transport.
+async fn finish(
+    mut ws: WebSocket,
+    close: Option<(u16, String)>,
+    deadline: Instant,
+    recorder: &Recorder,
+    result: Result<(), SessionError>,
+) {
+    if let Err(SessionError::WebSocket(error)) = &result
+        && let Some(code) = verdict(error)
+    {
+        let closed = ws.close(Some(close_frame(code, &error.to_string())));
+        // The error of interest is the violation.
+        let _ = timeout_at(deadline, closed).await;
+    }
+    let alive = !matches!(
+        &result,
+        Err(SessionError::WebSocket(tungstenite::Error::Io(_)))
+    );
+    let lingered = alive && linger(ws.get_mut(), deadline).await;
+    let how = match (&result, lingered) {
+        (Ok(()), true) => TransportEnd::Eof,
+        (_, false) if alive => TransportEnd::Timeout,
+        _ => TransportEnd::Local,
+    };
+    let error = result.as_ref().err();
+    recorder.end(
+        close,
+        how,
+        error.map(|e| e as &(dyn std::error::Error + 'static)),
+    );
+}

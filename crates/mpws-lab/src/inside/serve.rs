@@ -1,0 +1,250 @@
+//! The requests of the owner, answered one after the other.
+
+use crate::channel::{self, Message};
+use crate::error::StartStep;
+use crate::inside::hosts::{self, HostThread};
+use crate::inside::route::RouteSocket;
+use crate::inside::spawn::{Children, Program};
+use crate::inside::{links, own_namespace};
+use crate::message::{Answer, Failure, Request};
+use crate::sys;
+use crate::topology::{self, End, Topology};
+use crate::wire::{Port, Wire};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// The whole lab, from within.
+pub(crate) struct Server {
+    topology: Topology,
+    /// Whether it is in a user namespace of its own.
+    own_user: bool,
+    hosts: Vec<HostThread>,
+    wire: Wire,
+    children: Children,
+}
+
+/// An answer, and what goes beside it.
+type Outcome = io::Result<(Answer, Vec<OwnedFd>)>;
+
+impl Server {
+    /// Makes hosts, paths and wire in the current namespaces.
+    pub(crate) fn build(topology: Topology, own_user: bool) -> Result<Self, Failure> {
+        let at = |step| move |error: io::Error| Failure::at(step, &error);
+        topology.check().map_err(|text| Failure {
+            step: Some(StartStep::Protocol),
+            errno: None,
+            text,
+        })?;
+        let pending: Vec<_> = topology
+            .hosts
+            .iter()
+            .map(|name| HostThread::start(name))
+            .collect::<io::Result<_>>()
+            .map_err(at(StartStep::Host))?;
+        // The wire's ends forward; they have no addresses and say nothing themselves.
+        hosts::set_sysctl("net.ipv6.conf.default.disable_ipv6", "1")
+            .map_err(at(StartStep::Host))?;
+        let hosts = pending
+            .into_iter()
+            .map(hosts::PendingHost::wait)
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(at(StartStep::Host))?;
+        let route = RouteSocket::open().map_err(at(StartStep::Link))?;
+        for (path, end, host) in sides(&topology, &hosts) {
+            let name = links::wire_interface(path, end);
+            host.run(|_| hosts::namespace())
+                .and_then(|namespace| links::add_side(&route, path, end, namespace.as_fd()))
+                .map_err(at(StartStep::Link))?;
+            links::no_offloads(&name)
+                .and_then(|()| host.run(move |_| links::no_offloads(&topology::interface(path))))
+                .map_err(at(StartStep::Offload))?;
+            links::set_up(&route, &name, true).map_err(at(StartStep::Link))?;
+            host.run(move |inside| {
+                links::set_up(&inside.route, &topology::interface(path), true)?;
+                links::address(&inside.route, path, end)
+            })
+            .map_err(at(StartStep::Address))?;
+        }
+        let wire = ports(&topology)
+            .and_then(|ports| Wire::start(&topology, ports))
+            .map_err(at(StartStep::Wire))?;
+        Ok(Self {
+            topology,
+            own_user,
+            hosts,
+            wire,
+            children: Children::default(),
+        })
+    }
+
+    /// Answers until the owner is gone.
+    pub(crate) fn run(mut self, control: &OwnedFd) -> io::Result<()> {
+        while let Some(message) = channel::receive::<Request>(control.as_fd())? {
+            let Message {
+                id,
+                body,
+                descriptors,
+            } = message;
+            self.children.reap();
+            let sent = match self.answer(body, descriptors) {
+                Ok((answer, descriptors)) => {
+                    let beside: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+                    channel::send(control.as_fd(), id, Ok::<_, Failure>(answer), &beside)
+                }
+                Err(error) => {
+                    let failure = Failure::from(&error);
+                    channel::send(control.as_fd(), id, Err::<Answer, _>(failure), &[])
+                }
+            };
+            match sent {
+                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => return Ok(()),
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, request: Request, descriptors: Vec<OwnedFd>) -> Outcome {
+        let done = (Answer::Done, Vec::new());
+        match request {
+            Request::Start(_) => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+            Request::Socket {
+                host,
+                domain,
+                kind,
+                protocol,
+            } => {
+                let socket = self
+                    .host(host)?
+                    .run(move |_| sys::socket(domain, kind, protocol))?;
+                Ok((Answer::Done, vec![socket]))
+            }
+            Request::OpenProc { host, path } => {
+                let file = self.host(host)?.run(move |_| hosts::open_proc(&path))?;
+                Ok((Answer::Done, vec![file.into()]))
+            }
+            Request::Namespace { host } => {
+                let file = self.host(host)?.run(|_| hosts::namespace())?;
+                Ok((Answer::Done, vec![file.into()]))
+            }
+            Request::Namespaces { host } => {
+                let net = self.host(host)?.run(|_| hosts::namespace())?;
+                let mut namespaces = vec![net.into(), own_namespace("pid")?];
+                if self.own_user {
+                    namespaces.push(own_namespace("user")?);
+                }
+                Ok((Answer::Namespaces, namespaces))
+            }
+            Request::Sysctl { host, name } => {
+                let value = self.host(host)?.run(move |_| hosts::sysctl(&name))?;
+                Ok((Answer::Text(value), Vec::new()))
+            }
+            Request::SetSysctl { host, name, value } => {
+                self.host(host)?
+                    .run(move |_| hosts::set_sysctl(&name, &value))?;
+                Ok(done)
+            }
+            Request::SetLink { host, path, up } => self.set_link(host, path, up).map(|()| done),
+            Request::Spawn {
+                host,
+                program,
+                args,
+                env,
+                current_dir,
+                deny_mptcp,
+            } => {
+                let [stdout, stderr] = <[OwnedFd; 2]>::try_from(descriptors)
+                    .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+                let program = Program {
+                    program,
+                    args,
+                    env,
+                    current_dir,
+                    deny_mptcp,
+                    stdout,
+                    stderr,
+                };
+                self.spawn(host, program)
+            }
+            Request::Adopt { host, pid } => self.adopt(host, pid),
+            Request::Exit { pid } => Ok((Answer::Exit(self.children.exit(pid)?), Vec::new())),
+            Request::Install(rule) => Ok((Answer::Rule(self.wire.install(rule)?), Vec::new())),
+            Request::Remove(id) => self.wire.remove(id).map(|()| done),
+            Request::Hits(id) => Ok((Answer::Hits(self.wire.hits(id)?), Vec::new())),
+            Request::Capture => {
+                let (memory, length) = self.wire.capture()?;
+                Ok((Answer::Capture { length }, vec![memory]))
+            }
+        }
+    }
+
+    fn host(&self, index: usize) -> io::Result<&HostThread> {
+        let unknown = || io::Error::from(io::ErrorKind::InvalidInput);
+        self.hosts.get(index).ok_or_else(unknown)
+    }
+
+    fn set_link(&self, host: usize, path: u8, up: bool) -> io::Result<()> {
+        let end = self
+            .topology
+            .end_of(host, path)
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?;
+        self.host(host)?.run(move |inside| {
+            links::set_up(&inside.route, &topology::interface(path), up)?;
+            if up {
+                // The kernel forgets all but the IPv4 address when an interface goes down.
+                links::address(&inside.route, path, end)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn spawn(&mut self, host: usize, program: Program) -> Outcome {
+        let pid = self.host(host)?.run(|_| program.start())?;
+        self.children.add(pid);
+        // It cannot have been reaped yet: that happens on this thread.
+        let pidfd = sys::pidfd_open(pid.cast_unsigned())?;
+        Ok((Answer::Started { pid }, vec![pidfd]))
+    }
+
+    fn adopt(&mut self, host: usize, pid: i32) -> Outcome {
+        let pidfd = self.children.adopt(pid)?;
+        let process = pidfd.try_clone()?;
+        if !self
+            .host(host)?
+            .run(move |_| hosts::is_here(process.as_fd()))?
+        {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        Ok((Answer::Started { pid }, vec![pidfd]))
+    }
+}
+
+fn sides<'a>(
+    topology: &'a Topology,
+    hosts: &'a [HostThread],
+) -> impl Iterator<Item = (u8, End, &'a HostThread)> {
+    (1..)
+        .zip(&topology.paths)
+        .flat_map(|(path, &(first, second))| {
+            [
+                (path, End::First, &hosts[first]),
+                (path, End::Second, &hosts[second]),
+            ]
+        })
+}
+
+fn ports(topology: &Topology) -> io::Result<Vec<Port>> {
+    let mut ports = Vec::new();
+    for (path, &(first, second)) in (1..).zip(&topology.paths) {
+        for (end, host) in [(End::First, first), (End::Second, second)] {
+            ports.push(Port {
+                path,
+                end,
+                host: topology.hosts[host].clone(),
+                index: links::index(&links::wire_interface(path, end))?,
+                opposite: links::index(&links::wire_interface(path, end.other()))?,
+            });
+        }
+    }
+    Ok(ports)
+}

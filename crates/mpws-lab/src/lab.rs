@@ -1,0 +1,330 @@
+//! A lab, as its owner sees it.
+
+use crate::channel::Shared;
+use crate::error::{InstallError, StartError, StartStep};
+use crate::host::Host;
+use crate::message::{Answer, Failure, Request};
+use crate::reexec;
+use crate::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
+use crate::sys;
+use crate::topology::Topology;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long an ended lab may take to go before it is killed.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A rule that a lab applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RuleId(u64);
+
+/// Describes a lab.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Builder {
+    hosts: Vec<String>,
+    paths: Vec<(String, String)>,
+}
+
+impl Builder {
+    /// Adds a host. Names are 1 to 32 characters of `a-z`, `0-9` and `-`.
+    pub fn host(mut self, name: impl Into<String>) -> Self {
+        self.hosts.push(name.into());
+        self
+    }
+
+    /// Adds a path between two hosts. Paths are numbered from 1 in the order in which they were added.
+    pub fn path(mut self, first: impl Into<String>, second: impl Into<String>) -> Self {
+        self.paths.push((first.into(), second.into()));
+        self
+    }
+
+    /// Starts the lab. When it returns, all hosts are up and all paths carry traffic.
+    ///
+    /// # Errors
+    /// [`StartError::Unsupported`] where the host cannot have labs.
+    pub fn start(self) -> Result<Lab, StartError> {
+        let topology = self.topology()?;
+        topology.check().map_err(StartError::Topology)?;
+        Lab::launch(topology)
+    }
+
+    fn topology(self) -> Result<Topology, StartError> {
+        let mut topology = Topology {
+            hosts: self.hosts,
+            paths: Vec::new(),
+        };
+        for (first, second) in &self.paths {
+            let index = |name: &str| {
+                topology.host_index(name).ok_or_else(|| {
+                    StartError::Topology(format!("a path names the unknown host {name:?}"))
+                })
+            };
+            let path = (index(first)?, index(second)?);
+            topology.paths.push(path);
+        }
+        Ok(topology)
+    }
+}
+
+/// Hosts, paths and a wire that live as long as this value. All methods may be called from many threads.
+///
+/// Everything in the lab is killed on drop.
+#[derive(Debug)]
+#[must_use]
+pub struct Lab {
+    shared: Arc<Shared>,
+    outer: Child,
+    inner: u32,
+}
+
+impl Lab {
+    /// Starts with nothing; add hosts and paths.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Two hosts, `client` and `server`, and so many paths between them, 0 to 8.
+    ///
+    /// # Errors
+    /// As [`Builder::start`].
+    pub fn two_hosts(paths: u8) -> Result<Self, StartError> {
+        let hosts = Self::builder().host("client").host("server");
+        (0..paths)
+            .fold(hosts, |lab, _| lab.path("client", "server"))
+            .start()
+    }
+
+    fn launch(topology: Topology) -> Result<Self, StartError> {
+        let failed = |step| move |source| StartError::Failed { step, source };
+        let (ours, theirs) = sys::socket_pair().map_err(failed(StartStep::Launch))?;
+        let outer = reexec::command(sys::LAB_ENTRY)
+            .and_then(|mut command| {
+                command
+                    .stdin(Stdio::from(theirs))
+                    .stdout(Stdio::null())
+                    .spawn()
+            })
+            .map_err(|source| StartError::new(StartStep::Launch, source))?;
+        let shared = Shared::new(topology.clone(), ours).map_err(failed(StartStep::Launch))?;
+        let mut lab = Self {
+            shared: Arc::new(shared),
+            outer,
+            inner: 0,
+        };
+        let reply = lab
+            .shared
+            .ask_for_step(&Request::Start(topology), &[])
+            .map_err(failed(StartStep::Protocol))?;
+        match reply.map(|reply| reply.answer) {
+            Ok(Answer::Up { inner }) => lab.inner = inner,
+            Ok(_) => return Err(failed(StartStep::Protocol)(Shared::out_of_step())),
+            Err(failure) => {
+                let step = failure.step.unwrap_or(StartStep::Protocol);
+                return Err(StartError::new(step, Failure::into_error(failure)));
+            }
+        }
+        Ok(lab)
+    }
+
+    /// A host.
+    ///
+    /// # Panics
+    /// When the lab has no host of this name.
+    pub fn host(&self, name: &str) -> Host {
+        match self.find_host(name) {
+            Some(host) => host,
+            None => panic!("the lab has no host named {name:?}"),
+        }
+    }
+
+    /// A host, if there is one of this name.
+    pub fn find_host(&self, name: &str) -> Option<Host> {
+        let index = self.shared.topology.host_index(name)?;
+        Some(Host::new(Arc::clone(&self.shared), index))
+    }
+
+    /// All hosts, in the order in which they were added.
+    pub fn hosts(&self) -> impl Iterator<Item = Host> + '_ {
+        (0..self.shared.topology.hosts.len())
+            .map(|index| Host::new(Arc::clone(&self.shared), index))
+    }
+
+    /// How many paths it has.
+    pub fn paths(&self) -> u8 {
+        u8::try_from(self.shared.topology.paths.len()).unwrap_or(u8::MAX)
+    }
+
+    /// Applies a rule, after all that are installed, to every packet that the wire takes from now on.
+    ///
+    /// # Errors
+    /// When the rule names a host or path that the lab lacks, or can never do what it says.
+    pub fn install(&self, rule: &Rule) -> Result<RuleId, InstallError> {
+        self.check(rule)?;
+        match self
+            .shared
+            .ask(&Request::Install(rule.clone()), &[])?
+            .answer
+        {
+            Answer::Rule(id) => Ok(RuleId(id)),
+            _ => Err(Shared::out_of_step().into()),
+        }
+    }
+
+    /// Takes a rule away. Packets that it has delayed still arrive.
+    ///
+    /// # Errors
+    /// `NotFound` for a rule that is not installed.
+    pub fn remove(&self, rule: RuleId) -> io::Result<()> {
+        match self.shared.ask(&Request::Remove(rule.0), &[])?.answer {
+            Answer::Done => Ok(()),
+            _ => Err(Shared::out_of_step()),
+        }
+    }
+
+    /// How many packets a rule has decided so far, of all that were sent before this call.
+    ///
+    /// # Errors
+    /// `NotFound` for a rule that is not installed.
+    pub fn hits(&self, rule: RuleId) -> io::Result<u64> {
+        match self.shared.ask(&Request::Hits(rule.0), &[])?.answer {
+            Answer::Hits(count) => Ok(count),
+            _ => Err(Shared::out_of_step()),
+        }
+    }
+
+    /// All that crossed the wire up to this call, as pcapng in a memory file of its own that stands at its start.
+    ///
+    /// Each path is an interface (`path1`, …). Packets stand as their sender sent them, outbound when they come
+    /// from the host that its path named first. A packet comment says what a rule did: `drop by NAME`,
+    /// `reset by NAME`, `delay by NAME`, `duplicate by NAME`, `rewrite by NAME` (the packet that was delivered
+    /// instead follows at once as `rewritten by NAME`), and `forged by NAME` on packets that nobody sent.
+    ///
+    /// # Errors
+    /// When the wire lost packets for want of room, or the capture grew past 1 GiB: it would not be the truth.
+    pub fn capture(&self) -> io::Result<File> {
+        let mut reply = self.shared.ask(&Request::Capture, &[])?;
+        match (reply.answer, reply.descriptors.pop()) {
+            (Answer::Capture { length }, Some(memory)) => snapshot(&File::from(memory), length),
+            _ => Err(Shared::out_of_step()),
+        }
+    }
+
+    /// Process ids of the lab: the outer process, child of this one, and the inner, first of the PID namespace.
+    /// Useful with `nsenter`.
+    pub fn process_ids(&self) -> [u32; 2] {
+        [self.outer.id(), self.inner]
+    }
+
+    /// Ends the lab and waits for its processes to go.
+    ///
+    /// # Errors
+    /// When it had ended before, or had to be killed.
+    pub fn stop(mut self) -> io::Result<()> {
+        let status = self.end()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!(
+                "the lab process ended with {status}"
+            )))
+        }
+    }
+
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        self.shared.close();
+        let outer: OwnedFd = match self.outer.try_wait()? {
+            Some(status) => return Ok(status),
+            None => sys::pidfd_open(self.outer.id())?,
+        };
+        if !sys::readable(outer.as_fd(), Instant::now().checked_add(FAREWELL))? {
+            self.outer.kill()?;
+        }
+        self.outer.wait()
+    }
+
+    fn check(&self, rule: &Rule) -> Result<(), InstallError> {
+        let topology = &self.shared.topology;
+        let name = || rule.name.clone();
+        if let Some(host) = &rule.when.from
+            && topology.host_index(host).is_none()
+        {
+            let (rule, host) = (name(), host.clone());
+            return Err(InstallError::NoSuchHost { rule, host });
+        }
+        if let Some(path) = rule.when.path
+            && !topology.has_path(path)
+        {
+            return Err(InstallError::NoSuchPath { rule: name(), path });
+        }
+        match nonsense(rule) {
+            Some(reason) => Err(InstallError::Senseless {
+                rule: name(),
+                reason,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if self.end().is_err() {
+            // Last resort; a process that is gone already is no trouble.
+            let _ = self.outer.kill();
+            let _ = self.outer.wait();
+        }
+    }
+}
+
+/// Why a rule can never do what it says.
+fn nonsense(rule: &Rule) -> Option<&'static str> {
+    const BITS: std::ops::RangeInclusive<u8> = 0..=15;
+    if rule.name.is_empty() || rule.name.len() > 100 || rule.name.chars().any(char::is_control) {
+        return Some("a name is 1 to 100 bytes without control characters");
+    }
+    match rule.when.which {
+        Which::First(0) | Which::Nth(0) => return Some("packets are counted from 1"),
+        _ => {}
+    }
+    if matches!(rule.when.mptcp, Some(MptcpMatch::Subtype(subtype)) if !BITS.contains(&subtype)) {
+        return Some("a subtype is 0 to 15");
+    }
+    match rule.then {
+        Action::Delay(time) if time > Duration::from_secs(3600) => {
+            Some("a delay is at most 1 hour")
+        }
+        Action::Rewrite(Rewrite::StripSubtype(subtype)) if !BITS.contains(&subtype) => {
+            Some("a subtype is 0 to 15")
+        }
+        Action::Rewrite(Rewrite::SetCapableVersion(version)) if !BITS.contains(&version) => {
+            Some("a version is 0 to 15")
+        }
+        Action::Rewrite(Rewrite::CorruptPayload { mask: 0, .. } | Rewrite::FlipCapableFlags(0)) => {
+            Some("a mask of 0 changes nothing")
+        }
+        _ => None,
+    }
+}
+
+/// Copies the first `length` bytes, so that what the wire records later cannot appear in it.
+fn snapshot(memory: &File, length: u64) -> io::Result<File> {
+    use std::io::{Seek, Write};
+    use std::os::unix::fs::FileExt;
+    let mut copy = sys::memory_file("capture")?;
+    let mut buffer = vec![0; 256 * 1024];
+    let mut offset = 0;
+    while offset < length {
+        let rest = usize::try_from(length - offset).unwrap_or(usize::MAX);
+        let part = &mut buffer[..rest.min(256 * 1024)];
+        memory.read_exact_at(part, offset)?;
+        copy.write_all(part)?;
+        offset += part.len() as u64;
+    }
+    copy.rewind()?;
+    Ok(copy)
+}

@@ -1,0 +1,55 @@
+//! Hosts, paths and a recording wire in one disposable process: the network that mpws cells run in.
+//!
+//! A [`Lab`] is one process tree in namespaces of its own. Nothing has a name in the global namespaces;
+//! when the lab process ends, by [`Lab::stop`], by drop or by SIGKILL of anyone in the chain, every host,
+//! interface and peer process ends with it. Labs work for root and, where user namespaces are allowed, for
+//! ordinary users; [`probe()`] says in words what this host can do.
+//!
+//! ```no_run
+//! use mpws_lab::{Ip, Lab, rule::{Action, Rewrite, Rule}};
+//!
+//! let lab = Lab::two_hosts(2)?;
+//! let server = lab.host("server").address(1, Ip::V4);
+//! let rule = lab.install(&Rule::new("strip", Action::Rewrite(Rewrite::StripMptcp)).syn())?;
+//! let socket = lab.host("client").socket(libc::AF_INET, libc::SOCK_STREAM, 262)?;
+//! // … connect to `server`, talk, and then ask the wire what it saw:
+//! println!("{server}: {} SYNs stripped", lab.hits(rule)?);
+//! let capture = lab.capture()?;
+//! # drop((socket, capture));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The crate judges nothing: what a capture means is the business of `mpws-trace`.
+//!
+//! # Modules
+//! - [`rule`]: what the wire does to packets, as data.
+//! - [`mod@reexec`]: entry points of the current executable, by which any program that links this crate can be
+//!   the lab process. `Lab::start` needs nothing else from the program.
+//! - `lab`, `host`, `process`, `probe`, `error`: the caller's side, all re-exported here.
+//! - `topology`, `message`, `channel`: what caller and lab process share.
+//! - `inside`: the lab process: namespaces, hosts, links, peer processes.
+//! - `wire`: forwarder, rules applied, capture.
+//! - `sys`: system calls that no dependency wraps; with the hook of [`reexec!`] the only unsafe code.
+
+#![deny(unsafe_code)]
+
+mod channel;
+mod error;
+mod host;
+mod inside;
+mod lab;
+mod message;
+mod probe;
+mod process;
+pub mod reexec;
+pub mod rule;
+mod sys;
+mod topology;
+mod wire;
+
+pub use error::{InstallError, StartError, StartStep};
+pub use host::Host;
+pub use lab::{Builder, Lab, RuleId};
+pub use probe::{Probe, probe};
+pub use process::{Exit, Namespaces, Process, Spawn};
+pub use topology::{Ip, MAX_HOSTS, MAX_PATHS};

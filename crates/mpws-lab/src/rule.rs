@@ -1,0 +1,181 @@
+//! Rules: what the wire does to packets, as data.
+//!
+//! Rules of a lab are asked in the order in which they were installed; the first that matches a packet decides.
+//! A packet that no rule matches passes. Rules see TCP packets only; ARP, neighbour discovery and other
+//! traffic always passes.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What the wire does to the packets that a match selects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// A short name; it stands in the capture beside every packet that the rule decided.
+    pub name: String,
+    /// Which packets.
+    pub when: Match,
+    /// What happens to them.
+    pub then: Action,
+}
+
+/// Selects packets. Every field that is set must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Match {
+    /// Number of the path, from 1; all paths where absent.
+    pub path: Option<u8>,
+    /// Name of the host that the packet comes from.
+    pub from: Option<String>,
+    /// SYN flag.
+    pub syn: Option<bool>,
+    /// ACK flag.
+    pub ack: Option<bool>,
+    /// FIN flag.
+    pub fin: Option<bool>,
+    /// RST flag.
+    pub rst: Option<bool>,
+    /// Whether it carries TCP payload.
+    pub payload: Option<bool>,
+    /// MPTCP options that it carries.
+    pub mptcp: Option<MptcpMatch>,
+    /// Source or destination port.
+    pub port: Option<u16>,
+    /// Which of the packets that all the above selects.
+    pub which: Which,
+}
+
+/// A condition on the MPTCP options (kind 30) of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MptcpMatch {
+    /// At least one, of any subtype.
+    Any,
+    /// None.
+    None,
+    /// At least one of this subtype, 0 to 15 (RFC 8684 section 8.2).
+    Subtype(u8),
+}
+
+/// Which of the selected packets, counted from 1 for each rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Which {
+    /// All of them.
+    #[default]
+    All,
+    /// The first so many.
+    First(u64),
+    /// Only the nth.
+    Nth(u64),
+    /// All after the nth.
+    After(u64),
+}
+
+/// What happens to a selected packet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Action {
+    /// It passes, and later rules are not asked.
+    Pass,
+    /// It passes later.
+    Delay(Duration),
+    /// It is lost.
+    Drop,
+    /// It is delivered twice.
+    Duplicate,
+    /// It is lost, and its sender gets a TCP reset that seems to come from its destination.
+    Reset,
+    /// It is changed, its checksums are mended, and it passes.
+    Rewrite(Rewrite),
+}
+
+/// A change to a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Rewrite {
+    /// Overwrites all MPTCP options with NOP (kind 1), as middleboxes do that keep the header length.
+    StripMptcp,
+    /// The same for one subtype, 0 to 15.
+    StripSubtype(u8),
+    /// Exclusive-ors one byte of the TCP payload; packets that are shorter pass unchanged.
+    CorruptPayload {
+        /// Offset from the start of the payload, in bytes.
+        offset: u16,
+        /// Mask, not 0.
+        mask: u8,
+    },
+    /// Exclusive-ors the flags byte of MP_CAPABLE (RFC 8684 section 3.1).
+    FlipCapableFlags(u8),
+    /// Sets the version of MP_CAPABLE, 0 to 15.
+    SetCapableVersion(u8),
+}
+
+impl Rule {
+    /// A rule that matches every TCP packet until it is narrowed.
+    pub fn new(name: impl Into<String>, then: Action) -> Self {
+        Self {
+            name: name.into(),
+            when: Match::default(),
+            then,
+        }
+    }
+
+    /// Only packets on this path, counted from 1.
+    pub fn path(mut self, path: u8) -> Self {
+        self.when.path = Some(path);
+        self
+    }
+
+    /// Only packets that come from this host.
+    pub fn from(mut self, host: impl Into<String>) -> Self {
+        self.when.from = Some(host.into());
+        self
+    }
+
+    /// Only connection requests: SYN without ACK.
+    pub fn syn(mut self) -> Self {
+        self.when.syn = Some(true);
+        self.when.ack = Some(false);
+        self
+    }
+
+    /// Only SYN with ACK.
+    pub fn syn_ack(mut self) -> Self {
+        self.when.syn = Some(true);
+        self.when.ack = Some(true);
+        self
+    }
+
+    /// Only packets without SYN.
+    pub fn not_syn(mut self) -> Self {
+        self.when.syn = Some(false);
+        self
+    }
+
+    /// Only packets with (`true`) or without payload.
+    pub fn payload(mut self, present: bool) -> Self {
+        self.when.payload = Some(present);
+        self
+    }
+
+    /// Only packets whose MPTCP options satisfy this.
+    pub fn mptcp(mut self, options: MptcpMatch) -> Self {
+        self.when.mptcp = Some(options);
+        self
+    }
+
+    /// Only this source or destination port.
+    pub fn port(mut self, port: u16) -> Self {
+        self.when.port = Some(port);
+        self
+    }
+
+    /// Only these of the packets selected so far.
+    pub fn which(mut self, which: Which) -> Self {
+        self.when.which = which;
+        self
+    }
+}

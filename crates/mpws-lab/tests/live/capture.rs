@@ -1,0 +1,226 @@
+//! The capture, read by somebody else's reader.
+
+use crate::common::*;
+use etherparse::{SlicedPacket, TransportSlice};
+use mpws_lab::rule::{Action, Rewrite, Rule, Which};
+use mpws_lab::{Ip, Lab};
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
+use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
+use pcap_file::pcapng::{Block, PcapNgReader};
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read, Write};
+use std::time::Duration;
+
+/// A packet as it stands in the capture.
+struct Recorded {
+    interface: u32,
+    time: Duration,
+    outbound: bool,
+    comment: Option<String>,
+    frame: Vec<u8>,
+}
+
+impl Recorded {
+    fn comment(&self) -> &str {
+        self.comment.as_deref().unwrap_or("")
+    }
+
+    /// TCP header and payload in a form that is easily compared: flags that are set, then payload.
+    fn tcp(&self) -> (String, Vec<u8>) {
+        let sliced = SlicedPacket::from_ethernet(&self.frame).expect("a frame");
+        let Some(TransportSlice::Tcp(tcp)) = sliced.transport else {
+            return (String::new(), Vec::new());
+        };
+        let set = [
+            (tcp.syn(), 'S'),
+            (tcp.ack(), 'A'),
+            (tcp.fin(), 'F'),
+            (tcp.rst(), 'R'),
+        ];
+        let flags = set.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag);
+        (flags.collect(), tcp.payload().to_vec())
+    }
+}
+
+fn read(file: File) -> (Vec<String>, Vec<Recorded>) {
+    let mut reader = PcapNgReader::new(BufReader::new(file)).expect("section header");
+    let (mut names, mut packets) = (Vec::new(), Vec::new());
+    while let Some(block) = reader.next_block() {
+        match block.expect("block") {
+            Block::InterfaceDescription(interface) => {
+                let name = interface.options.iter().find_map(|option| match option {
+                    InterfaceDescriptionOption::IfName(name) => Some(name.to_string()),
+                    _ => None,
+                });
+                names.push(name.expect("interface name"));
+            }
+            Block::EnhancedPacket(packet) => {
+                let mut recorded = Recorded {
+                    interface: packet.interface_id,
+                    time: packet.timestamp,
+                    outbound: false,
+                    comment: None,
+                    frame: packet.data.to_vec(),
+                };
+                assert_eq!(packet.original_len as usize, recorded.frame.len());
+                for option in &packet.options {
+                    match option {
+                        EnhancedPacketOption::Comment(text) => {
+                            recorded.comment = Some(text.to_string());
+                        }
+                        EnhancedPacketOption::Flags(flags) => recorded.outbound = flags & 3 == 2,
+                        _ => {}
+                    }
+                }
+                packets.push(recorded);
+            }
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+    (names, packets)
+}
+
+fn tcp_packets(lab: &Lab) -> Vec<Recorded> {
+    let (_, mut packets) = read(lab.capture().expect("capture"));
+    packets.retain(|packet| !packet.tcp().0.is_empty());
+    packets
+}
+
+#[test]
+fn a_lab_without_traffic_has_a_capture_that_names_its_paths() {
+    let Some(lab) = two_hosts(3) else { return };
+    let (names, packets) = read(lab.capture().expect("capture"));
+    assert_eq!(names, ["path1", "path2", "path3"]);
+    assert!(packets.iter().all(|packet| packet.tcp().0.is_empty()));
+}
+
+#[test]
+fn packets_stand_in_order_with_path_direction_and_time() {
+    let Some(lab) = two_hosts(2) else { return };
+    let pair = connect_by(&lab, 2, Ip::V4, TCP);
+    say(&pair.0, &pair.1, "ping");
+    let packets = tcp_packets(&lab);
+    let seen: Vec<_> = packets
+        .iter()
+        .map(|packet| (packet.outbound, packet.tcp().0))
+        .take(4)
+        .collect();
+    let expected = [(true, "S"), (false, "SA"), (true, "A"), (true, "A")];
+    assert_eq!(seen, expected.map(|(from, flags)| (from, flags.to_owned())));
+    assert_eq!(packets[3].tcp().1, b"ping");
+    assert!(packets.iter().all(|packet| packet.interface == 1));
+    assert!(packets.is_sorted_by_key(|packet| packet.time));
+    assert!(packets.iter().all(|packet| packet.comment.is_none()));
+}
+
+#[test]
+fn checksums_are_those_of_packets_that_really_crossed() {
+    let Some(lab) = two_hosts(1) else { return };
+    for ip in [Ip::V4, Ip::V6] {
+        let (mut client, mut server) = connect_by(&lab, 1, ip, TCP);
+        let long = vec![b'x'; 20_000];
+        let mut heard = vec![0; long.len()];
+        client.write_all(&long).expect("write");
+        server.read_exact(&mut heard).expect("read");
+    }
+    let packets = tcp_packets(&lab);
+    assert!(packets.len() > 30);
+    for packet in packets {
+        assert!(packet.frame.len() <= 1514, "a frame that was not segmented");
+        let sliced = SlicedPacket::from_ethernet(&packet.frame).expect("frame");
+        let Some(TransportSlice::Tcp(tcp)) = sliced.transport else {
+            continue;
+        };
+        let sum = match sliced.net.expect("network") {
+            etherparse::NetSlice::Ipv4(ip) => {
+                tcp.calc_checksum_ipv4(ip.header().source(), ip.header().destination())
+            }
+            etherparse::NetSlice::Ipv6(ip) => {
+                tcp.calc_checksum_ipv6(ip.header().source(), ip.header().destination())
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(sum.expect("length"), tcp.checksum());
+    }
+}
+
+#[test]
+fn what_a_rule_did_stands_beside_the_packet() {
+    let Some(lab) = two_hosts(1) else { return };
+    let (offset, mask) = (0, 0x20);
+    let corrupt = Action::Rewrite(Rewrite::CorruptPayload { offset, mask });
+    let actions = [
+        ("hole", Action::Drop, b"a", b"a"),
+        ("twin", Action::Duplicate, b"b", b"b"),
+        ("slow", Action::Delay(Duration::from_millis(1)), b"c", b"c"),
+        ("box", corrupt, b"d", b"D"),
+        ("look", Action::Pass, b"e", b"e"),
+    ];
+    for (name, action, sent, expected) in actions {
+        // A connection for each rule, so that what one sends again is no other's business.
+        let (mut client, mut server) = connect(&lab, TCP);
+        let own = client.local_addr().expect("address").as_socket();
+        let rule = Rule::new(name, action).port(own.expect("port").port());
+        let first = rule.from("client").payload(true).which(Which::First(1));
+        install(&lab, first);
+        client.write_all(sent).expect("write");
+        let mut heard = [0];
+        server.read_exact(&mut heard).expect("read");
+        assert_eq!(&heard, expected, "{name}");
+    }
+    let packets = tcp_packets(&lab);
+    let comments: Vec<_> = packets
+        .iter()
+        .filter(|packet| !packet.comment().is_empty())
+        .map(|packet| (packet.comment(), packet.tcp().1))
+        .collect();
+    let expected: [(&str, &[u8]); 5] = [
+        ("drop by hole", b"a"),
+        ("duplicate by twin", b"b"),
+        ("delay by slow", b"c"),
+        ("rewrite by box", b"d"),
+        ("rewritten by box", b"D"),
+    ];
+    let expected = expected.map(|(comment, text)| (comment, text.to_vec()));
+    assert_eq!(comments, expected);
+    let after = packets
+        .iter()
+        .position(|packet| packet.comment() == "rewrite by box");
+    assert_eq!(
+        packets[after.expect("there") + 1].comment(),
+        "rewritten by box"
+    );
+}
+
+#[test]
+fn a_forged_reset_stands_after_the_packet_that_it_answers() {
+    let Some(lab) = two_hosts(1) else { return };
+    install(&lab, Rule::new("wall", Action::Reset).syn());
+    let (_listener, address) = listen(&lab, 1, Ip::V6, TCP);
+    let client = socket(&lab.host("client"), Ip::V6, TCP);
+    let error = client.connect(&address).expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    let packets = tcp_packets(&lab);
+    let seen: Vec<_> = packets
+        .iter()
+        .map(|packet| (packet.comment(), packet.tcp().0, packet.outbound))
+        .collect();
+    let flags = |text: &str| text.to_owned();
+    assert_eq!(
+        seen,
+        [
+            ("reset by wall", flags("S"), true),
+            ("forged by wall", flags("AR"), false),
+        ]
+    );
+}
+
+#[test]
+fn a_capture_does_not_grow_after_it_was_taken() {
+    let Some(lab) = two_hosts(1) else { return };
+    let early = lab.capture().expect("capture");
+    let before = early.metadata().expect("size").len();
+    ping_pong(&connect(&lab, TCP));
+    assert_eq!(early.metadata().expect("size").len(), before);
+    assert!(tcp_packets(&lab).len() > 4);
+}

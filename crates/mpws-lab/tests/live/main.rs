@@ -1,0 +1,11 @@
+//! Labs on the running kernel. One program, so that it links once, and shares its entry points.
+
+// Registering an entry point must need no unsafe code of the user.
+#![forbid(unsafe_code)]
+
+mod capture;
+mod common;
+mod death;
+mod lab;
+mod peers;
+mod wire;

@@ -1,0 +1,470 @@
+//! From one `peer.toml` to its peers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use super::file::{BlindTable, CommandTable, Kind, PeerFile, PythonTable, Role, SCHEMA};
+use super::{BlindProgram, CatalogueError, Document, PeerSpec, Program, PythonProgram};
+
+/// Where the files are.
+pub(super) trait Source {
+    /// The text of a file.
+    fn read(&self, path: &Path) -> std::io::Result<String>;
+    /// The files of a folder and of the folders in it: paths inside it, with `/`.
+    fn folder(&self, path: &Path) -> std::io::Result<Vec<String>>;
+}
+
+/// Files of the user.
+pub(super) struct Disk;
+
+/// Largest file that is read.
+const LARGEST: u64 = 4 << 20;
+
+/// Most files of one adapter.
+const MOST_FILES: usize = 1000;
+
+/// Reads a file and gives its peers. Names in `taken` are refused.
+pub(super) fn expand(
+    source: &dyn Source,
+    path: &Path,
+    taken: &[PeerSpec],
+) -> Result<Vec<PeerSpec>, CatalogueError> {
+    let text = source.read(path).map_err(|error| CatalogueError::Read {
+        path: path.to_owned(),
+        wanted_by: "the command".to_owned(),
+        source: error,
+    })?;
+    let file: PeerFile = toml::from_str(&text).map_err(|error| CatalogueError::Syntax {
+        path: path.to_owned(),
+        detail: error.to_string().trim_end().to_owned(),
+    })?;
+    let reader = Reader { source, path, text };
+    let peers = reader.peers(&file)?;
+    for (index, peer) in peers.iter().enumerate() {
+        if taken
+            .iter()
+            .chain(&peers[..index])
+            .any(|other| other.name == peer.name)
+        {
+            let detail = format!("there is already a peer with the name `{}`", peer.name);
+            return Err(reader.invalid(file.name.span(), detail));
+        }
+    }
+    Ok(peers)
+}
+
+struct Reader<'a> {
+    source: &'a dyn Source,
+    path: &'a Path,
+    text: String,
+}
+
+impl Reader<'_> {
+    fn peers(&self, file: &PeerFile) -> Result<Vec<PeerSpec>, CatalogueError> {
+        self.check_head(file)?;
+        let common = PeerSpec {
+            name: file.name.get_ref().clone(),
+            family: file.name.get_ref().clone(),
+            reports: None,
+            version: None,
+            implementation: None,
+            roles: file.roles.get_ref().iter().copied().collect(),
+            features: self.features(&file.features)?,
+            program: Program::Fixture,
+            deviations: match &file.deviations {
+                Some(deviations) => Some(self.document(deviations)?),
+                None => None,
+            },
+        };
+        let tables = [
+            file.fixture.as_ref().map(|table| ("fixture", table.span())),
+            file.python.as_ref().map(|table| ("python", table.span())),
+            file.command.as_ref().map(|table| ("command", table.span())),
+            file.blind.as_ref().map(|table| ("blind", table.span())),
+        ];
+        let present: Vec<_> = tables.into_iter().flatten().collect();
+        let blind = *file.kind.get_ref() == Kind::Blind;
+        match present.as_slice() {
+            [] => {
+                let wanted = if blind {
+                    "[blind]"
+                } else {
+                    "[fixture], [python] or [command]"
+                };
+                return Err(self.invalid(
+                    file.kind.span(),
+                    format!("the program is missing: a table {wanted}"),
+                ));
+            }
+            [(name, span)] if (*name == "blind") != blind => {
+                let detail = format!("a table [{name}] does not go with this kind of peer");
+                return Err(self.invalid(span.clone(), detail));
+            }
+            [_] => {}
+            [(first, _), (second, span), ..] => {
+                let detail = format!("[{first}] and [{second}]: a peer has one program");
+                return Err(self.invalid(span.clone(), detail));
+            }
+        }
+        if let Some(table) = &file.python {
+            return self.python(common, table.get_ref());
+        }
+        if let Some(table) = &file.command {
+            return Ok(vec![self.command(common, table.get_ref())?]);
+        }
+        if let Some(table) = &file.blind {
+            return Ok(vec![self.blind(common, table)?]);
+        }
+        Ok(vec![PeerSpec {
+            reports: Some("mpws-fixture".to_owned()),
+            version: Some(mpws_fixture::VERSION.to_owned()),
+            implementation: Some("fixture".to_owned()),
+            ..common
+        }])
+    }
+
+    fn check_head(&self, file: &PeerFile) -> Result<(), CatalogueError> {
+        let schema = *file.schema.get_ref();
+        if schema != SCHEMA {
+            let detail = format!("schema {schema} is not known; this program knows {SCHEMA}");
+            return Err(self.invalid(file.schema.span(), detail));
+        }
+        if !is_name(file.name.get_ref()) {
+            let detail = format!(
+                "`{}` is not a name: lower-case letters, digits, `-` and `.`, at most 64",
+                file.name.get_ref()
+            );
+            return Err(self.invalid(file.name.span(), detail));
+        }
+        let roles = file.roles.get_ref();
+        if roles.is_empty() {
+            return Err(self.invalid(file.roles.span(), "a peer needs a role".to_owned()));
+        }
+        if roles.iter().collect::<BTreeSet<_>>().len() != roles.len() {
+            return Err(self.invalid(file.roles.span(), "a role stands there twice".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn python(
+        &self,
+        common: PeerSpec,
+        table: &PythonTable,
+    ) -> Result<Vec<PeerSpec>, CatalogueError> {
+        let adapter = self.adapter(&table.adapter)?;
+        let versions = table.versions.get_ref();
+        let implementations = table.implementations.get_ref();
+        if versions.is_empty() {
+            return Err(self.invalid(table.versions.span(), "no version".to_owned()));
+        }
+        if implementations.is_empty() {
+            return Err(self.invalid(table.implementations.span(), "no implementation".to_owned()));
+        }
+        let mut peers = Vec::new();
+        for version in versions {
+            if !is_name(version.version.get_ref()) {
+                let detail = format!("`{}` is not a version", version.version.get_ref());
+                return Err(self.invalid(version.version.span(), detail));
+            }
+            if let Some(top) = &version.top_level
+                && !implementations
+                    .iter()
+                    .any(|one| one.name.get_ref() == top.get_ref())
+            {
+                let detail = format!("there is no implementation `{}`", top.get_ref());
+                return Err(self.invalid(top.span(), detail));
+            }
+            let requirements = self.document(&version.requirements)?;
+            if !requirements.text.contains("--hash=") {
+                let detail = format!("{} has no hashes", requirements.path.display());
+                return Err(self.invalid(version.requirements.span(), detail));
+            }
+            for implementation in implementations {
+                let name = implementation.name.get_ref();
+                if !is_name(name) {
+                    let detail = format!("`{name}` is not a name");
+                    return Err(self.invalid(implementation.name.span(), detail));
+                }
+                let mut features = common.features.clone();
+                features.extend(self.features(&implementation.features)?);
+                if version
+                    .top_level
+                    .as_ref()
+                    .is_some_and(|top| top.get_ref() == name)
+                {
+                    features.insert("top-level-api".to_owned());
+                }
+                peers.push(PeerSpec {
+                    name: format!("{}-{}-{name}", common.name, version.version.get_ref()),
+                    reports: Some(table.library.clone()),
+                    version: Some(version.version.get_ref().clone()),
+                    implementation: Some(name.clone()),
+                    features,
+                    program: Program::Python(PythonProgram {
+                        adapter: Arc::clone(&adapter),
+                        requirements: requirements.clone(),
+                        implementation: name.clone(),
+                        nursery: table.nursery,
+                    }),
+                    ..common.clone()
+                });
+            }
+        }
+        Ok(peers)
+    }
+
+    fn command(&self, common: PeerSpec, table: &CommandTable) -> Result<PeerSpec, CatalogueError> {
+        let written = table.argv.get_ref();
+        if written.first().is_none_or(String::is_empty) {
+            return Err(self.invalid(table.argv.span(), "no program".to_owned()));
+        }
+        // Absolute, because the program starts in another folder.
+        let folder =
+            std::path::absolute(self.beside("")).map_err(|source| CatalogueError::Read {
+                path: self.path.to_owned(),
+                wanted_by: "the command".to_owned(),
+                source,
+            })?;
+        let filled = |part: &String| part.replace("{dir}", &folder.to_string_lossy());
+        let mut argv: Vec<String> = written.iter().map(filled).collect();
+        if let Some(program) = argv.first_mut()
+            && program.contains('/')
+        {
+            *program = folder.join(&program).to_string_lossy().into_owned();
+        }
+        let env = &table.env;
+        Ok(PeerSpec {
+            version: table.version.clone(),
+            implementation: table.implementation.clone(),
+            program: Program::Command {
+                argv,
+                env: env
+                    .iter()
+                    .map(|(name, value)| (name.clone(), filled(value)))
+                    .collect(),
+            },
+            ..common
+        })
+    }
+
+    fn blind(
+        &self,
+        common: PeerSpec,
+        table: &Spanned<BlindTable>,
+    ) -> Result<PeerSpec, CatalogueError> {
+        let BlindTable {
+            client,
+            server,
+            env,
+        } = table.get_ref();
+        for (role, word, argv) in [
+            (Role::Client, "client", client),
+            (Role::Server, "server", server),
+        ] {
+            match argv {
+                None if common.roles.contains(&role) => {
+                    let detail = format!("the role {word} has no command `{word}`");
+                    return Err(self.invalid(table.span(), detail));
+                }
+                Some(argv) if !common.roles.contains(&role) => {
+                    let detail =
+                        format!("a command for the role {word}, which `roles` does not name");
+                    return Err(self.invalid(argv.span(), detail));
+                }
+                Some(argv) => {
+                    check_template(argv.get_ref())
+                        .map_err(|detail| self.invalid(argv.span(), detail))?;
+                }
+                None => {}
+            }
+        }
+        let argv = |argv: &Option<Spanned<Vec<String>>>| argv.as_ref().map(|a| a.get_ref().clone());
+        Ok(PeerSpec {
+            program: Program::Blind(BlindProgram {
+                client: argv(client),
+                server: argv(server),
+                env: env.clone(),
+            }),
+            ..common
+        })
+    }
+
+    fn features(&self, written: &[Spanned<String>]) -> Result<BTreeSet<String>, CatalogueError> {
+        let mut features = BTreeSet::new();
+        for feature in written {
+            if !is_name(feature.get_ref()) {
+                let detail = format!("`{}` is not the name of a feature", feature.get_ref());
+                return Err(self.invalid(feature.span(), detail));
+            }
+            if !features.insert(feature.get_ref().clone()) {
+                let detail = format!("the feature `{}` stands there twice", feature.get_ref());
+                return Err(self.invalid(feature.span(), detail));
+            }
+        }
+        Ok(features)
+    }
+
+    fn document(&self, name: &Spanned<String>) -> Result<Document, CatalogueError> {
+        let path = self.inside(name)?;
+        let text = self
+            .source
+            .read(&path)
+            .map_err(|error| CatalogueError::Read {
+                path: path.clone(),
+                wanted_by: format!("{}:{}", self.path.display(), self.line(name.span())),
+                source: error,
+            })?;
+        Ok(Document {
+            path,
+            text: text.into(),
+        })
+    }
+
+    fn adapter(
+        &self,
+        name: &Spanned<String>,
+    ) -> Result<Arc<BTreeMap<String, String>>, CatalogueError> {
+        let folder = self.inside(name)?;
+        let wanted_by = format!("{}:{}", self.path.display(), self.line(name.span()));
+        let fault = |path: &Path| {
+            let (path, wanted_by) = (path.to_owned(), wanted_by.clone());
+            move |source| CatalogueError::Read {
+                path,
+                wanted_by,
+                source,
+            }
+        };
+        let mut files = BTreeMap::new();
+        for file in self.source.folder(&folder).map_err(fault(&folder))? {
+            let path = folder.join(&file);
+            let text = self.source.read(&path).map_err(fault(&path))?;
+            files.insert(file, text);
+        }
+        if !files.contains_key("__main__.py") {
+            let detail = format!("{} has no __main__.py", folder.display());
+            return Err(self.invalid(name.span(), detail));
+        }
+        Ok(Arc::new(files))
+    }
+
+    /// A path that the file names, which must not lead out of the file's folder.
+    fn inside(&self, name: &Spanned<String>) -> Result<PathBuf, CatalogueError> {
+        let path = Path::new(name.get_ref());
+        let plain = path
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+        if !plain || name.get_ref().is_empty() {
+            let detail = format!("`{}` leads out of the folder of this file", name.get_ref());
+            return Err(self.invalid(name.span(), detail));
+        }
+        Ok(self.beside(name.get_ref()))
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(name)
+    }
+
+    fn invalid(&self, span: Range<usize>, detail: String) -> CatalogueError {
+        CatalogueError::Invalid {
+            path: self.path.to_owned(),
+            line: self.line(span),
+            detail,
+        }
+    }
+
+    fn line(&self, span: Range<usize>) -> usize {
+        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+}
+
+impl Source for Disk {
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        let length = std::fs::metadata(path)?.len();
+        if length > LARGEST {
+            return Err(std::io::Error::other(format!(
+                "{length} bytes, more than {LARGEST}"
+            )));
+        }
+        std::fs::read_to_string(path)
+    }
+
+    fn folder(&self, path: &Path) -> std::io::Result<Vec<String>> {
+        let mut files = Vec::new();
+        let mut folders = vec![String::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(path.join(&folder))? {
+                let entry = entry?;
+                let Ok(name) = entry.file_name().into_string() else {
+                    continue;
+                };
+                if name.starts_with('.') || name == "__pycache__" {
+                    continue;
+                }
+                let inside = if folder.is_empty() {
+                    name
+                } else {
+                    format!("{folder}/{name}")
+                };
+                let kind = entry.file_type()?;
+                if kind.is_dir() {
+                    folders.push(inside);
+                } else if kind.is_file() && inside.ends_with(".py") {
+                    files.push(inside);
+                }
+                if files.len() + folders.len() > MOST_FILES {
+                    return Err(std::io::Error::other(format!(
+                        "more than {MOST_FILES} files"
+                    )));
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.len() <= 64
+        && text.bytes().next().is_some_and(plain)
+        && text
+            .bytes()
+            .all(|byte| plain(byte) || byte == b'-' || byte == b'.')
+}
+
+/// Checks the placeholders of a command.
+fn check_template(argv: &[String]) -> Result<(), String> {
+    if argv.first().is_none_or(String::is_empty) {
+        return Err("no program".to_owned());
+    }
+    let mut addressed = false;
+    for part in argv {
+        let mut rest = part.replace("{{", "").replace("}}", "");
+        while let Some(start) = rest.find(['{', '}']) {
+            let end = rest[start..]
+                .find('}')
+                .filter(|end| *end > 0)
+                .ok_or_else(|| format!("a brace without its partner in `{part}`"))?;
+            match &rest[start + 1..start + end] {
+                "port" | "uri" => addressed = true,
+                "host" => {}
+                other => {
+                    return Err(format!(
+                        "`{{{other}}}` is not one of {{host}}, {{port}}, {{uri}}"
+                    ));
+                }
+            }
+            rest = rest.split_off(start + end + 1);
+        }
+    }
+    if addressed {
+        Ok(())
+    } else {
+        Err("neither {port} nor {uri}: the suite could not tell it where to go".to_owned())
+    }
+}

@@ -1,0 +1,169 @@
+//! `peer.toml`, version 1, as it is written.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+use toml::Spanned;
+
+/// Version of the format.
+pub const SCHEMA: i64 = 1;
+
+/// One `peer.toml`. It holds exactly one of `fixture`, `python`, `command` and `blind`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "peer.toml")]
+pub(super) struct PeerFile {
+    /// Version of this format: 1.
+    #[schemars(with = "i64", range(min = 1, max = 1))]
+    pub(super) schema: Spanned<i64>,
+    /// Name of the peer: lower-case letters, digits, `-` and `.`; the start of the names in cells.
+    #[schemars(with = "String", regex(pattern = r"^[a-z0-9][a-z0-9.-]*$"))]
+    pub(super) name: Spanned<String>,
+    /// How much of it the suite can ask.
+    #[schemars(with = "Kind")]
+    pub(super) kind: Spanned<Kind>,
+    /// What it can be.
+    #[schemars(with = "Vec<Role>", length(min = 1))]
+    pub(super) roles: Spanned<Vec<Role>>,
+    /// What it can do, as far as the plan has to know.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) features: Vec<Spanned<String>>,
+    /// Path of its known deviations, relative to this file.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) deviations: Option<Spanned<String>>,
+    /// Our own fixture, which is part of the command.
+    #[serde(default)]
+    #[schemars(with = "Option<FixtureTable>")]
+    pub(super) fixture: Option<Spanned<FixtureTable>>,
+    /// An adapter in Python, run with pinned versions of a library.
+    #[serde(default)]
+    #[schemars(with = "Option<PythonTable>")]
+    pub(super) python: Option<Spanned<PythonTable>>,
+    /// Any program that speaks the adapter protocol.
+    #[serde(default)]
+    #[schemars(with = "Option<CommandTable>")]
+    pub(super) command: Option<Spanned<CommandTable>>,
+    /// Any program at all.
+    #[serde(default)]
+    #[schemars(with = "Option<BlindTable>")]
+    pub(super) blind: Option<Spanned<BlindTable>>,
+}
+
+/// How much of a peer the suite can ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// It speaks the adapter protocol.
+    Adapter,
+    /// It is started as it is, and judged by wire and kernel alone.
+    Blind,
+}
+
+/// What a peer can be in a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It opens connections.
+    Client,
+    /// It accepts them.
+    Server,
+}
+
+/// Our own fixture.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FixtureTable {}
+
+/// An adapter in Python.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PythonTable {
+    /// Folder of the adapter, relative to this file; it holds `__main__.py`.
+    #[schemars(with = "String")]
+    pub(super) adapter: Spanned<String>,
+    /// Name of the library, as the adapter reports it.
+    pub(super) library: String,
+    /// Whether the adapter can be a nursery: one process that has imported everything and forks the peers
+    /// (`docs/design/nursery.md`).
+    #[serde(default)]
+    pub(super) nursery: bool,
+    /// Versions of the library; each is a peer of its own with each implementation.
+    #[schemars(with = "Vec<PythonVersion>", length(min = 1))]
+    pub(super) versions: Spanned<Vec<PythonVersion>>,
+    /// Implementations inside the library.
+    #[schemars(with = "Vec<PythonImplementation>", length(min = 1))]
+    pub(super) implementations: Spanned<Vec<PythonImplementation>>,
+}
+
+/// One version of a Python library.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PythonVersion {
+    /// The version, exactly as the library reports it.
+    #[schemars(with = "String")]
+    pub(super) version: Spanned<String>,
+    /// Path of a requirements file with hashes, relative to this file.
+    #[schemars(with = "String")]
+    pub(super) requirements: Spanned<String>,
+    /// The implementation that the library's top-level names lead to; that peer has the feature `top-level-api`.
+    #[serde(default, rename = "top-level")]
+    #[schemars(with = "Option<String>")]
+    pub(super) top_level: Option<Spanned<String>>,
+}
+
+/// One implementation inside a Python library.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PythonImplementation {
+    /// Its name, as the adapter takes and reports it.
+    #[schemars(with = "String")]
+    pub(super) name: Spanned<String>,
+    /// What it can do beyond the features of the file.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) features: Vec<Spanned<String>>,
+}
+
+/// A program that speaks the adapter protocol.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommandTable {
+    /// Program and arguments; `{dir}` stands for the folder of this file. A program with a slash in it is
+    /// relative to that folder; one without is looked up in `PATH`.
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    pub(super) argv: Spanned<Vec<String>>,
+    /// Environment variables to set; `{dir}` as in `argv`.
+    #[serde(default)]
+    pub(super) env: BTreeMap<String, String>,
+    /// Version that it must report; any where absent.
+    #[serde(default)]
+    pub(super) version: Option<String>,
+    /// Implementation that it must report; any where absent.
+    #[serde(default)]
+    pub(super) implementation: Option<String>,
+}
+
+/// Commands of a blind peer. `{host}`, `{port}` and `{uri}` are filled in; `{{` and `}}` stand for braces.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BlindTable {
+    /// Program and arguments of the client.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) client: Option<Spanned<Vec<String>>>,
+    /// Program and arguments of the server.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) server: Option<Spanned<Vec<String>>>,
+    /// Environment variables to set.
+    #[serde(default)]
+    pub(super) env: BTreeMap<String, String>,
+}
+
+/// The schema of `peer.toml`, as it is checked in.
+pub fn schema() -> Schema {
+    schemars::schema_for!(PeerFile)
+}

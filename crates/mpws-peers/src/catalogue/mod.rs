@@ -1,0 +1,194 @@
+//! Which peers there are: `peer.toml` files, our own and the user's, and the peers that come of them.
+//!
+//! One file may give several peers: `interop/websockets/peer.toml` gives one for each version and
+//! implementation. Our own files are part of the program, so an installed command has them too.
+
+mod builtin;
+mod expand;
+mod file;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use file::{Kind, Role, SCHEMA, schema};
+
+/// All peers that are known.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    peers: Vec<PeerSpec>,
+}
+
+/// One peer: a program, pinned as far as its file pins it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerSpec {
+    /// Its name in cells, unique in a catalogue: `fixture`, `websockets-13.1-legacy`.
+    pub name: String,
+    /// Name in its `peer.toml`: `websockets`.
+    pub family: String,
+    /// Name that it must report of itself; any where absent.
+    pub reports: Option<String>,
+    /// Version that it must report; any where absent.
+    pub version: Option<String>,
+    /// Implementation that it must report; any where absent.
+    pub implementation: Option<String>,
+    /// What it can be.
+    pub roles: BTreeSet<Role>,
+    /// What it can do, such as `sock-handover` or `deflate`.
+    pub features: BTreeSet<String>,
+    /// How it runs.
+    pub program: Program,
+    /// Known deviations of its family.
+    pub deviations: Option<Document>,
+}
+
+/// How a peer runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Program {
+    /// Our own fixture, started from our own executable.
+    Fixture,
+    /// An adapter in Python.
+    Python(PythonProgram),
+    /// A program that speaks the adapter protocol.
+    Command {
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// Environment variables to set.
+        env: BTreeMap<String, String>,
+    },
+    /// A program that is started as it is.
+    Blind(BlindProgram),
+}
+
+/// An adapter in Python with one version and one implementation of a library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PythonProgram {
+    /// Files of the adapter: path inside its folder, and content.
+    pub adapter: Arc<BTreeMap<String, String>>,
+    /// The requirements file.
+    pub requirements: Document,
+    /// The implementation to use.
+    pub implementation: String,
+    /// Whether the adapter can be a nursery (`docs/design/nursery.md`).
+    pub nursery: bool,
+}
+
+/// Commands of a blind peer, with `{host}`, `{port}` and `{uri}` to fill in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlindProgram {
+    /// Of the client.
+    pub client: Option<Vec<String>>,
+    /// Of the server.
+    pub server: Option<Vec<String>>,
+    /// Environment variables to set.
+    pub env: BTreeMap<String, String>,
+}
+
+/// A text file, with the name under which to speak of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Its path; of our own files, the path inside the repository.
+    pub path: PathBuf,
+    /// Its content.
+    pub text: Arc<str>,
+}
+
+/// Why a `peer.toml` cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogueError {
+    /// A file cannot be read.
+    #[error("cannot read {}, which {wanted_by} names", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Who named it.
+        wanted_by: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or not of the right form.
+    #[error("{}: {detail}", .path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Line and column, the line itself, and the cause.
+        detail: String,
+    },
+    /// It has the right form and makes no sense.
+    #[error("{}:{line}: {detail}", .path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+impl Catalogue {
+    /// Our own peers.
+    ///
+    /// # Errors
+    ///
+    /// When a file that is part of this program is wrong; a test keeps that from happening.
+    pub fn builtin() -> Result<Self, CatalogueError> {
+        let mut catalogue = Self::default();
+        for path in builtin::peer_files() {
+            catalogue.add(&builtin::Source, Path::new(path))?;
+        }
+        Ok(catalogue)
+    }
+
+    /// Adds the peers of a user's `peer.toml`, and gives their names.
+    ///
+    /// # Errors
+    ///
+    /// See [`CatalogueError`]; a name that is already there is one.
+    pub fn add_file(&mut self, path: &Path) -> Result<Vec<String>, CatalogueError> {
+        self.add(&expand::Disk, path)
+    }
+
+    /// All peers, in the order of their files.
+    pub fn peers(&self) -> &[PeerSpec] {
+        &self.peers
+    }
+
+    /// The peer of this name.
+    pub fn peer(&self, name: &str) -> Option<&PeerSpec> {
+        self.peers.iter().find(|peer| peer.name == name)
+    }
+
+    fn add(
+        &mut self,
+        source: &dyn expand::Source,
+        path: &Path,
+    ) -> Result<Vec<String>, CatalogueError> {
+        let peers = expand::expand(source, path, &self.peers)?;
+        let names = peers.iter().map(|peer| peer.name.clone()).collect();
+        self.peers.extend(peers);
+        Ok(names)
+    }
+}
+
+impl PeerSpec {
+    /// Whether it can do something, such as `deflate`.
+    pub fn has(&self, feature: &str) -> bool {
+        self.features.contains(feature)
+    }
+
+    /// Whether it can be this.
+    pub fn can_be(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// How much of it the suite can ask.
+    pub fn kind(&self) -> Kind {
+        match self.program {
+            Program::Blind(_) => Kind::Blind,
+            _ => Kind::Adapter,
+        }
+    }
+}

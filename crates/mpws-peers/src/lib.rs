@@ -1,0 +1,29 @@
+//! Other people's WebSocket programs, and our own: which there are, how they are started, how they are asked.
+//!
+//! For: finding peers ([`catalogue`]), making the pinned environments that they run in ([`environment`]),
+//! starting one inside a host of a lab ([`launch`]), and asking it for single steps over the adapter
+//! protocol ([`peer`], [`protocol`]). Not for: judging what a peer does or says. That is the suite's part;
+//! here a peer's answer is data, and only a broken word is an error.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`catalogue`] | `peer.toml`, and the peers that come of it |
+//! | [`environment`] | pinned Python environments, made once, in a folder of state |
+//! | [`fixture`] | our own fixture as a peer |
+//! | [`launch`] | from a peer of the catalogue to a running, trusted [`Peer`] |
+//! | [`peer`] | calls, pending calls, deadlines, logs, transcript |
+//! | [`protocol`] | the adapter protocol: operations and records |
+
+#![deny(unsafe_code)]
+
+pub mod catalogue;
+pub mod environment;
+pub mod fixture;
+pub mod launch;
+pub mod peer;
+pub mod protocol;
+
+pub use catalogue::{Catalogue, CatalogueError, PeerSpec, Program, Role};
+pub use environment::{EnvironmentError, StateFolder};
+pub use launch::{LaunchError, LaunchOptions, Launcher};
+pub use peer::{CallError, Peer, Pending, Reply, ShutdownError};

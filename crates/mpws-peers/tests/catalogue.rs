@@ -1,0 +1,326 @@
+//! `peer.toml`: what comes of good files, and what is said of bad ones.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use mpws_peers::catalogue::{Kind, Program, Role};
+use mpws_peers::{Catalogue, CatalogueError};
+
+/// A folder with one `peer.toml`, and a small Python adapter and requirements that it may name.
+struct Written {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+fn written(text: &str) -> Written {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("adapter")).unwrap();
+    fs::write(folder.path().join("adapter/__main__.py"), "pass\n").unwrap();
+    fs::write(folder.path().join("pinned.txt"), "x==1 --hash=sha256:00\n").unwrap();
+    fs::write(folder.path().join("loose.txt"), "x==1\n").unwrap();
+    let path = folder.path().join("peer.toml");
+    fs::write(&path, text).unwrap();
+    Written {
+        _folder: folder,
+        path,
+    }
+}
+
+/// What is said of a bad file.
+fn refusal(text: &str) -> String {
+    let file = written(text);
+    let error = Catalogue::default().add_file(&file.path).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.contains(&file.path.display().to_string()),
+        "names no file: {said}"
+    );
+    said
+}
+
+#[track_caller]
+fn assert_says(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(said.contains(word), "{word:?} is missing in: {said}");
+    }
+}
+
+const HEAD: &str = r#"
+schema = 1
+name = "mine"
+kind = "adapter"
+roles = ["client"]
+"#;
+
+fn python(rest: &str) -> String {
+    format!("{HEAD}[python]\nadapter = \"adapter\"\nlibrary = \"x\"\n{rest}")
+}
+
+#[test]
+fn our_own_peers_are_part_of_the_program() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let names: Vec<_> = catalogue
+        .peers()
+        .iter()
+        .map(|peer| peer.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "fixture",
+            "websockets-13.1-legacy",
+            "websockets-13.1-asyncio",
+            "websockets-13.1-sync",
+            "websockets-14.2-legacy",
+            "websockets-14.2-asyncio",
+            "websockets-14.2-sync",
+        ]
+    );
+}
+
+#[test]
+fn a_python_peer_knows_its_pins() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let peer = catalogue.peer("websockets-13.1-legacy").unwrap();
+    assert_eq!(peer.family, "websockets");
+    assert_eq!(peer.reports.as_deref(), Some("websockets"));
+    assert_eq!(peer.version.as_deref(), Some("13.1"));
+    assert_eq!(peer.implementation.as_deref(), Some("legacy"));
+    assert!(peer.can_be(Role::Client) && peer.can_be(Role::Server));
+    assert_eq!(peer.kind(), Kind::Adapter);
+    let Program::Python(program) = &peer.program else {
+        panic!("{:?}", peer.program);
+    };
+    assert!(program.requirements.text.contains("websockets==13.1"));
+    assert!(program.adapter.contains_key("__main__.py"));
+}
+
+#[test]
+fn only_one_implementation_of_a_version_is_the_top_level_one() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let top: Vec<_> = catalogue
+        .peers()
+        .iter()
+        .filter(|peer| peer.has("top-level-api"))
+        .map(|peer| peer.name.as_str())
+        .collect();
+    assert_eq!(top, ["websockets-13.1-legacy", "websockets-14.2-asyncio"]);
+}
+
+#[test]
+fn a_user_can_add_a_command() {
+    let file = written(&format!(
+        "{HEAD}[command]\nargv = [\"bin/run\", \"{{dir}}/x\"]\nenv = {{ A = \"{{dir}}\" }}\nversion = \"3\"\n"
+    ));
+    let mut catalogue = Catalogue::builtin().unwrap();
+    assert_eq!(catalogue.add_file(&file.path).unwrap(), ["mine"]);
+    let peer = catalogue.peer("mine").unwrap();
+    assert_eq!(peer.version.as_deref(), Some("3"));
+    assert!(!peer.can_be(Role::Server));
+    let Program::Command { argv, env } = &peer.program else {
+        panic!("{:?}", peer.program);
+    };
+    let folder = file.path.parent().unwrap();
+    assert_eq!(PathBuf::from(&argv[0]), folder.join("bin/run"));
+    assert_eq!(PathBuf::from(&argv[1]), folder.join("x"));
+    assert_eq!(PathBuf::from(&env["A"]), folder);
+}
+
+#[test]
+fn a_user_can_add_a_python_adapter_and_its_files_are_read_at_once() {
+    let file = written(&python(
+        "versions = [{ version = \"1\", requirements = \"pinned.txt\" }]\n\
+         implementations = [{ name = \"a\" }, { name = \"b\", features = [\"deflate\"] }]\n",
+    ));
+    let mut catalogue = Catalogue::default();
+    assert_eq!(
+        catalogue.add_file(&file.path).unwrap(),
+        ["mine-1-a", "mine-1-b"]
+    );
+    assert!(catalogue.peer("mine-1-b").unwrap().has("deflate"));
+    assert!(!catalogue.peer("mine-1-a").unwrap().has("deflate"));
+}
+
+#[test]
+fn a_blind_peer_is_read() {
+    let text =
+        HEAD.replace("adapter", "blind") + "[blind]\nclient = [\"wscat\", \"-c\", \"{uri}\"]\n";
+    let file = written(&text);
+    let mut catalogue = Catalogue::default();
+    catalogue.add_file(&file.path).unwrap();
+    assert_eq!(catalogue.peers()[0].kind(), Kind::Blind);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let missing = PathBuf::from("/nowhere/peer.toml");
+    let error = Catalogue::default().add_file(&missing).unwrap_err();
+    assert!(matches!(error, CatalogueError::Read { path, .. } if path == missing));
+}
+
+#[test]
+fn a_line_that_is_not_toml_is_shown() {
+    assert_says(&refusal("schema = 1\nname = \n"), &["line 2", "name ="]);
+}
+
+#[test]
+fn an_unknown_key_is_shown_with_those_that_exist() {
+    let said = refusal(&format!("{HEAD}colour = \"red\"\n[fixture]\n"));
+    assert_says(&said, &["line 6", "unknown field `colour`", "`roles`"]);
+}
+
+#[test]
+fn an_unknown_key_in_a_table_is_shown() {
+    let said = refusal(&format!("{HEAD}[command]\nargv = [\"x\"]\nshell = true\n"));
+    assert_says(&said, &["line 8", "unknown field `shell`"]);
+}
+
+#[test]
+fn a_missing_key_is_named() {
+    let said = refusal("schema = 1\nname = \"mine\"\nkind = \"adapter\"\n[fixture]\n");
+    assert_says(&said, &["missing field `roles`"]);
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let said = refusal(&format!(
+        "{}[fixture]\n",
+        HEAD.replace("schema = 1", "schema = 2")
+    ));
+    assert_says(&said, &["peer.toml:2:", "schema 2 is not known"]);
+}
+
+#[test]
+fn a_name_that_would_break_the_names_of_cells_is_refused() {
+    for name in [
+        "",
+        "Upper",
+        "a/b",
+        "a@b",
+        "a:b",
+        "-a",
+        "a b",
+        &"a".repeat(65),
+    ] {
+        let text = HEAD.replace("mine", name);
+        let said = refusal(&format!("{text}[fixture]\n"));
+        assert_says(&said, &["peer.toml:3:", "is not a name"]);
+    }
+}
+
+#[test]
+fn a_second_peer_of_the_same_name_is_refused() {
+    let file = written(&format!("{}[fixture]\n", HEAD.replace("mine", "fixture")));
+    let error = Catalogue::builtin()
+        .unwrap()
+        .add_file(&file.path)
+        .unwrap_err();
+    assert_says(
+        &error.to_string(),
+        &["already a peer with the name `fixture`"],
+    );
+}
+
+#[test]
+fn a_version_that_stands_there_twice_is_refused() {
+    let said = refusal(&python(
+        "versions = [{ version = \"1\", requirements = \"pinned.txt\" }, \
+                     { version = \"1\", requirements = \"pinned.txt\" }]\n\
+         implementations = [{ name = \"a\" }]\n",
+    ));
+    assert_says(&said, &["already a peer with the name `mine-1-a`"]);
+}
+
+#[test]
+fn a_peer_without_a_program_is_refused() {
+    assert_says(
+        &refusal(HEAD),
+        &["peer.toml:4:", "[fixture], [python] or [command]"],
+    );
+}
+
+#[test]
+fn a_peer_with_two_programs_is_refused() {
+    let said = refusal(&format!("{HEAD}[fixture]\n[command]\nargv = [\"x\"]\n"));
+    assert_says(&said, &["peer.toml:7:", "a peer has one program"]);
+}
+
+#[test]
+fn a_peer_without_a_role_is_refused() {
+    let said = refusal(&format!("{}[fixture]\n", HEAD.replace("\"client\"", "")));
+    assert_says(&said, &["peer.toml:5:", "needs a role"]);
+}
+
+#[test]
+fn requirements_without_hashes_are_refused() {
+    let said = refusal(&python(
+        "versions = [{ version = \"1\", requirements = \"loose.txt\" }]\n\
+         implementations = [{ name = \"a\" }]\n",
+    ));
+    assert_says(&said, &["peer.toml:9:", "loose.txt has no hashes"]);
+}
+
+#[test]
+fn a_path_out_of_the_folder_is_refused() {
+    for path in ["../pinned.txt", "/etc/passwd", ""] {
+        let said = refusal(&python(&format!(
+            "versions = [{{ version = \"1\", requirements = \"{path}\" }}]\n\
+             implementations = [{{ name = \"a\" }}]\n"
+        )));
+        assert_says(&said, &["peer.toml:9:", "leads out of the folder"]);
+    }
+}
+
+#[test]
+fn a_file_that_is_named_and_missing_is_told_with_the_line_that_names_it() {
+    let file = written(&python(
+        "versions = [{ version = \"1\", requirements = \"none.txt\" }]\n\
+         implementations = [{ name = \"a\" }]\n",
+    ));
+    let error = Catalogue::default().add_file(&file.path).unwrap_err();
+    assert_says(&error.to_string(), &["none.txt", "peer.toml:9 names"]);
+}
+
+#[test]
+fn a_top_level_implementation_that_does_not_exist_is_refused() {
+    let said = refusal(&python(
+        "versions = [{ version = \"1\", requirements = \"pinned.txt\", top-level = \"z\" }]\n\
+         implementations = [{ name = \"a\" }]\n",
+    ));
+    assert_says(&said, &["there is no implementation `z`"]);
+}
+
+#[test]
+fn a_blind_peer_that_cannot_be_told_where_to_go_is_refused() {
+    let text = HEAD.replace("adapter", "blind") + "[blind]\nclient = [\"wscat\"]\n";
+    assert_says(
+        &refusal(&text),
+        &["peer.toml:7:", "neither {port} nor {uri}"],
+    );
+}
+
+#[test]
+fn an_unknown_placeholder_is_refused() {
+    let head = HEAD.replace("adapter", "blind");
+    let said = |part: &str| {
+        let text = format!("{head}[blind]\nclient = [\"wscat\", \"{part}\", \"{{uri}}\"]\n");
+        refusal(&text)
+    };
+    assert_says(&said("{path}"), &["peer.toml:7:", "`{path}` is not one of"]);
+    assert_says(
+        &said("{port"),
+        &["peer.toml:7:", "a brace without its partner"],
+    );
+    assert_says(
+        &said("port}"),
+        &["peer.toml:7:", "a brace without its partner"],
+    );
+}
+
+#[test]
+fn a_blind_role_without_a_command_is_refused() {
+    let text = HEAD.replace("adapter", "blind") + "[blind]\nserver = [\"srv\", \"{port}\"]\n";
+    assert_says(&refusal(&text), &["the role client has no command"]);
+}

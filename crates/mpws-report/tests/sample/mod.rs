@@ -1,0 +1,253 @@
+//! A run made by hand, with everything that a report has to tell and with hostile text of peers.
+
+use std::collections::BTreeMap;
+
+use mpws_suite::result::{
+    Capability, CellResult, Check, Control, ControlRole, Environment, Evidence, ExpectedDeviation,
+    Finding, FindingKind, HostFacts, PeerFacts, RESULT_SCHEMA, RunResult, Summary, Tool, Transport,
+    TransportKind, Verdict,
+};
+use serde_json::json;
+
+/// Text that attacks a terminal, HTML, XML, Markdown and line-based tools at once.
+pub const HOSTILE: &str = "\x1b[31mred\x1b[0m</script>]]>\n`code` | **bold** [x](http://h) @you\
+    \u{202e}\u{fffe}\0&amp;\u{9b}2J";
+
+/// The run.
+pub fn run() -> RunResult {
+    let cells = vec![
+        cell(
+            "echo/text",
+            "mpws",
+            "py-14-asyncio",
+            "mptcp",
+            Verdict::Pass,
+            "every check held",
+        ),
+        cell(
+            "echo/text",
+            "mpws",
+            "py-14-asyncio",
+            "tcp",
+            Verdict::Pass,
+            "every check held",
+        ),
+        cell(
+            "echo/text",
+            "py-13-sync",
+            "mpws",
+            "mptcp",
+            Verdict::Tolerated,
+            "slow, but right",
+        ),
+        failed(cell(
+            "echo/binary",
+            "mpws",
+            HOSTILE,
+            "mptcp",
+            Verdict::Fail,
+            HOSTILE,
+        )),
+        known(cell(
+            "fallback/syn-option-stripped",
+            "py-13-sync",
+            "mpws",
+            "mptcp",
+            Verdict::Fail,
+            "no word of the fallback",
+        )),
+        cell(
+            "fallback/syn-option-stripped",
+            "mpws",
+            "py-14-asyncio",
+            "mptcp",
+            Verdict::Unsupported,
+            "the peer cannot open a socket of its own",
+        ),
+        cell(
+            "subflow/join",
+            "mpws",
+            "py-14-asyncio",
+            "mptcp",
+            Verdict::Unprovable,
+            "no packet socket on this host",
+        ),
+        cell(
+            "subflow/join",
+            "py-13-sync",
+            "mpws",
+            "mptcp",
+            Verdict::Error,
+            "the lab process ended early",
+        ),
+    ];
+    RunResult {
+        schema: RESULT_SCHEMA.to_owned(),
+        tool: Tool {
+            name: "mpws".to_owned(),
+            version: "0.1.0".to_owned(),
+        },
+        started_at: "2026-01-02T03:04:05Z".to_owned(),
+        duration_ms: 83_456,
+        host: HostFacts {
+            kernel: "6.1.0-1-amd64".to_owned(),
+            architecture: "x86_64".to_owned(),
+            libc: "glibc 2.36".to_owned(),
+            processors: 2,
+            root: false,
+            capabilities: BTreeMap::from([
+                (
+                    "mptcp".to_owned(),
+                    Capability {
+                        available: true,
+                        detail: "yes".to_owned(),
+                        remedy: None,
+                    },
+                ),
+                (
+                    "tshark".to_owned(),
+                    Capability {
+                        available: false,
+                        detail: "not found in PATH".to_owned(),
+                        remedy: Some("apt-get install tshark".to_owned()),
+                    },
+                ),
+            ]),
+        },
+        peers: vec![
+            peer("mpws", "0.1.0", "rust"),
+            peer("py-13-sync", "13.1", "CPython 3.11.2"),
+            peer("py-14-asyncio", "14.2", "CPython 3.11.2"),
+            peer(HOSTILE, HOSTILE, HOSTILE),
+        ],
+        selectors: vec!["echo/*".to_owned(), "`fallback`/*".to_owned()],
+        planned: cells.len(),
+        interrupted: false,
+        findings: vec![
+            Finding {
+                text: "py-13-sync does not tell its user that MPTCP fell back.".to_owned(),
+                kind: FindingKind::Known,
+                cells: vec![cells[4].cell.clone()],
+                command: format!("mpws run '{}'", cells[4].cell),
+            },
+            Finding {
+                text: format!("A message came back altered: {HOSTILE}"),
+                kind: FindingKind::Unexpected,
+                cells: (0..5)
+                    .map(|number| format!("echo/binary-{number}@{HOSTILE}"))
+                    .collect(),
+                command: format!("mpws run '{HOSTILE}'"),
+            },
+            Finding {
+                text: "Closing takes a round trip more over MPTCP.".to_owned(),
+                kind: FindingKind::Difference,
+                cells: vec![cells[0].cell.clone()],
+                command: format!("mpws run '{}'", cells[0].cell),
+            },
+        ],
+        problems: vec![format!("the expectation py-old matches no cell {HOSTILE}")],
+        summary: Summary::of(&cells),
+        cells,
+    }
+}
+
+/// A run in which nothing happened but one cell that passed.
+pub fn green() -> RunResult {
+    let cells = vec![cell(
+        "echo/text",
+        "mpws",
+        "mpws",
+        "mptcp",
+        Verdict::Pass,
+        "every check held",
+    )];
+    RunResult {
+        peers: vec![peer("mpws", "0.1.0", "rust")],
+        selectors: Vec::new(),
+        planned: 1,
+        findings: Vec::new(),
+        problems: Vec::new(),
+        summary: Summary::of(&cells),
+        cells,
+        ..run()
+    }
+}
+
+fn peer(name: &str, version: &str, runtime: &str) -> PeerFacts {
+    PeerFacts {
+        peer: name.to_owned(),
+        version: version.to_owned(),
+        runtime: runtime.to_owned(),
+        libc: "glibc 2.36".to_owned(),
+    }
+}
+
+fn cell(
+    case: &str,
+    client: &str,
+    server: &str,
+    asked: &str,
+    verdict: Verdict,
+    reason: &str,
+) -> CellResult {
+    CellResult {
+        cell: format!("{case}@{client}:{server}/{asked}/v4"),
+        case: case.to_owned(),
+        client: client.to_owned(),
+        server: server.to_owned(),
+        control: Control {
+            role: ControlRole::Subject,
+            cell: None,
+            differs: Some(false),
+            differences: Vec::new(),
+        },
+        environment: Environment {
+            ip: "v4".to_owned(),
+            asked: asked.to_owned(),
+            launcher: "process".to_owned(),
+        },
+        verdict,
+        reason: reason.to_owned(),
+        expected: None,
+        transport: Transport {
+            kind: TransportKind::Mptcp,
+            cause: None,
+            subflows: Some(1),
+        },
+        duration_ms: 1_234,
+        checks: vec![Check {
+            name: "echo".to_owned(),
+            expected: "same".to_owned(),
+            observed: "same".to_owned(),
+            held: true,
+        }],
+        recorded: BTreeMap::from([("close-code".to_owned(), json!(1000))]),
+        evidence: Evidence::default(),
+    }
+}
+
+fn failed(mut cell: CellResult) -> CellResult {
+    cell.checks.push(Check {
+        name: "payload".to_owned(),
+        expected: "sent bytes".to_owned(),
+        observed: HOSTILE.to_owned(),
+        held: false,
+    });
+    cell.evidence = Evidence {
+        folder: Some("cells/0004".to_owned()),
+        files: vec!["capture.pcapng".to_owned()],
+        wire: vec!["MP_CAPABLE in SYN, SYN/ACK and third ACK".to_owned()],
+        kernel: vec!["client: mptcp, 1 subflow".to_owned()],
+        peer: vec![HOSTILE.to_owned()],
+        contradictions: vec!["the peer says TCP, the wire says MPTCP".to_owned()],
+    };
+    cell
+}
+
+fn known(mut cell: CellResult) -> CellResult {
+    cell.expected = Some(ExpectedDeviation {
+        id: "py-silent-fallback".to_owned(),
+        reason: "websockets has no API for it".to_owned(),
+    });
+    cell
+}

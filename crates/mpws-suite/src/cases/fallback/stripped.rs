@@ -1,0 +1,218 @@
+//! A middlebox removes MPTCP options.
+
+use mpws_fixture::payload::Payload;
+use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule};
+use mpws_trace::Cause;
+
+use crate::case::{Case, Expect, Pairs, Side};
+use crate::cases::support::{self, V4_AND_V6};
+use crate::cell::{Cell, CellEnd, Connect, Outcome, Serve};
+use crate::deadline;
+
+/// The cases of this group.
+pub const CASES: &[Case] = &[
+    EVERYWHERE,
+    SYN,
+    SYN_ACK,
+    CLIENT_SEGMENTS,
+    SERVER_SEGMENTS,
+    MID_CONNECTION,
+    STRICT,
+];
+
+const WHY: &str = "Firewalls and proxies remove TCP options that they do not know; the WebSocket must not suffer.";
+
+const EVERYWHERE: Case = Case {
+    slug: "fallback/option-stripped-everywhere",
+    title: "MPTCP options removed from every packet: TCP from the start",
+    requirement: "RFC 8684 sections 3.1 and 3.7",
+    why: WHY,
+    network: "one path; every MPTCP option is overwritten with NOP, both ways",
+    control: false,
+    ips: V4_AND_V6,
+    transport: Expect::Fallback(Cause::OptionStrippedSyn),
+    outcome: "echo works over TCP; the server accepts a plain TCP socket",
+    mutants: &["rule-left-out", "echo-alters"],
+    steps: |cell| strip_and_talk(cell, Rule::new("strip-all", strip())),
+    ..Case::BASE
+};
+
+const SYN: Case = Case {
+    slug: "fallback/syn-option-stripped",
+    title: "MP_CAPABLE removed from the SYN: TCP from the start",
+    requirement: "RFC 8684 section 3.1",
+    why: WHY,
+    network: "one path; MPTCP options of the SYN are overwritten",
+    control: false,
+    transport: Expect::Fallback(Cause::OptionStrippedSyn),
+    outcome: "echo works over TCP; the server never knew of MPTCP",
+    mutants: &["rule-left-out", "echo-alters"],
+    steps: |cell| strip_and_talk(cell, Rule::new("strip-syn", strip()).syn()),
+    ..Case::BASE
+};
+
+const SYN_ACK: Case = Case {
+    slug: "fallback/syn-ack-option-stripped",
+    title: "MP_CAPABLE removed from the SYN/ACK: TCP from the start",
+    requirement: "RFC 8684 section 3.1",
+    why: WHY,
+    network: "one path; MPTCP options of the SYN/ACK are overwritten",
+    control: false,
+    transport: Expect::Fallback(Cause::OptionStrippedSynAck),
+    outcome: "echo works over TCP; the server had answered MP_CAPABLE and took it back",
+    mutants: &["rule-left-out", "echo-alters"],
+    steps: |cell| strip_and_talk(cell, Rule::new("strip-syn-ack", strip()).syn_ack()),
+    ..Case::BASE
+};
+
+const CLIENT_SEGMENTS: Case = Case {
+    slug: "fallback/client-segments-stripped",
+    title: "Options removed from the client's segments after the SYN: TCP after the first data",
+    requirement: "RFC 8684 section 3.7",
+    why: WHY,
+    network: "one path; MPTCP options of the client's segments without SYN are overwritten",
+    control: false,
+    transport: Expect::Fallback(Cause::OptionStrippedClientData),
+    outcome: "the handshake is MPTCP, the data is TCP; nothing is lost",
+    mutants: &["rule-left-out", "echo-alters"],
+    steps: |cell| {
+        strip_and_talk(
+            cell,
+            Rule::new("strip-client-segments", strip())
+                .from("client")
+                .not_syn(),
+        )
+    },
+    ..Case::BASE
+};
+
+const SERVER_SEGMENTS: Case = Case {
+    slug: "fallback/server-segments-stripped",
+    title: "Options removed from the server's segments after the SYN/ACK: TCP after the first data",
+    requirement: "RFC 8684 section 3.7",
+    why: WHY,
+    network: "one path; MPTCP options of the server's segments without SYN are overwritten",
+    control: false,
+    transport: Expect::Fallback(Cause::OptionStrippedServerData),
+    outcome: "the handshake is MPTCP, the data is TCP; nothing is lost",
+    mutants: &["rule-left-out", "echo-alters"],
+    steps: |cell| {
+        strip_and_talk(
+            cell,
+            Rule::new("strip-server-segments", strip())
+                .from("server")
+                .not_syn(),
+        )
+    },
+    ..Case::BASE
+};
+
+const MID_CONNECTION: Case = Case {
+    slug: "fallback/stripped-mid-connection",
+    title: "Options removed once the connection stands: it goes on as TCP without losing a byte",
+    requirement: "RFC 8684 section 3.7",
+    why: "A route may change to one with such a middlebox while a WebSocket is open.",
+    network: "one path; after the first messages every MPTCP option is overwritten, both ways",
+    control: false,
+    transport: Expect::Fallback(Cause::FellBackMidStream),
+    outcome: "messages before and after come back unchanged on the same connection",
+    mutants: &["rule-left-out", "echo-alters", "echo-drops"],
+    steps: |cell| {
+        let server = cell.serve(Serve::echo())?;
+        let opened = cell.connect(Connect::default())?;
+        support::small_talk(cell, opened.connection)?;
+        cell.witness(None)?;
+        let rule = cell.rule(Rule::new("strip-from-now-on", strip()))?;
+        cell.echo(
+            opened.connection,
+            Payload::Binary {
+                size: 20_000,
+                seed: 9,
+            },
+            1,
+        )?;
+        support::small_talk(cell, opened.connection)?;
+        let facts = support::client_facts(cell, opened.connection)?;
+        cell.equal(
+            "TCP_IS_MPTCP of the client at the end",
+            &Some(false),
+            &facts.is_mptcp,
+        );
+        cell.rule_was_hit("strip-from-now-on", rule)?;
+        cell.finish(server, opened.connection)
+    },
+    ..Case::BASE
+};
+
+const STRICT: Case = Case {
+    slug: "fallback/strict-mode",
+    title: "A client that requires MPTCP refuses a connection that fell back",
+    requirement: "RFC 8684 section 3.7 leaves the choice to the application",
+    why: "Who pays for two paths wants an error, not a silent single one.",
+    network: "one path; MPTCP options of the SYN are overwritten",
+    pairs: Pairs::Fixtures,
+    control: false,
+    ips: V4_AND_V6,
+    transport: Expect::Fallback(Cause::OptionStrippedSyn),
+    outcome: "a typed error that names the fallback; no WebSocket is opened",
+    mutants: &["rule-left-out", "client-lenient"],
+    steps: |cell| {
+        let rule = cell.rule(Rule::new("strip-syn", strip()).syn())?;
+        let server = cell.serve(Serve::echo())?;
+        let outcome = cell.try_connect(Connect {
+            strict: true,
+            ..Connect::default()
+        })?;
+        let refusal = support::Refusal {
+            within_ms: deadline::OPEN_TIMEOUT_MS,
+            errnos: &[],
+            words: &["fell back", "fallback"],
+            closes: false,
+        };
+        if let Outcome::Done(_) = outcome {
+            cell.check(
+                "a strict client refuses",
+                "an error",
+                "an open connection",
+                false,
+            );
+            return Ok(());
+        }
+        support::judge_refusal(cell, outcome, refusal);
+        cell.rule_was_hit("strip-syn", rule)?;
+        let state = cell.server_state(server)?;
+        let upgraded = state.connections.iter().filter(|one| one.upgraded).count();
+        cell.equal(
+            "WebSocket connections that the server opened",
+            &0,
+            &upgraded,
+        );
+        Ok(())
+    },
+    ..Case::BASE
+};
+
+const fn strip() -> Action {
+    Action::Rewrite(Rewrite::StripMptcp)
+}
+
+fn strip_and_talk(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
+    let rule = rule.mptcp(MptcpMatch::Any);
+    let name = rule.name.clone();
+    let id = cell.rule(rule)?;
+    let server = cell.serve(Serve::echo())?;
+    let opened = cell.connect(Connect::default())?;
+    support::small_talk(cell, opened.connection)?;
+    let facts = support::client_facts(cell, opened.connection)?;
+    cell.equal("TCP_IS_MPTCP of the client", &Some(false), &facts.is_mptcp);
+    cell.rule_was_hit(&name, id)?;
+    cell.witness(Some(opened.connection))?;
+    if cell.has(Side::Server, "script") {
+        let accepted = support::accepted_facts(cell, server)?;
+        cell.record(
+            "SO_PROTOCOL of the accepted socket",
+            accepted.so_protocol.unwrap_or(-1),
+        );
+    }
+    cell.finish(server, opened.connection)
+}

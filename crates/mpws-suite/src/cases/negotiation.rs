@@ -1,0 +1,296 @@
+//! Does it speak MPTCP when both, one or neither end can, and does everybody call it by its name?
+
+use mpws_fixture::payload::Payload;
+use mpws_peers::protocol::SocketProtocol;
+use mpws_trace::Cause;
+
+use super::support::{self, V4_AND_V6};
+use crate::case::{Case, Expect, Ip, Pairs, Side};
+use crate::cell::{Cell, CellEnd, Connect, Serve};
+
+/// The cases of this family.
+pub const CASES: &[Case] = &[
+    BOTH_ENDS,
+    TCP_SERVER,
+    TCP_CLIENT,
+    DUAL_STACK_LISTENER,
+    SECURE,
+    SPLIT_UPGRADE,
+    IDENTITY_OF_TCP_CLIENT,
+    IDENTITY_BEFORE_CONNECT,
+];
+
+const BOTH_ENDS: Case = Case {
+    slug: "negotiation/both-ends",
+    title: "MPTCP at both ends is used from the SYN to the close",
+    requirement: "RFC 8684 section 3.1",
+    why: "This is what a user switches MPTCP on for.",
+    ips: V4_AND_V6,
+    transport: Expect::Mptcp,
+    outcome: "text and binary messages come back unchanged; both ends close with 1000",
+    mutants: &[
+        "client-never-asks",
+        "server-claims-mptcp",
+        "echo-alters",
+        "wire-strips-mptcp",
+    ],
+    steps: |cell| {
+        let server = cell.serve(Serve::echo())?;
+        let opened = cell.connect(Connect::default())?;
+        support::small_talk(cell, opened.connection)?;
+        cell.finish(server, opened.connection)
+    },
+    ..Case::BASE
+};
+
+const TCP_SERVER: Case = Case {
+    slug: "negotiation/tcp-server",
+    title: "An MPTCP client falls back to TCP when the server listens with TCP",
+    requirement: "RFC 8684 section 3.1: a SYN/ACK without MP_CAPABLE means plain TCP",
+    why: "Most servers do not listen with MPTCP; a client that asks for it must still get through.",
+    control: false,
+    ips: V4_AND_V6,
+    transport: Expect::Fallback(Cause::RemoteIsTcp),
+    outcome: "echo works; the client's kernel still names the socket MPTCP (262) and says that it is not one any more",
+    mutants: &["server-speaks-mptcp", "client-never-asks"],
+    steps: |cell| {
+        let server = cell.serve(Serve {
+            protocol: Some(SocketProtocol::Tcp),
+            ..Serve::echo()
+        })?;
+        let opened = cell.connect(Connect::default())?;
+        support::small_talk(cell, opened.connection)?;
+        let facts = support::client_facts(cell, opened.connection)?;
+        cell.equal(
+            "SO_PROTOCOL of the client after fallback",
+            &Some(262),
+            &facts.so_protocol,
+        );
+        cell.equal(
+            "TCP_IS_MPTCP of the client after fallback",
+            &Some(false),
+            &facts.is_mptcp,
+        );
+        if let Some(errno) = facts.mptcp_info_errno {
+            cell.record("errno of MPTCP_INFO after fallback", errno);
+        }
+        cell.finish(server, opened.connection)
+    },
+    ..Case::BASE
+};
+
+const TCP_CLIENT: Case = Case {
+    slug: "negotiation/tcp-client",
+    title: "A plain TCP client is served by an MPTCP listener",
+    requirement: "RFC 8684 section 3.1: without MP_CAPABLE in the SYN the answer carries none",
+    why: "Switching a server to MPTCP must not cost it a single old client.",
+    control: false,
+    ips: V4_AND_V6,
+    transport: Expect::Tcp(Cause::NeverAsked),
+    outcome: "echo works; the accepted socket is plain TCP (SO_PROTOCOL 6)",
+    mutants: &["client-speaks-mptcp", "echo-alters"],
+    steps: |cell| {
+        let server = cell.serve(Serve::echo())?;
+        let opened = cell.connect(Connect {
+            protocol: Some(SocketProtocol::Tcp),
+            ..Connect::default()
+        })?;
+        support::small_talk(cell, opened.connection)?;
+        let accepted = support::accepted_facts(cell, server)?;
+        cell.equal(
+            "SO_PROTOCOL of the accepted socket",
+            &Some(6),
+            &accepted.so_protocol,
+        );
+        cell.finish(server, opened.connection)
+    },
+    ..Case::BASE
+};
+
+const DUAL_STACK_LISTENER: Case = Case {
+    slug: "negotiation/dual-stack-listener",
+    title: "One listener on :: serves MPTCP and TCP clients of both IP versions",
+    requirement: "RFC 8684 section 3.1 and IPV6_V6ONLY of ipv6(7)",
+    why: "Servers listen on :: with one socket; each of the four kinds of client must get its own transport.",
+    network: "one dual-stack path, nothing in the way",
+    control: false,
+    transport: Expect::Recorded,
+    outcome: "four connections in turn: MPTCP and TCP over IPv6, MPTCP and TCP over IPv4",
+    mutants: &["client-never-asks", "wire-strips-mptcp"],
+    steps: |cell| {
+        cell.set_ip(Ip::V6);
+        let server = support::serve_dual_stack(cell, false)?;
+        let mut expected = Vec::new();
+        let mut seen = 0;
+        for ip in [Ip::V6, Ip::V4] {
+            for protocol in [SocketProtocol::Mptcp, SocketProtocol::Tcp] {
+                cell.set_ip(ip);
+                let opened = cell.connect(Connect {
+                    protocol: Some(protocol),
+                    ..Connect::default()
+                })?;
+                cell.echo(opened.connection, Payload::Text { size: 100, seed: 4 }, 1)?;
+                cell.witness(Some(opened.connection))?;
+                seen += 1;
+                support::close_cleanly(cell, opened.connection)?;
+                cell.server_saw(server, seen, seen)?;
+                expected.push(match protocol {
+                    SocketProtocol::Mptcp => Expect::Mptcp,
+                    SocketProtocol::Tcp => Expect::Tcp(Cause::NeverAsked),
+                });
+            }
+        }
+        cell.expect_each(expected);
+        Ok(())
+    },
+    ..Case::BASE
+};
+
+const SECURE: Case = Case {
+    slug: "negotiation/wss",
+    title: "TLS runs over MPTCP",
+    requirement: "RFC 6455 section 3 (wss) over RFC 8684",
+    why: "Nearly every WebSocket on the Internet is wss.",
+    ips: V4_AND_V6,
+    client_needs: &["tls"],
+    server_needs: &["tls"],
+    transport: Expect::Mptcp,
+    outcome: "the certificate is checked; messages of up to 100 kB come back unchanged",
+    mutants: &["client-never-asks", "echo-alters", "wire-corrupts-payload"],
+    steps: |cell| {
+        let (server_tls, client_tls) = cell.tls()?;
+        let server = cell.serve(Serve {
+            tls: Some(server_tls),
+            ..Serve::echo()
+        })?;
+        let opened = cell.connect(Connect {
+            tls: Some(client_tls),
+            ..Connect::default()
+        })?;
+        support::small_talk(cell, opened.connection)?;
+        cell.echo(
+            opened.connection,
+            Payload::Binary {
+                size: 100_000,
+                seed: 3,
+            },
+            1,
+        )?;
+        cell.finish(server, opened.connection)
+    },
+    ..Case::BASE
+};
+
+const SPLIT_UPGRADE: Case = Case {
+    slug: "negotiation/split-upgrade",
+    title: "An upgrade request in five segments is one request",
+    requirement: "RFC 9112 section 2.2: a server reads the head to its empty line, however it arrives",
+    why: "With several subflows a request head may arrive in any number of pieces.",
+    pairs: Pairs::Servers,
+    client_needs: &["script"],
+    transport: Expect::Mptcp,
+    outcome: "101, then echo; the server accepts one connection",
+    mutants: &["client-never-asks", "echo-drops"],
+    steps: |cell| {
+        let server = cell.serve(Serve::echo())?;
+        let mut open = cell.client_open(None);
+        open.protocol = Some(cell.protocol());
+        open.extra.insert("upgrade_parts".to_owned(), 5.into());
+        let opened = cell.ask(Side::Client, &open)?;
+        support::small_talk(cell, opened.connection)?;
+        let state = cell.server_state(server)?;
+        cell.equal(
+            "connections that the server saw",
+            &1,
+            &state.connections.len(),
+        );
+        cell.finish(server, opened.connection)
+    },
+    ..Case::BASE
+};
+
+const IDENTITY_OF_TCP_CLIENT: Case = Case {
+    slug: "negotiation/identity-of-tcp-client",
+    title: "A server's API names the protocol of an accepted TCP client as the kernel does",
+    requirement: "SO_PROTOCOL of socket(7)",
+    why: "A server that reports `sock.proto` in its logs counts plain TCP clients as MPTCP, and asyncio decides on TCP_NODELAY by it.",
+    pairs: Pairs::Servers,
+    control: true,
+    transport: Expect::Recorded,
+    outcome: "the runtime's own word for the protocol equals SO_PROTOCOL, which is 6",
+    mutants: &["server-misnames-protocol"],
+    steps: |cell| {
+        let server = cell.serve(Serve::echo())?;
+        let opened = cell.connect(Connect {
+            protocol: Some(SocketProtocol::Tcp),
+            ..Connect::default()
+        })?;
+        support::small_talk(cell, opened.connection)?;
+        let accepted = support::accepted_facts(cell, server)?;
+        cell.equal(
+            "SO_PROTOCOL of the accepted socket",
+            &Some(6),
+            &accepted.so_protocol,
+        );
+        if let Some(word) = accepted.api_protocol {
+            cell.equal(
+                "the API's word for the accepted socket's protocol",
+                &6,
+                &word,
+            );
+        }
+        cell.expect_each(vec![Expect::Tcp(Cause::NeverAsked)]);
+        cell.finish(server, opened.connection)
+    },
+    ..Case::BASE
+};
+
+const IDENTITY_BEFORE_CONNECT: Case = Case {
+    slug: "negotiation/identity-before-connect",
+    title: "TCP_IS_MPTCP before connect means asked for, not in use",
+    requirement: "TCP_IS_MPTCP, Linux 6.10",
+    why: "A program that asks too early believes that it has MPTCP although it will fall back.",
+    pairs: Pairs::Fixtures,
+    control: false,
+    ips: V4_AND_V6,
+    transport: Expect::Fallback(Cause::RemoteIsTcp),
+    outcome: "1 on the fresh socket, 0 on the same socket once it is connected to a TCP server",
+    mutants: &["server-speaks-mptcp"],
+    steps: identity_before_connect,
+    ..Case::BASE
+};
+
+fn identity_before_connect(cell: &mut Cell) -> Result<(), CellEnd> {
+    cell.serve(Serve {
+        protocol: Some(SocketProtocol::Tcp),
+        ..Serve::echo()
+    })?;
+    let socket = cell
+        .socket(Side::Client, SocketProtocol::Mptcp)?
+        .done("making a socket")?;
+    let before = support::facts(cell, Side::Client, socket)?;
+    cell.equal(
+        "TCP_IS_MPTCP of a fresh socket",
+        &Some(true),
+        &before.is_mptcp,
+    );
+    let how = cell.way();
+    let connect = cell.connect_to_server(socket, how);
+    cell.ask(Side::Client, &connect)?;
+    let after = support::facts(cell, Side::Client, socket)?;
+    cell.equal(
+        "TCP_IS_MPTCP once connected to a TCP server",
+        &Some(false),
+        &after.is_mptcp,
+    );
+    cell.equal(
+        "SO_PROTOCOL once connected to a TCP server",
+        &Some(262),
+        &after.so_protocol,
+    );
+    let mut open = cell.client_open(Some(socket));
+    open.protocol = None;
+    let opened = cell.ask(Side::Client, &open)?;
+    support::small_talk(cell, opened.connection)?;
+    support::close_cleanly(cell, opened.connection)
+}

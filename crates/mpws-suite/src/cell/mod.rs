@@ -1,0 +1,312 @@
+//! A cell while it runs: two peers, a lab between them, and what was judged so far.
+//!
+//! | file | what a case's steps can do |
+//! |---|---|
+//! | `mod.rs` | ask what the cell is about; judge and record |
+//! | `network.rs` | rules, sysctls, witnesses |
+//! | `asking.rs` | single operations of the peers |
+//! | `ordinary.rs` | what careful users do: serve, connect, echo, close |
+
+mod asking;
+mod network;
+mod ordinary;
+
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Display};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mpws_lab::{Host, Lab};
+use mpws_peers::protocol::{ClientTls, ErrorRecord, ServerTls, SocketFamily, SocketProtocol};
+use mpws_peers::{CallError, Peer, PeerSpec};
+use serde_json::Value;
+
+use crate::case::{Expect, Ip, Side};
+use crate::result::Check;
+use crate::sabotage::Sabotage;
+use crate::witness::{Snapshot, Witness};
+
+pub use ordinary::{Connect, Serve};
+
+/// The port that servers of cells listen on.
+pub const PORT: u16 = 8765;
+
+/// Why the steps of a case ended early. Reaching the end is not an error, and not yet a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CellEnd {
+    /// A peer did something that it must not, or did not do what it must.
+    Failed(String),
+    /// A peer said that it cannot do what the case asks.
+    Unsupported(String),
+    /// This host cannot show it.
+    Unprovable(String),
+    /// The suite itself is at fault.
+    Broken(String),
+}
+
+/// What came of an operation that may fail: both are data.
+#[derive(Clone, Debug)]
+pub enum Outcome<T> {
+    /// It worked.
+    Done(T),
+    /// It failed, as the peer's user sees it, after so many microseconds.
+    Refused(ErrorRecord, u64),
+}
+
+/// A cell while it runs.
+pub struct Cell {
+    /// What must carry the bytes; a case may narrow it once it knows more.
+    pub expect: Expect,
+    pub(crate) lab: Lab,
+    pub(crate) client: Peer,
+    pub(crate) server: Peer,
+    pub(crate) client_spec: Arc<PeerSpec>,
+    pub(crate) server_spec: Arc<PeerSpec>,
+    pub(crate) ip: Ip,
+    pub(crate) protocol: SocketProtocol,
+    pub(crate) scratch: PathBuf,
+    pub(crate) each: Vec<Expect>,
+    /// Sides whose segments must not wait for an ACK.
+    pub(crate) no_holding: Vec<Side>,
+    /// Every message must be compressed on the wire.
+    pub(crate) compressed: bool,
+    pub(crate) witness: Witness,
+    pub(crate) sabotage: Option<Sabotage>,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) recorded: BTreeMap<String, Value>,
+    pub(crate) snapshots: Vec<Snapshot>,
+    /// The server that was started last.
+    pub(crate) server_number: Option<u32>,
+    /// Errno with which a side's socket was refused.
+    pub(crate) refusals: Vec<(Side, i32)>,
+}
+
+/// What the cell is about.
+impl Cell {
+    /// The protocol asked for: MPTCP, or TCP in a control.
+    pub fn protocol(&self) -> SocketProtocol {
+        self.protocol
+    }
+
+    /// Whether this is the subject, not the TCP control.
+    pub fn over_mptcp(&self) -> bool {
+        self.protocol == SocketProtocol::Mptcp
+    }
+
+    /// The IP version.
+    pub fn ip(&self) -> Ip {
+        self.ip
+    }
+
+    /// Goes on with the other IP version (dual-stack cases).
+    pub fn set_ip(&mut self, ip: Ip) {
+        self.ip = ip;
+    }
+
+    /// Says what must carry each connection, in the order of their SYNs, instead of one word for all.
+    pub fn expect_each(&mut self, each: Vec<Expect>) {
+        self.each = each;
+    }
+
+    /// Segments of this side must not have waited for an ACK; the wire tells, once the cell is over.
+    pub fn must_not_hold(&mut self, side: Side) {
+        self.no_holding.push(side);
+    }
+
+    /// Every message, either way, must be compressed (RFC 7692) on the wire; the wire tells, once the cell is over.
+    pub fn must_compress(&mut self) {
+        self.compressed = true;
+    }
+
+    /// A certificate for the server's addresses, made for this cell, as files for both sides.
+    pub fn tls(&self) -> Result<(ServerTls, ClientTls), CellEnd> {
+        let names = [Ip::V4, Ip::V6].map(|ip| self.address_in(Side::Server, ip));
+        let authority = mpws_fixture::tls::authority(&[&names[0], &names[1]])
+            .map_err(|error| CellEnd::broken("no certificate was made", &error))?;
+        let write = |name: &str, text: &str| {
+            let path = self.scratch.join(name);
+            std::fs::write(&path, text)
+                .map(|()| path.to_string_lossy().into_owned())
+                .map_err(|error| CellEnd::broken(format!("{name} was not written"), &error))
+        };
+        let server = ServerTls {
+            certificate: write("certificate.pem", &authority.certificate)?,
+            key: write("key.pem", &authority.key)?,
+        };
+        Ok((
+            server,
+            ClientTls {
+                ca: write("authority.pem", &authority.ca)?,
+                server_name: None,
+            },
+        ))
+    }
+
+    /// Address family of the cell's sockets.
+    pub fn family(&self) -> SocketFamily {
+        match self.ip {
+            Ip::V4 => SocketFamily::V4,
+            Ip::V6 => SocketFamily::V6,
+        }
+    }
+
+    /// Numeric address of a side on the first path.
+    pub fn address(&self, side: Side) -> String {
+        self.address_in(side, self.ip)
+    }
+
+    /// Numeric address of a side on the first path, of this IP version.
+    pub fn address_in(&self, side: Side, ip: Ip) -> String {
+        let ip = match ip {
+            Ip::V4 => mpws_lab::Ip::V4,
+            Ip::V6 => mpws_lab::Ip::V6,
+        };
+        self.host(side).address(1, ip).to_string()
+    }
+
+    /// `ws://` URI of the server.
+    pub fn uri(&self, resource: &str) -> String {
+        self.uri_with("ws", self.ip, resource)
+    }
+
+    /// URI of the server with this scheme and IP version.
+    pub fn uri_with(&self, scheme: &str, ip: Ip, resource: &str) -> String {
+        let address = self.address_in(Side::Server, ip);
+        match ip {
+            Ip::V4 => format!("{scheme}://{address}:{PORT}{resource}"),
+            Ip::V6 => format!("{scheme}://[{address}]:{PORT}{resource}"),
+        }
+    }
+
+    /// Whether the peer on a side has a feature of the catalogue.
+    pub fn has(&self, side: Side, feature: &str) -> bool {
+        self.spec(side).has(feature)
+    }
+
+    /// The version that the peer on a side says it loaded.
+    pub fn version(&self, side: Side) -> &str {
+        &self.peer(side).hello().version
+    }
+
+    /// The implementation that the peer on a side runs.
+    pub fn implementation(&self, side: Side) -> &str {
+        &self.peer(side).hello().implementation
+    }
+
+    pub(crate) fn host(&self, side: Side) -> Host {
+        self.lab.host(side.word())
+    }
+
+    pub(crate) fn spec(&self, side: Side) -> &PeerSpec {
+        match side {
+            Side::Client => &self.client_spec,
+            Side::Server => &self.server_spec,
+        }
+    }
+
+    pub(crate) fn peer(&self, side: Side) -> &Peer {
+        match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        }
+    }
+}
+
+/// Judging and recording.
+impl Cell {
+    /// Notes a judgement.
+    pub fn check(&mut self, name: &str, expected: &str, observed: &str, held: bool) {
+        self.checks.push(Check {
+            name: name.to_owned(),
+            expected: expected.to_owned(),
+            observed: observed.to_owned(),
+            held,
+        });
+    }
+
+    /// Judges that two values are equal.
+    pub fn equal<T: PartialEq + Debug>(&mut self, name: &str, expected: &T, observed: &T) {
+        self.check(
+            name,
+            &format!("{expected:?}"),
+            &format!("{observed:?}"),
+            expected == observed,
+        );
+    }
+
+    /// Records behaviour that is compared with the control and between versions, not judged.
+    pub fn record(&mut self, name: &str, value: impl Into<Value>) {
+        self.recorded.insert(name.to_owned(), value.into());
+    }
+
+    /// Records a value that changes from run to run: kept, never compared.
+    pub fn record_volatile(&mut self, name: &str, value: impl Into<Value>) {
+        self.recorded.insert(format!("~{name}"), value.into());
+    }
+}
+
+impl<T> Outcome<T> {
+    /// The reply, where a failure means that the case cannot go on.
+    pub fn done(self, what: &str) -> Result<T, CellEnd> {
+        match self {
+            Self::Done(reply) => Ok(reply),
+            Self::Refused(record, _) => Err(CellEnd::Failed(format!(
+                "{what} failed: {}",
+                describe(&record)
+            ))),
+        }
+    }
+}
+
+impl CellEnd {
+    /// A fault of the suite, with its cause.
+    pub fn broken(what: impl Display, error: &dyn std::error::Error) -> Self {
+        let mut text = format!("{what}: {error}");
+        let mut source = error.source();
+        while let Some(inner) = source {
+            text.push_str(&format!(": {inner}"));
+            source = inner.source();
+        }
+        Self::Broken(text)
+    }
+
+    pub(super) fn of_call(side: Side, error: CallError) -> Self {
+        let side = side.word();
+        match error {
+            CallError::Unsupported { op, why } => {
+                Self::Unsupported(format!("the {side} cannot do {op}: {why}"))
+            }
+            CallError::Request { .. } => Self::Broken(format!("the {side} was not asked: {error}")),
+            other => Self::Failed(format!("the {side}: {other}")),
+        }
+    }
+}
+
+/// An error in one line: classes and errnos, outermost first.
+pub fn describe(record: &ErrorRecord) -> String {
+    let links: Vec<String> = record
+        .chain
+        .iter()
+        .map(|link| match link.errno {
+            Some(errno) => format!("{}[{errno}] {}", link.class, link.message),
+            None => format!("{} {}", link.class, link.message),
+        })
+        .collect();
+    if links.is_empty() {
+        "an error without a chain".to_owned()
+    } else {
+        links.join(" <- ")
+    }
+}
+
+/// The chain without texts: what is compared between versions.
+pub fn classes(record: &ErrorRecord) -> Vec<String> {
+    record
+        .chain
+        .iter()
+        .map(|link| match link.errno {
+            Some(errno) => format!("{}[{errno}]", link.class),
+            None => link.class.clone(),
+        })
+        .collect()
+}

@@ -1,0 +1,30 @@
+//! What the runner tells while it runs. Reporters consume events and decide nothing.
+
+use crate::result::{CellResult, RunResult};
+
+/// Something happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RunEvent {
+    /// Something is being prepared before cells can run, such as a Python environment.
+    Preparing {
+        /// What, for a person.
+        what: String,
+    },
+    /// The plan stands.
+    Planned {
+        /// Number of cells.
+        cells: usize,
+        /// Number of cells that run at a time.
+        jobs: usize,
+    },
+    /// A cell has begun.
+    CellStarted {
+        /// Its name.
+        cell: String,
+    },
+    /// A cell has its result. `differs` and findings are only known at the end.
+    CellFinished(Box<CellResult>),
+    /// Everything is over; nothing follows.
+    Finished(Box<RunResult>),
+}

@@ -1,0 +1,393 @@
+//! One cell from start to judgement.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mpws_lab::Lab;
+use mpws_peers::{LaunchError, LaunchOptions, Launcher, Peer, PeerSpec};
+
+use crate::case::Side;
+use crate::cell::{Cell, CellEnd};
+use crate::deadline;
+use crate::evidence::{self, Kept};
+use crate::oracle;
+use crate::plan::{PlannedCell, word};
+use crate::result::{
+    CellResult, Control, ControlRole, Environment, Evidence, PeerFacts, Transport, TransportKind,
+    Verdict,
+};
+use crate::run::{Keep, RunOptions};
+use crate::sabotage::Sabotage;
+use crate::witness::Witness;
+
+/// The reason of cells that did not run because the run was stopped.
+pub const NOT_RUN: &str = "not run: the run was stopped before";
+
+/// What all cells of a run share.
+pub struct Bench<'a> {
+    pub(crate) launcher: Launcher,
+    pub(crate) options: &'a RunOptions,
+    /// Peers that cannot be had, with the reason.
+    pub(crate) unfit: BTreeMap<String, String>,
+    /// Why no cell can be shown on this host.
+    pub(crate) host_unfit: Option<String>,
+}
+
+impl Bench<'_> {
+    /// Runs a cell. Whatever happens, there is a result.
+    pub fn run(&self, planned: &PlannedCell) -> (CellResult, Vec<PeerFacts>) {
+        let started = Instant::now();
+        let unfit = self.host_unfit.as_ref().or_else(|| {
+            [&planned.client.name, &planned.server.name]
+                .into_iter()
+                .find_map(|peer| self.unfit.get(peer))
+        });
+        if let Some(reason) = unfit {
+            return (
+                empty(planned, Verdict::Unprovable, reason.clone()),
+                Vec::new(),
+            );
+        }
+        let ran = catch_unwind(AssertUnwindSafe(|| self.try_run(planned)));
+        let (mut result, facts) = match ran {
+            Ok(Ok(done)) => done,
+            Ok(Err(end)) => (ended(planned, end), Vec::new()),
+            Err(panic) => {
+                let what = panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("no message");
+                (
+                    empty(
+                        planned,
+                        Verdict::Error,
+                        format!("the suite panicked: {what}"),
+                    ),
+                    Vec::new(),
+                )
+            }
+        };
+        result.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        (result, facts)
+    }
+
+    /// Throws away the evidence of cells that turned out to need none.
+    pub fn settle_evidence(&self, cell: &mut CellResult, problems: &mut Vec<String>) {
+        if self.keeps(cell.verdict) {
+            return;
+        }
+        if let Some(folder) = cell.evidence.folder.take() {
+            cell.evidence.files.clear();
+            let folder = self.options.out.join(folder);
+            if let Err(error) = std::fs::remove_dir_all(&folder) {
+                problems.push(format!(
+                    "evidence was not removed: {}: {error}",
+                    folder.display()
+                ));
+            }
+        }
+    }
+
+    fn keeps(&self, verdict: Verdict) -> bool {
+        match self.options.keep {
+            Keep::All => true,
+            Keep::None => false,
+            Keep::Red => !matches!(verdict, Verdict::Pass | Verdict::Tolerated),
+        }
+    }
+
+    fn try_run(&self, planned: &PlannedCell) -> Result<(CellResult, Vec<PeerFacts>), CellEnd> {
+        let lab = Lab::two_hosts(planned.case.paths).map_err(|error| match error {
+            mpws_lab::StartError::Unsupported { .. } => CellEnd::Unprovable(error.to_string()),
+            other => CellEnd::broken("the lab did not start", &other),
+        })?;
+        let scratch = tempfile::Builder::new()
+            .prefix("mpws-cell-")
+            .tempdir()
+            .map_err(|error| CellEnd::broken("no scratch folder", &error))?;
+        let witness = Witness::open(&lab)?;
+        let server = self.launch(planned, Side::Server, &lab, scratch.path())?;
+        let client = self.launch(planned, Side::Client, &lab, scratch.path())?;
+        let facts =
+            [(&planned.client, &client), (&planned.server, &server)].map(|(s, p)| facts(s, p));
+        let mut cell = Cell {
+            expect: planned.case.transport,
+            lab,
+            client,
+            server,
+            client_spec: Arc::clone(&planned.client),
+            server_spec: Arc::clone(&planned.server),
+            ip: planned.ip,
+            protocol: planned.protocol,
+            scratch: scratch.path().to_owned(),
+            each: Vec::new(),
+            no_holding: Vec::new(),
+            compressed: false,
+            witness,
+            checks: Vec::new(),
+            recorded: BTreeMap::new(),
+            snapshots: Vec::new(),
+            refusals: Vec::new(),
+            server_number: None,
+            sabotage: self.options.sabotage,
+        };
+        if let Some(rule) = self.options.sabotage.and_then(Sabotage::rule) {
+            cell.rule(rule)?;
+        }
+        let end = (planned.case.steps)(&mut cell);
+        let result = self.judge(planned, cell, end)?;
+        Ok((result, facts.to_vec()))
+    }
+
+    fn launch(
+        &self,
+        planned: &PlannedCell,
+        side: Side,
+        lab: &Lab,
+        scratch: &Path,
+    ) -> Result<Peer, CellEnd> {
+        let spec: &PeerSpec = match side {
+            Side::Client => &planned.client,
+            Side::Server => &planned.server,
+        };
+        let mut options = LaunchOptions {
+            scratch: Some(scratch.to_owned()),
+            ..LaunchOptions::default()
+        };
+        if let Some((denied, errno)) = planned.case.deny
+            && denied == side
+            && self.options.sabotage != Some(Sabotage::FilterLeftOut)
+        {
+            options.deny_mptcp = Some(errno);
+        }
+        if side == Side::Client && self.options.sabotage != Some(Sabotage::ConstantLeftIn) {
+            let env = planned.case.env.iter();
+            options.env = env
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect();
+        }
+        self.launcher
+            .launch(spec, &lab.host(side.word()), &options)
+            .map_err(|error| {
+                let text = CellEnd::broken(format!("the {} did not start", side.word()), &error);
+                let CellEnd::Broken(text) = text else {
+                    return text;
+                };
+                match error {
+                    LaunchError::NotSupported { .. } => CellEnd::Unsupported(text),
+                    LaunchError::Environment { .. } => CellEnd::Unprovable(text),
+                    LaunchError::Socket(_) | LaunchError::Nursery { .. } => CellEnd::Broken(text),
+                    _ if spec.program == mpws_peers::Program::Fixture => CellEnd::Broken(text),
+                    _ => CellEnd::Failed(text),
+                }
+            })
+    }
+
+    fn judge(
+        &self,
+        planned: &PlannedCell,
+        mut cell: Cell,
+        end: Result<(), CellEnd>,
+    ) -> Result<CellResult, CellEnd> {
+        let (client_moved, server_moved) = cell.witness.deltas()?;
+        let mut capture = cell
+            .lab
+            .capture()
+            .map_err(|error| CellEnd::broken("the wire gave no capture", &error))?;
+        let packets = mpws_trace::read_pcapng(std::io::BufReader::new(&mut capture))
+            .map_err(|error| CellEnd::broken("the capture cannot be read", &error))?;
+        let trace = mpws_trace::analyse(&packets);
+        let judgement = oracle::judge(&cell, &trace, &client_moved, &server_moved);
+        let mut checks = std::mem::take(&mut cell.checks);
+        let judged_by_case = checks.len();
+        checks.extend(judgement.checks);
+        if let Err(CellEnd::Failed(reason)) = &end {
+            // A check like the others, so that no expectation about another one can explain it away.
+            checks.push(crate::result::Check {
+                name: "the steps go through".to_owned(),
+                expected: "to the end".to_owned(),
+                observed: reason.clone(),
+                held: false,
+            });
+        }
+        let (verdict, reason) = verdict(&checks, judged_by_case, end);
+        for (side, peer) in [("client", &cell.client), ("server", &cell.server)] {
+            if let Err(error) = peer.shutdown(Duration::from_millis(deadline::PEER_EXIT_MS)) {
+                cell.recorded
+                    .insert(format!("~{side} at the end"), error.to_string().into());
+            }
+        }
+        let mut result = CellResult {
+            control: Control {
+                role: ControlRole::None,
+                cell: None,
+                differs: None,
+                differences: Vec::new(),
+            },
+            transport: judgement.transport,
+            checks,
+            recorded: std::mem::take(&mut cell.recorded),
+            evidence: judgement.evidence,
+            ..empty(planned, verdict, reason)
+        };
+        if self.keeps(verdict) {
+            let kept = Kept {
+                cell: &cell,
+                capture: &mut capture,
+                moved: [&client_moved, &server_moved],
+            };
+            evidence::keep(&self.options.out, &mut result, kept)
+                .map_err(|error| CellEnd::broken("evidence was not written", &error))?;
+        }
+        Ok(result)
+    }
+}
+
+/// A result without a judgement.
+pub fn empty(planned: &PlannedCell, verdict: Verdict, reason: String) -> CellResult {
+    CellResult {
+        cell: planned.name.clone(),
+        case: planned.case.slug.to_owned(),
+        client: planned.client.name.clone(),
+        server: planned.server.name.clone(),
+        control: Control {
+            role: ControlRole::None,
+            cell: None,
+            differs: None,
+            differences: Vec::new(),
+        },
+        environment: Environment {
+            ip: planned.ip.word().to_owned(),
+            asked: word(planned.protocol).to_owned(),
+            launcher: "process".to_owned(),
+        },
+        verdict,
+        reason,
+        expected: None,
+        transport: Transport {
+            kind: TransportKind::Unproven,
+            cause: None,
+            subflows: None,
+        },
+        duration_ms: 0,
+        checks: Vec::new(),
+        recorded: BTreeMap::new(),
+        evidence: Evidence::default(),
+    }
+}
+
+fn ended(planned: &PlannedCell, end: CellEnd) -> CellResult {
+    let (verdict, reason) = match end {
+        CellEnd::Failed(reason) => (Verdict::Fail, reason),
+        CellEnd::Unsupported(reason) => (Verdict::Unsupported, reason),
+        CellEnd::Unprovable(reason) => (Verdict::Unprovable, reason),
+        CellEnd::Broken(reason) => (Verdict::Error, reason),
+    };
+    empty(planned, verdict, reason)
+}
+
+/// The verdict of a cell that was judged. Steps that ended early outweigh checks that held so far.
+fn verdict(
+    checks: &[crate::result::Check],
+    judged_by_case: usize,
+    end: Result<(), CellEnd>,
+) -> (Verdict, String) {
+    match end {
+        Err(CellEnd::Broken(reason)) => return (Verdict::Error, reason),
+        Err(CellEnd::Unprovable(reason)) => return (Verdict::Unprovable, reason),
+        Err(CellEnd::Unsupported(reason)) => return (Verdict::Unsupported, reason),
+        Err(CellEnd::Failed(reason)) => return (Verdict::Fail, reason),
+        Ok(()) => {}
+    }
+    if judged_by_case == 0 {
+        return (Verdict::Error, "the case judged nothing".to_owned());
+    }
+    let failed: Vec<&crate::result::Check> = checks.iter().filter(|check| !check.held).collect();
+    match failed.as_slice() {
+        [] => (Verdict::Pass, format!("{} checks held", checks.len())),
+        [first, rest @ ..] => {
+            let more = match rest.len() {
+                0 => String::new(),
+                n => format!(" (and {n} more)"),
+            };
+            let reason = format!(
+                "{}: expected {}, observed {}{more}",
+                first.name, first.expected, first.observed
+            );
+            (Verdict::Fail, reason)
+        }
+    }
+}
+
+fn facts(spec: &PeerSpec, peer: &Peer) -> PeerFacts {
+    let hello = peer.hello();
+    PeerFacts {
+        peer: spec.name.clone(),
+        version: hello.version.clone(),
+        runtime: hello.runtime.clone(),
+        libc: hello.libc.clone(),
+    }
+}
+
+/// Folder of a cell's evidence, below the output folder.
+pub(crate) fn folder_of(cell: &str) -> PathBuf {
+    let safe: String = cell
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-._@".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    Path::new("evidence").join(safe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::Check;
+
+    fn check(held: bool) -> Check {
+        Check {
+            name: "answer".to_owned(),
+            expected: "42".to_owned(),
+            observed: if held { "42" } else { "41" }.to_owned(),
+            held,
+        }
+    }
+
+    #[test]
+    fn a_case_that_judged_nothing_is_a_fault_of_the_suite_whatever_the_oracle_adds() {
+        let (is, why) = verdict(&[check(true)], 0, Ok(()));
+        assert_eq!(
+            (is, why.as_str()),
+            (Verdict::Error, "the case judged nothing")
+        );
+    }
+
+    #[test]
+    fn one_check_that_did_not_hold_is_enough_to_fail() {
+        let (is, why) = verdict(&[check(true), check(false)], 1, Ok(()));
+        assert_eq!(is, Verdict::Fail);
+        assert_eq!(why, "answer: expected 42, observed 41");
+    }
+
+    #[test]
+    fn steps_that_ended_early_are_never_green_for_the_checks_that_held_before() {
+        let ends = [
+            (CellEnd::Failed(String::new()), Verdict::Fail),
+            (CellEnd::Unsupported(String::new()), Verdict::Unsupported),
+            (CellEnd::Unprovable(String::new()), Verdict::Unprovable),
+            (CellEnd::Broken(String::new()), Verdict::Error),
+        ];
+        for (end, expected) in ends {
+            assert_eq!(verdict(&[check(true)], 1, Err(end)).0, expected);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What a run found out, in plain words, and how a cell compares with its control.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::plan::PlannedCell;
+use crate::result::{
+    CellResult, Control, ControlRole, Finding, FindingKind, TransportKind, Verdict,
+};
+
+/// Fills in how each cell stands to its twin.
+pub fn compare_controls(planned: &[PlannedCell], cells: &mut [CellResult]) {
+    let index: BTreeMap<String, usize> = cells
+        .iter()
+        .enumerate()
+        .map(|(index, cell)| (cell.cell.clone(), index))
+        .collect();
+    for (number, plan) in planned.iter().enumerate() {
+        let Some(twin) = plan.twin() else { continue };
+        let found = index.get(&twin).copied();
+        let subject = plan.protocol == mpws_peers::protocol::SocketProtocol::Mptcp;
+        let mut control = Control {
+            role: if subject {
+                ControlRole::Subject
+            } else {
+                ControlRole::Control
+            },
+            cell: found.map(|_| twin),
+            differs: None,
+            differences: Vec::new(),
+        };
+        if let (true, Some(twin)) = (subject, found)
+            && judged(&cells[number])
+            && judged(&cells[twin])
+        {
+            control.differences = differences(&cells[number], &cells[twin]);
+            control.differs = Some(!control.differences.is_empty());
+        }
+        cells[number].control = control;
+    }
+}
+
+/// The findings, the most urgent first.
+///
+/// `peer_files` are those that the user named: repeating a cell needs them again.
+pub fn findings(cells: &[CellResult], peer_files: &[PathBuf]) -> Vec<Finding> {
+    let mut groups: BTreeMap<(Rank, String), Vec<&CellResult>> = BTreeMap::new();
+    for cell in cells {
+        if cell.is_red() {
+            let text = format!("{}: {}", cell.case, cell.reason);
+            groups
+                .entry((Rank::Unexpected, text))
+                .or_default()
+                .push(cell);
+        }
+        if let Some(expected) = &cell.expected {
+            let text = format!("{} ({})", expected.reason, expected.id);
+            groups.entry((Rank::Known, text)).or_default().push(cell);
+        }
+        for contradiction in &cell.evidence.contradictions {
+            let text = format!("{}: {contradiction}", cell.case);
+            groups
+                .entry((Rank::Contradiction, text))
+                .or_default()
+                .push(cell);
+        }
+        if !cell.control.differences.is_empty() {
+            let text = format!("{}: {}", cell.case, cell.control.differences.join("; "));
+            groups
+                .entry((Rank::Difference, text))
+                .or_default()
+                .push(cell);
+        }
+    }
+    shown(cells, peer_files)
+        .into_iter()
+        .chain(groups.into_iter().map(|((rank, text), cells)| Finding {
+            kind: rank.kind(),
+            text,
+            command: command(&cells[0].cell, peer_files),
+            cells: cells.iter().map(|cell| cell.cell.clone()).collect(),
+        }))
+        .collect()
+}
+
+/// How many pairs of programs really spoke MPTCP, case by case where that is the question.
+fn shown(cells: &[CellResult], peer_files: &[PathBuf]) -> Vec<Finding> {
+    ["negotiation/both-ends", "compatibility/conversation"]
+        .into_iter()
+        .filter_map(|case| {
+            let tried: Vec<&CellResult> = cells
+                .iter()
+                .filter(|cell| cell.case == case && cell.environment.asked == "mptcp")
+                .collect();
+            let proven = |cell: &&&CellResult| {
+                cell.verdict == Verdict::Pass && cell.transport.kind == TransportKind::Mptcp
+            };
+            let done: Vec<&CellResult> = tried.iter().filter(proven).copied().collect();
+            let first = done.first()?;
+            Some(Finding {
+                kind: FindingKind::Shown,
+                text: format!(
+                    "{} of {} cells of {case} spoke MPTCP from the SYN to the close and lost, doubled or changed nothing; wire and both kernels agree",
+                    done.len(),
+                    tried.len()
+                ),
+                command: command(&first.cell, peer_files),
+                cells: done.iter().map(|cell| cell.cell.clone()).collect(),
+            })
+        })
+        .collect()
+}
+
+/// The command that repeats a cell.
+pub fn command(cell: &str, peer_files: &[PathBuf]) -> String {
+    // Started by `cargo run`, the user's command is cargo.
+    let mpws = if std::env::var_os("CARGO").is_some() {
+        "cargo run --release -- run"
+    } else {
+        "mpws run"
+    };
+    let files: String = peer_files
+        .iter()
+        .map(|path| format!(" --peer-file '{}'", path.display()))
+        .collect();
+    format!("{mpws} '{cell}' --keep all{files}")
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Unexpected,
+    Contradiction,
+    Known,
+    Difference,
+}
+
+impl Rank {
+    fn kind(self) -> FindingKind {
+        match self {
+            Self::Unexpected => FindingKind::Unexpected,
+            Self::Contradiction => FindingKind::Contradiction,
+            Self::Known => FindingKind::Known,
+            Self::Difference => FindingKind::Difference,
+        }
+    }
+}
+
+fn judged(cell: &CellResult) -> bool {
+    matches!(
+        cell.verdict,
+        Verdict::Pass | Verdict::Tolerated | Verdict::Fail
+    )
+}
+
+fn differences(subject: &CellResult, control: &CellResult) -> Vec<String> {
+    let mut found = Vec::new();
+    if subject.verdict != control.verdict {
+        found.push(format!(
+            "verdict: over MPTCP {}, over TCP {}",
+            subject.verdict.word(),
+            control.verdict.word()
+        ));
+    }
+    let compared = |cell: &CellResult| -> BTreeMap<String, Value> {
+        let recorded = cell
+            .recorded
+            .iter()
+            .filter(|(name, _)| !name.starts_with('~'));
+        recorded
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    };
+    let (ours, theirs) = (compared(subject), compared(control));
+    let names: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    for name in names {
+        let (over_mptcp, over_tcp) = (ours.get(name), theirs.get(name));
+        if over_mptcp != over_tcp {
+            let shown = |value: Option<&Value>| {
+                value.map_or_else(|| "nothing".to_owned(), std::string::ToString::to_string)
+            };
+            found.push(format!(
+                "{name}: over MPTCP {}, over TCP {}",
+                shown(over_mptcp),
+                shown(over_tcp)
+            ));
+        }
+    }
+    found
+}

@@ -1,0 +1,43 @@
+//! Cases, plan, runner, oracle, verdicts and expectations of mpws.
+//!
+//! For: saying what a WebSocket stack must do over MPTCP ([`case`], [`cases`]), planning which peers are put to it
+//! ([`plan`]), running that in labs ([`run`], [`cell`]), and judging it by wire and kernel ([`oracle`]). Not for:
+//! showing results; reporters read [`result`] and [`event`] and decide nothing.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`case`] | what a case is |
+//! | [`cases`] | the catalogue, by family |
+//! | [`cell`] | what a case's steps can do and judge |
+//! | [`deadline`] | every deadline, named |
+//! | [`plan`] | cells from cases and peers; selectors |
+//! | [`run`] | options, the whole run |
+//! | [`execute`] | one cell from start to judgement |
+//! | [`witness`] | the kernels' word |
+//! | [`oracle`] | what carried the bytes, and why |
+//! | [`expectation`] | known deviations, as data |
+//! | [`finding`] | controls compared, findings in plain words |
+//! | [`evidence`] | what is kept of a cell |
+//! | [`sabotage`] | faults of the bench on purpose, for tests |
+//! | [`host`] | what this host can prove |
+//! | [`result`], [`event`] | what comes out |
+
+#![forbid(unsafe_code)]
+
+pub mod case;
+pub mod cases;
+pub mod cell;
+pub mod deadline;
+pub mod event;
+pub mod evidence;
+pub mod execute;
+pub mod expectation;
+pub mod finding;
+pub mod host;
+pub mod oracle;
+pub mod plan;
+pub mod result;
+pub mod run;
+pub mod sabotage;
+mod selftest;
+pub mod witness;

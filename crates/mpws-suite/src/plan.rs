@@ -1,0 +1,307 @@
+//! From cases and peers to cells.
+
+use std::sync::Arc;
+
+use mpws_peers::protocol::SocketProtocol;
+use mpws_peers::{PeerSpec, Role};
+
+use crate::case::{Case, Ip, Pairs};
+
+/// The cells of a run, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The cells.
+    pub cells: Vec<PlannedCell>,
+}
+
+/// One cell, before it runs.
+#[derive(Clone, Debug)]
+pub struct PlannedCell {
+    /// `case@client:server/transport/ip`.
+    pub name: String,
+    /// The case.
+    pub case: &'static Case,
+    /// The client peer.
+    pub client: Arc<PeerSpec>,
+    /// The server peer.
+    pub server: Arc<PeerSpec>,
+    /// Protocol asked for.
+    pub protocol: SocketProtocol,
+    /// IP version.
+    pub ip: Ip,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A selector selects nothing.
+    #[error("the selector `{selector}` matches no cell{}", hint(.nearest))]
+    NoSuchCell {
+        /// The selector.
+        selector: String,
+        /// Cases with a similar name.
+        nearest: Vec<String>,
+    },
+    /// A peer name or glob matches nothing.
+    #[error("no peer is named `{name}`; there are: {known}")]
+    NoSuchPeer {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// Nothing was planned at all.
+    #[error("nothing to run: the chosen peers fit no case")]
+    Empty,
+    /// A `peer.toml` cannot be used.
+    #[error("a peer file cannot be used")]
+    Peers(#[from] mpws_peers::CatalogueError),
+    /// A file of expectations cannot be used.
+    #[error("expectations cannot be used")]
+    Expectations(#[from] crate::expectation::ExpectationError),
+}
+
+impl Plan {
+    /// All cells of these cases for these peers.
+    pub fn of(cases: &'static [Case], peers: &[Arc<PeerSpec>]) -> Self {
+        let mut cells = Vec::new();
+        for case in cases {
+            for (client, server) in pairs(case, peers) {
+                for &ip in case.ips {
+                    let mut protocols = vec![SocketProtocol::Mptcp];
+                    if case.control {
+                        protocols.push(SocketProtocol::Tcp);
+                    }
+                    for protocol in protocols {
+                        let (client, server) = (Arc::clone(&client), Arc::clone(&server));
+                        let name = name(case, &client, &server, protocol, ip);
+                        cells.push(PlannedCell {
+                            name,
+                            case,
+                            client,
+                            server,
+                            protocol,
+                            ip,
+                        });
+                    }
+                }
+            }
+        }
+        Self { cells }
+    }
+
+    /// Only the cells that at least one selector selects; every selector must select something.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::NoSuchCell`] and [`PlanError::Empty`].
+    pub fn select(mut self, selectors: &[String]) -> Result<Self, PlanError> {
+        for selector in selectors {
+            if !self.cells.iter().any(|cell| selects(selector, &cell.name)) {
+                return Err(PlanError::NoSuchCell {
+                    selector: selector.clone(),
+                    nearest: nearest(selector, self.cells.iter().map(|cell| cell.case.slug)),
+                });
+            }
+        }
+        if !selectors.is_empty() {
+            self.cells
+                .retain(|cell| selectors.iter().any(|one| selects(one, &cell.name)));
+        }
+        if self.cells.is_empty() {
+            Err(PlanError::Empty)
+        } else {
+            Ok(self)
+        }
+    }
+}
+
+impl PlannedCell {
+    /// Name of the same cell over the other transport, if the case has a control.
+    pub fn twin(&self) -> Option<String> {
+        let other = match self.protocol {
+            SocketProtocol::Mptcp => SocketProtocol::Tcp,
+            SocketProtocol::Tcp => SocketProtocol::Mptcp,
+        };
+        self.case
+            .control
+            .then(|| name(self.case, &self.client, &self.server, other, self.ip))
+    }
+}
+
+/// The peers that names or globs choose; all for none. The fixture is always among them.
+///
+/// # Errors
+///
+/// [`PlanError::NoSuchPeer`].
+pub fn choose(all: &[PeerSpec], names: &[String]) -> Result<Vec<Arc<PeerSpec>>, PlanError> {
+    for name in names {
+        if !all.iter().any(|peer| glob(name, &peer.name)) {
+            let known: Vec<&str> = all.iter().map(|peer| peer.name.as_str()).collect();
+            return Err(PlanError::NoSuchPeer {
+                name: name.clone(),
+                known: known.join(", "),
+            });
+        }
+    }
+    Ok(all
+        .iter()
+        .filter(|peer| {
+            names.is_empty()
+                || peer.name == FIXTURE
+                || names.iter().any(|name| glob(name, &peer.name))
+        })
+        .map(|peer| Arc::new(peer.clone()))
+        .collect())
+}
+
+/// Whether a selector selects a cell: a glob over the whole name, or a prefix that ends at a boundary.
+pub fn selects(selector: &str, cell: &str) -> bool {
+    if selector.contains(['*', '?']) {
+        return glob(selector, cell);
+    }
+    cell.strip_prefix(selector).is_some_and(|rest| {
+        rest.is_empty() || selector.ends_with(['/', '@', ':']) || rest.starts_with(['/', '@', ':'])
+    })
+}
+
+/// `*` stands for any characters, `?` for one.
+pub fn glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    let mut star = None;
+    while t < text.len() {
+        if p < pattern.len() && pattern[p] == b'*' {
+            star = Some((p, t));
+            p += 1;
+        } else if p < pattern.len() && (pattern[p] == b'?' || pattern[p] == text[t]) {
+            p += 1;
+            t += 1;
+        } else if let Some((at, from)) = star {
+            star = Some((at, from + 1));
+            p = at + 1;
+            t = from + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|&byte| byte == b'*')
+}
+
+/// Name of the peer that stands opposite all others.
+pub const FIXTURE: &str = "fixture";
+
+/// Feature of a peer that can do all that the fixture can, and takes its place in pairs beside it: the broken fixtures with
+/// which the suite itself is tested.
+pub const STAND_IN: &str = "stand-in";
+
+fn name(
+    case: &Case,
+    client: &PeerSpec,
+    server: &PeerSpec,
+    protocol: SocketProtocol,
+    ip: Ip,
+) -> String {
+    let protocol = word(protocol);
+    format!(
+        "{}@{}:{}/{protocol}/{}",
+        case.slug,
+        client.name,
+        server.name,
+        ip.word()
+    )
+}
+
+/// `mptcp` or `tcp`.
+pub fn word(protocol: SocketProtocol) -> &'static str {
+    match protocol {
+        SocketProtocol::Mptcp => "mptcp",
+        SocketProtocol::Tcp => "tcp",
+    }
+}
+
+fn pairs(case: &Case, peers: &[Arc<PeerSpec>]) -> Vec<(Arc<PeerSpec>, Arc<PeerSpec>)> {
+    let is_fixture = |peer: &PeerSpec| peer.name == FIXTURE || peer.has(STAND_IN);
+    let mut pairs = Vec::new();
+    for client in peers {
+        for server in peers {
+            let (c, s) = (is_fixture(client), is_fixture(server));
+            let paired = match case.pairs {
+                Pairs::Fixtures => c && s,
+                Pairs::Star => c || s,
+                Pairs::Clients => s,
+                Pairs::Servers => c,
+                Pairs::All => true,
+            };
+            let able = client.can_be(Role::Client)
+                && server.can_be(Role::Server)
+                && case.client_needs.iter().all(|feature| client.has(feature))
+                && case.server_needs.iter().all(|feature| server.has(feature));
+            if paired && able {
+                pairs.push((Arc::clone(client), Arc::clone(server)));
+            }
+        }
+    }
+    pairs
+}
+
+fn nearest<'a>(selector: &str, slugs: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let wanted: Vec<&str> = selector
+        .split(['/', '@', '-', '*'])
+        .filter(|part| part.len() > 2)
+        .collect();
+    let mut scored: Vec<(usize, &str)> = slugs
+        .map(|slug| {
+            (
+                wanted.iter().filter(|part| slug.contains(*part)).count(),
+                slug,
+            )
+        })
+        .filter(|(score, _)| *score > 0)
+        .collect();
+    scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    scored.dedup_by_key(|(_, slug)| *slug);
+    scored
+        .into_iter()
+        .take(3)
+        .map(|(_, slug)| slug.to_owned())
+        .collect()
+}
+
+fn hint(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        "; `mpws list` shows all".to_owned()
+    } else {
+        format!(
+            "; did you mean {}? (`mpws list` shows all)",
+            nearest.join(", ")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_matches_the_whole_text() {
+        assert!(glob(
+            "fallback/*@*:fixture/mptcp/v?",
+            "fallback/a@b:fixture/mptcp/v4"
+        ));
+        assert!(!glob("fallback/*", "xfallback/a"));
+        assert!(!glob("*/v4", "a/v6"));
+        assert!(glob("**", ""));
+    }
+
+    #[test]
+    fn a_plain_selector_is_a_prefix_that_ends_at_a_boundary() {
+        let cell = "fallback/syn@fixture:fixture/mptcp/v4";
+        assert!(selects("fallback", cell));
+        assert!(selects("fallback/syn", cell));
+        assert!(selects(cell, cell));
+        assert!(!selects("fallback/s", cell));
+        assert!(!selects("fall", cell));
+    }
+}

@@ -1,0 +1,389 @@
+//! Running a plan: from options to one result for every planned cell.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use mpws_peers::{Catalogue, LaunchError, Launcher, PeerSpec, StateFolder};
+
+use crate::cases::catalogue;
+use crate::event::RunEvent;
+use crate::expectation::Expectations;
+use crate::plan::{self, PlannedCell};
+pub use crate::plan::{Plan, PlanError};
+use crate::result::{
+    Capability, CellResult, PeerFacts, RESULT_SCHEMA, RunResult, Summary, Tool, Verdict,
+};
+use crate::sabotage::Sabotage;
+use crate::{execute, finding, host};
+
+/// What a user may choose.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Globs over cell names, or prefixes that end at a `/` or `@`; empty for all.
+    pub selectors: Vec<String>,
+    /// Names or globs of peers; empty for all of the catalogue. The fixture always takes part.
+    pub peers: Vec<String>,
+    /// Further `peer.toml` files.
+    pub peer_files: Vec<PathBuf>,
+    /// Cells that run at a time, at least 1; by default [`default_jobs`].
+    pub jobs: Option<usize>,
+    /// Where evidence goes (result files are the reporters' business).
+    pub out: PathBuf,
+    /// Which cells keep their evidence.
+    pub keep: Keep,
+    /// Where pinned environments live; by default where [`mpws_peers`] puts them.
+    pub state: Option<PathBuf>,
+    /// Set it to stop: cells that run end, the rest is reported as not run.
+    pub stop: Arc<AtomicBool>,
+    /// A fault of the bench, for tests of the suite itself.
+    pub sabotage: Option<Sabotage>,
+}
+
+/// Which cells keep a folder of evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Those that are not green.
+    #[default]
+    Red,
+    /// All.
+    All,
+    /// None.
+    None,
+}
+
+/// Why a run came to no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// There is no plan.
+    #[error("the run cannot be planned")]
+    Plan(#[from] PlanError),
+    /// The state folder cannot be used.
+    #[error("no folder for the peers' environments")]
+    State(#[source] mpws_peers::EnvironmentError),
+    /// Peers cannot be started at all.
+    #[error("peers cannot be started")]
+    Launcher(#[source] LaunchError),
+    /// The evidence folder cannot be made.
+    #[error("the folder for evidence, {}, cannot be made", .path.display())]
+    Evidence {
+        /// The folder.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+}
+
+/// Whose fault it is that a run came to no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitKind {
+    /// What was asked for.
+    Usage,
+    /// This host.
+    Host,
+    /// The suite.
+    Internal,
+}
+
+impl RunError {
+    /// Whose fault it is.
+    pub fn exit(&self) -> ExitKind {
+        match self {
+            Self::Plan(_) | Self::Evidence { .. } => ExitKind::Usage,
+            Self::State(_) | Self::Launcher(_) => ExitKind::Host,
+        }
+    }
+}
+
+/// Six cells for each processor, at most 64: most of a cell's time is waiting.
+pub fn default_jobs() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (6 * processors).min(64)
+}
+
+/// What this host can prove, each with how to get it.
+pub fn doctor(state: Option<&Path>) -> Vec<(String, Capability)> {
+    host::doctor(state)
+}
+
+/// The cells that a run with these options has.
+///
+/// # Errors
+///
+/// [`PlanError`]: an unknown selector or peer, or a broken file.
+pub fn plan(options: &RunOptions) -> Result<Plan, PlanError> {
+    Planned::of(options).map(|planned| planned.plan)
+}
+
+/// Runs the plan. There is one result for every planned cell, whatever happens to it.
+///
+/// # Errors
+///
+/// [`RunError`], before any cell ran.
+pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunResult, RunError> {
+    let started = Instant::now();
+    let started_at = SystemTime::now();
+    let planned = Planned::of(options)?;
+    let launcher = launcher(options)?;
+    let capabilities: BTreeMap<String, Capability> =
+        host::doctor(options.state.as_deref()).into_iter().collect();
+    let unfit = prepare(&planned.plan, &launcher, tell);
+    std::fs::create_dir_all(&options.out).map_err(|source| RunError::Evidence {
+        path: options.out.clone(),
+        source,
+    })?;
+    let jobs = options
+        .jobs
+        .unwrap_or_else(default_jobs)
+        .clamp(1, planned.plan.cells.len());
+    tell(RunEvent::Planned {
+        cells: planned.plan.cells.len(),
+        jobs,
+    });
+    let host_unfit = capabilities
+        .get(host::LAB)
+        .filter(|lab| !lab.available)
+        .map(|lab| format!("no labs on this host: {}", lab.detail));
+    let bench = execute::Bench {
+        launcher,
+        options,
+        unfit,
+        host_unfit,
+    };
+    let explain = |cell: &mut CellResult| planned.expectations.explain(cell, &capabilities);
+    let (mut cells, peers) = all_cells(&bench, &planned.plan, jobs, &explain, tell);
+    let mut problems = planned
+        .expectations
+        .problems(&cells, &planned.catalogue, &capabilities);
+    for cell in &mut cells {
+        bench.settle_evidence(cell, &mut problems);
+    }
+    finding::compare_controls(&planned.plan.cells, &mut cells);
+    let result = RunResult {
+        schema: RESULT_SCHEMA.to_owned(),
+        tool: Tool {
+            name: "mpws".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        started_at: rfc3339(started_at),
+        duration_ms: millis(started),
+        host: host::facts(capabilities),
+        peers,
+        selectors: options.selectors.clone(),
+        planned: planned.plan.cells.len(),
+        interrupted: options.stop.load(Ordering::Relaxed)
+            && cells.iter().any(|cell| cell.reason == execute::NOT_RUN),
+        findings: finding::findings(&cells, &options.peer_files),
+        problems,
+        summary: Summary::of(&cells),
+        cells,
+    };
+    tell(RunEvent::Finished(Box::new(result.clone())));
+    Ok(result)
+}
+
+/// A plan with what belongs to it.
+struct Planned {
+    plan: Plan,
+    /// Names of all cells that the chosen peers have, selected or not.
+    catalogue: Vec<String>,
+    expectations: Expectations,
+}
+
+impl Planned {
+    fn of(options: &RunOptions) -> Result<Self, PlanError> {
+        let mut known = Catalogue::builtin()?;
+        for path in &options.peer_files {
+            known.add_file(path)?;
+        }
+        let everyone: Vec<Arc<PeerSpec>> = plan::choose(known.peers(), &[])?;
+        let documents = known
+            .peers()
+            .iter()
+            .filter_map(|peer| peer.deviations.as_ref());
+        let today = rfc3339(SystemTime::now());
+        let expectations = Expectations::read(documents, today.get(..10).unwrap_or_default())?;
+        let catalogue = Plan::of(catalogue(), &everyone)
+            .cells
+            .into_iter()
+            .map(|c| c.name)
+            .collect();
+        let chosen = plan::choose(known.peers(), &options.peers)?;
+        let mut plan = Plan::of(crate::cases::catalogue(), &chosen);
+        if !options.peers.is_empty() {
+            // The fixture comes along as the opposite end; cells without a named peer do not.
+            plan.cells.retain(|cell| {
+                let named = |peer: &PeerSpec| {
+                    options
+                        .peers
+                        .iter()
+                        .any(|name| plan::glob(name, &peer.name))
+                };
+                named(&cell.client) || named(&cell.server)
+            });
+        }
+        Ok(Self {
+            plan: plan.select(&options.selectors)?,
+            catalogue,
+            expectations,
+        })
+    }
+}
+
+fn launcher(options: &RunOptions) -> Result<Launcher, RunError> {
+    let state = match &options.state {
+        Some(path) => StateFolder::new(path),
+        None => StateFolder::usual(),
+    };
+    Launcher::process(state.map_err(RunError::State)?).map_err(RunError::Launcher)
+}
+
+/// Makes what the peers need. A peer that cannot be had does not stop the others.
+fn prepare(
+    plan: &Plan,
+    launcher: &Launcher,
+    tell: &mut dyn FnMut(RunEvent),
+) -> BTreeMap<String, String> {
+    let mut peers: BTreeMap<&str, &PeerSpec> = BTreeMap::new();
+    for cell in &plan.cells {
+        peers.insert(&cell.client.name, &cell.client);
+        peers.insert(&cell.server.name, &cell.server);
+    }
+    let tell = std::cell::RefCell::new(tell);
+    let mut unfit = BTreeMap::new();
+    for (name, spec) in peers {
+        let progress = |what: &str| {
+            if let Ok(mut tell) = tell.try_borrow_mut() {
+                tell(RunEvent::Preparing {
+                    what: what.to_owned(),
+                });
+            }
+        };
+        if let Err(error) = launcher.prepare(spec, &progress) {
+            let mut reason = error.to_string();
+            let mut source = std::error::Error::source(&error);
+            while let Some(inner) = source {
+                reason.push_str(&format!(": {inner}"));
+                source = inner.source();
+            }
+            unfit.insert(name.to_owned(), reason);
+        }
+    }
+    unfit
+}
+
+/// Runs every cell, several at a time, and puts the results in the order of the plan.
+fn all_cells(
+    bench: &execute::Bench<'_>,
+    plan: &Plan,
+    jobs: usize,
+    explain: &(dyn Fn(&mut CellResult) + Sync),
+    tell: &mut dyn FnMut(RunEvent),
+) -> (Vec<CellResult>, Vec<PeerFacts>) {
+    enum News {
+        Started(usize),
+        Finished(usize, Box<CellResult>, Vec<PeerFacts>),
+    }
+    let next = AtomicUsize::new(0);
+    let mut results: Vec<Option<CellResult>> = plan.cells.iter().map(|_| None).collect();
+    let mut peers: BTreeMap<String, PeerFacts> = BTreeMap::new();
+    std::thread::scope(|scope| {
+        let (news, arrivals) = mpsc::channel();
+        for _ in 0..jobs {
+            let (news, next) = (news.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(cell) = plan.cells.get(number) else {
+                        break;
+                    };
+                    if bench.options.stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    // The receiver outlives the scope's threads.
+                    let _ = news.send(News::Started(number));
+                    let (mut result, facts) = bench.run(cell);
+                    explain(&mut result);
+                    let _ = news.send(News::Finished(number, Box::new(result), facts));
+                }
+            });
+        }
+        drop(news);
+        for arrival in arrivals {
+            match arrival {
+                News::Started(number) => {
+                    tell(RunEvent::CellStarted {
+                        cell: plan.cells[number].name.clone(),
+                    });
+                }
+                News::Finished(number, result, facts) => {
+                    for fact in facts {
+                        peers.insert(fact.peer.clone(), fact);
+                    }
+                    tell(RunEvent::CellFinished(result.clone()));
+                    results[number] = Some(*result);
+                }
+            }
+        }
+    });
+    let cells = results
+        .into_iter()
+        .zip(&plan.cells)
+        .map(|(result, cell)| result.unwrap_or_else(|| not_run(cell)))
+        .collect();
+    (cells, peers.into_values().collect())
+}
+
+fn not_run(cell: &PlannedCell) -> CellResult {
+    execute::empty(cell, Verdict::Error, execute::NOT_RUN.to_owned())
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// `2026-01-31T12:00:00Z`.
+fn rfc3339(time: SystemTime) -> String {
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(i64::try_from(days).unwrap_or(0));
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a number of days since 1970-01-01, by counting eras of 400 years from 1 March of year 0.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn times_are_written_as_rfc_3339() {
+        let at = |seconds| rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "1970-01-01T00:00:00Z");
+        assert_eq!(at(951_827_696), "2000-02-29T12:34:56Z");
+        assert_eq!(at(1_772_323_199), "2026-02-28T23:59:59Z");
+        assert_eq!(at(1_772_323_200), "2026-03-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,71 @@
+//! Faults of the bench on purpose: the wires and settings among the mutants.
+//!
+//! A case whose wire or setting is left out must turn red. Tests run cells with a sabotage to see that; users
+//! have no way to it.
+
+use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule};
+
+/// What is broken in the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sabotage {
+    /// `rule-left-out`: the rules of the case are not installed.
+    RuleLeftOut,
+    /// `rule-left-in`: rules are not taken away when the case says so.
+    RuleLeftIn,
+    /// `sysctl-left-on`: sysctls are not set.
+    SysctlLeftOn,
+    /// `filter-left-out`: no seccomp filter is installed.
+    FilterLeftOut,
+    /// `constant-left-in`: the client's environment variables are not set.
+    ConstantLeftIn,
+    /// `wire-strips-mptcp`: the wire removes every MPTCP option.
+    WireStripsMptcp,
+    /// `wire-corrupts-payload`: the wire changes a byte of every segment that is long enough.
+    WireCorruptsPayload,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::RuleLeftOut,
+        Self::RuleLeftIn,
+        Self::SysctlLeftOn,
+        Self::FilterLeftOut,
+        Self::ConstantLeftIn,
+        Self::WireStripsMptcp,
+        Self::WireCorruptsPayload,
+    ];
+
+    /// Its name in [`crate::case::Case::mutants`].
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RuleLeftOut => "rule-left-out",
+            Self::RuleLeftIn => "rule-left-in",
+            Self::SysctlLeftOn => "sysctl-left-on",
+            Self::FilterLeftOut => "filter-left-out",
+            Self::ConstantLeftIn => "constant-left-in",
+            Self::WireStripsMptcp => "wire-strips-mptcp",
+            Self::WireCorruptsPayload => "wire-corrupts-payload",
+        }
+    }
+
+    /// The rule that a wire with this fault has before all others.
+    pub(crate) fn rule(self) -> Option<Rule> {
+        match self {
+            Self::WireStripsMptcp => Some(
+                Rule::new("sabotage", Action::Rewrite(Rewrite::StripMptcp)).mptcp(MptcpMatch::Any),
+            ),
+            Self::WireCorruptsPayload => Some(
+                Rule::new(
+                    "sabotage",
+                    Action::Rewrite(Rewrite::CorruptPayload {
+                        offset: 60,
+                        mask: 1,
+                    }),
+                )
+                .payload(true),
+            ),
+            _ => None,
+        }
+    }
+}

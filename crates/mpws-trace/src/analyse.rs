@@ -1,0 +1,211 @@
+//! Sorts packets into connections.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+
+use mpws_codec::mptcp::{Key, MpJoin};
+
+use crate::{
+    connection::{Connection, Direction, Flow, Role, Trace},
+    facts,
+    packet::{Act, Image, Packet},
+    pcapng::PacketRecord,
+};
+
+/// The TCP connections among these packets, which must be in the order in which they were at the wire.
+///
+/// Works on any capture with each packet in it once; without the wire's comments every packet counts as delivered.
+pub fn analyse(records: &[PacketRecord]) -> Trace {
+    let mut sorter = Sorter::default();
+    let mut records = records.iter().peekable();
+    while let Some(record) = records.next() {
+        let act = Act::of(record);
+        let replacement = match act {
+            Act::Rewritten(_) => {
+                records.next_if(|next| matches!(Act::of(next), Act::Replacement(_)))
+            }
+            _ => None,
+        };
+        sorter.take(record, act, replacement);
+    }
+    sorter.finish()
+}
+
+#[derive(Default)]
+struct Sorter {
+    attempts: Vec<Attempt>,
+    /// The latest attempt between two sockets, the lower one first.
+    latest: HashMap<(SocketAddr, SocketAddr), usize>,
+    other_packets: usize,
+}
+
+/// A connection whose packets are being gathered.
+struct Attempt {
+    initiator: SocketAddr,
+    responder: SocketAddr,
+    /// Initial sequence number of the initiator; `None` if no SYN was seen.
+    isn: Option<u32>,
+    packets: Vec<Packet>,
+}
+
+impl Sorter {
+    fn take(&mut self, record: &PacketRecord, act: Act, replacement: Option<&PacketRecord>) {
+        let Some(image) = Image::parse(&record.data).map(Arc::new) else {
+            self.other_packets += 1;
+            return;
+        };
+        let (sent, delivered, rule) = match act {
+            Act::Passed => (Some(image.clone()), Some(image.clone()), None),
+            Act::Touched(rule) => (Some(image.clone()), Some(image.clone()), Some(rule)),
+            Act::Lost(rule) => (Some(image.clone()), None, Some(rule)),
+            Act::Rewritten(rule) => {
+                let delivered = replacement
+                    .and_then(|record| Image::parse(&record.data))
+                    .map(Arc::new);
+                (Some(image.clone()), delivered, Some(rule))
+            }
+            Act::Replacement(rule) | Act::Forged(rule) => (None, Some(image.clone()), Some(rule)),
+        };
+        let attempt = self.attempt(&image);
+        let direction = if attempt.initiator == image.source {
+            Direction::ToResponder
+        } else {
+            Direction::ToInitiator
+        };
+        attempt.packets.push(Packet {
+            time_ns: record.time_ns,
+            path: Arc::from(record.interface.as_str()),
+            direction,
+            sent,
+            delivered,
+            rule,
+        });
+    }
+
+    /// The attempt that a packet belongs to: a SYN with another initial sequence number begins a new one.
+    fn attempt(&mut self, image: &Image) -> &mut Attempt {
+        let ends = (
+            image.source.min(image.destination),
+            image.source.max(image.destination),
+        );
+        let asks = image.syn && image.ack.is_none();
+        let known = self.latest.get(&ends).copied().filter(|&index| {
+            let attempt = &self.attempts[index];
+            !asks || (attempt.initiator == image.source && attempt.isn == Some(image.seq))
+        });
+        let index = known.unwrap_or_else(|| {
+            // A SYN/ACK comes from the responder, even where its SYN is missing.
+            let answers = image.syn && image.ack.is_some();
+            let (initiator, responder) = if answers {
+                (image.destination, image.source)
+            } else {
+                (image.source, image.destination)
+            };
+            let isn = asks.then_some(image.seq);
+            self.attempts.push(Attempt {
+                initiator,
+                responder,
+                isn,
+                packets: Vec::new(),
+            });
+            self.latest.insert(ends, self.attempts.len() - 1);
+            self.attempts.len() - 1
+        });
+        &mut self.attempts[index]
+    }
+
+    fn finish(self) -> Trace {
+        let mut connections: Vec<Connection> = Vec::new();
+        for attempt in self.attempts {
+            let mut connection = attempt.into_connection();
+            let owner = owner_of(&connection, &connections);
+            match owner.and_then(|(owner, side)| Some((connections.get_mut(owner)?, side))) {
+                Some((owner, opened_by_responder)) => {
+                    connection.opened_by_responder = opened_by_responder;
+                    owner.joins.push(connection);
+                }
+                None => connections.push(connection),
+            }
+        }
+        Trace {
+            connections,
+            other_packets: self.other_packets,
+        }
+    }
+}
+
+/// The latest of the connections before that one end knows by the token of the join, and whether that end is its
+/// initiator, which means that the responder opened the join.
+fn owner_of(connection: &Connection, before: &[Connection]) -> Option<(usize, bool)> {
+    let Role::Join(token) = connection.role else {
+        return None;
+    };
+    let knows = |key: Option<Key>| key.is_some_and(|key| key.token() == token);
+    let owners = before.iter().enumerate().rev();
+    owners
+        .map(|(index, owner)| {
+            (
+                index,
+                knows(owner.responder_key),
+                knows(owner.initiator_key),
+            )
+        })
+        .find_map(|(index, by_initiator, by_responder)| {
+            (by_initiator || by_responder).then_some((index, !by_initiator))
+        })
+}
+
+impl Attempt {
+    fn into_connection(self) -> Connection {
+        let mut paths: Vec<String> = Vec::new();
+        for packet in &self.packets {
+            if !paths.iter().any(|path| **path == *packet.path) {
+                paths.push(packet.path.to_string());
+            }
+        }
+        let mut connection = Connection {
+            role: role(self.isn, &self.packets),
+            initiator: self.initiator,
+            responder: self.responder,
+            paths,
+            first_ns: self
+                .packets
+                .iter()
+                .map(|packet| packet.time_ns)
+                .min()
+                .unwrap_or(0),
+            last_ns: self
+                .packets
+                .iter()
+                .map(|packet| packet.time_ns)
+                .max()
+                .unwrap_or(0),
+            to_responder: Flow::default(),
+            to_initiator: Flow::default(),
+            refused: false,
+            established: false,
+            initiator_key: None,
+            responder_key: None,
+            agreed: false,
+            checksum: false,
+            opened_by_responder: false,
+            joins: Vec::new(),
+            packets: self.packets,
+        };
+        facts::establish(&mut connection);
+        connection
+    }
+}
+
+fn role(isn: Option<u32>, packets: &[Packet]) -> Role {
+    if isn.is_none() {
+        return Role::Unknown;
+    }
+    let images = packets.iter().filter_map(|packet| packet.sent.as_deref());
+    images
+        .filter(|image| image.syn && image.ack.is_none())
+        .find_map(|image| match image.mp_join() {
+            Some(MpJoin::Syn { token, .. }) => Some(Role::Join(*token)),
+            _ => None,
+        })
+        .unwrap_or(Role::Initial)
+}

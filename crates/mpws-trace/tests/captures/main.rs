@@ -1,0 +1,8 @@
+//! Captures made packet by packet, and what the crate makes of them.
+
+mod hostile;
+mod recorded;
+mod segments;
+mod support;
+mod transport;
+mod websocket;

@@ -1,0 +1,273 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit;
+
+/// Proves, cell by cell, whether a WebSocket stack works over Multipath TCP.
+#[derive(Debug, Parser)]
+#[command(name = "mpws", version, after_help = with_exit_codes(MAIN_EXAMPLES))]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run cells and judge them.
+    Run(Run),
+    /// List cases, peers or cells.
+    List(List),
+    /// Tell all about a case.
+    Explain(Explain),
+    /// Tell what this host can prove, and how to get the rest.
+    Doctor(Doctor),
+    /// Serve WebSocket over MPTCP by hand, and tell what the kernel says of each connection.
+    Serve(Serve),
+    /// Connect to a WebSocket server over MPTCP by hand, and tell what the kernel says.
+    Connect(Connect),
+}
+
+/// Which cells.
+#[derive(Args, Clone, Debug)]
+pub struct Selection {
+    /// Names, prefixes that end at a `/` or `@`, or globs of cells; all where there is none.
+    #[arg(value_name = "SELECTOR")]
+    pub selectors: Vec<String>,
+    /// Only these peers, by name or glob, paired with the fixture and each other. Repeatable.
+    #[arg(long = "peer", value_name = "NAME")]
+    pub peers: Vec<String>,
+    /// A peer of your own, described in a peer.toml file. Repeatable.
+    #[arg(long = "peer-file", value_name = "FILE")]
+    pub peer_files: Vec<PathBuf>,
+}
+
+/// `mpws run`.
+#[derive(Args, Debug)]
+#[command(after_help = with_exit_codes(RUN_EXAMPLES))]
+pub struct Run {
+    /// Which cells.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Cells that run at a time; by default the runner chooses by the processors.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Folder for result.json, junit.xml, summary.md and the evidence.
+    #[arg(long, value_name = "DIR", default_value = "mpws-results")]
+    pub out: PathBuf,
+    /// Which cells keep their captures, transcripts and logs.
+    #[arg(long, value_enum, default_value_t)]
+    pub keep: Keep,
+    /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a checkout
+    /// that has been built, or the user's cache folder.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// List the cells instead of running them.
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Which cells keep their evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Keep {
+    /// Those that are not green.
+    #[default]
+    Red,
+    /// All.
+    All,
+    /// None.
+    None,
+}
+
+/// `mpws list`.
+#[derive(Args, Debug)]
+#[command(after_help = LIST_EXAMPLES)]
+pub struct List {
+    /// What to list.
+    #[command(flatten)]
+    pub what: ListWhat,
+    /// Which cells; also narrows cases and peers to those that have one.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// What to list; cases where nothing is said.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(multiple = false)]
+pub struct ListWhat {
+    /// Cases: the requirements.
+    #[arg(long = "cases", id = "list-cases")]
+    pub cases: bool,
+    /// Peers: the programs under test.
+    #[arg(long = "peers", id = "list-peers")]
+    pub peers: bool,
+    /// Cells: each case with each pair of peers.
+    #[arg(long = "cells", id = "list-cells")]
+    pub cells: bool,
+}
+
+/// `mpws explain`.
+#[derive(Args, Debug)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub struct Explain {
+    /// Name of the case, as `mpws list` shows it, or of one of its cells.
+    #[arg(value_name = "CASE")]
+    pub case: String,
+}
+
+/// `mpws doctor`.
+#[derive(Args, Debug)]
+#[command(after_help = DOCTOR_EXAMPLES)]
+pub struct Doctor {
+    /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a checkout
+    /// that has been built, or the user's cache folder.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// `mpws serve`.
+#[derive(Args, Debug)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub struct Serve {
+    /// Address and port to listen on; port 0 lets the system choose.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: SocketAddr,
+    /// Which protocol to ask for.
+    #[arg(long, value_enum, default_value_t)]
+    pub policy: Policy,
+    /// Certificate chain (PEM): serve wss.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Serve wss with a certificate made on the spot; its authority is written to this file, for
+    /// `mpws connect --ca`.
+    #[arg(long, value_name = "CA-FILE", conflicts_with = "tls_cert")]
+    pub tls_self_signed: Option<PathBuf>,
+    /// What to do with each connection.
+    #[arg(long, value_enum, default_value_t)]
+    pub behaviour: Behaviour,
+}
+
+/// Which protocol to ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Policy {
+    /// MPTCP or nothing: a connection that is not or no longer MPTCP is refused.
+    Require,
+    /// MPTCP, and TCP where it cannot be had.
+    #[default]
+    Prefer,
+    /// TCP.
+    Never,
+}
+
+/// What the server does with each connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Behaviour {
+    /// Every message comes back unchanged.
+    #[default]
+    Echo,
+    /// Every message is answered with two messages.
+    AnswerTwice,
+    /// Every second message is answered.
+    AnswerPairs,
+    /// The first message is answered with a close frame, code 1000.
+    Close,
+    /// An echo that changes a byte of every message, to try whether a client notices.
+    FaultyAlter,
+    /// An echo that leaves out every third message.
+    FaultyDrop,
+    /// An echo that answers every third message twice.
+    FaultyDouble,
+    /// An echo that answers in pairs, the second message first.
+    FaultyReorder,
+}
+
+/// `mpws connect`.
+#[derive(Args, Debug)]
+#[command(after_help = CONNECT_EXAMPLES)]
+pub struct Connect {
+    /// `ws://` or `wss://` URL.
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// Which protocol to ask for.
+    #[arg(long, value_enum, default_value_t)]
+    pub policy: Policy,
+    /// Certificates (PEM) to trust, for wss.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Text message to send; without any, each line of standard input is one. Repeatable.
+    #[arg(long = "message", value_name = "TEXT")]
+    pub messages: Vec<String>,
+    /// How often the messages are sent.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "messages")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+    /// Milliseconds between two messages.
+    #[arg(long, value_name = "MS", default_value_t = 0, requires = "messages")]
+    pub interval: u64,
+    /// Milliseconds to wait for the connection and for each answer.
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    pub timeout: u64,
+}
+
+fn with_exit_codes(examples: &str) -> String {
+    format!("{examples}\n\n{}", exit::HELP)
+}
+
+const MAIN_EXAMPLES: &str = "\
+Examples:
+  mpws doctor                  what can this host prove?
+  mpws run                     everything
+  mpws run 'fallback/*'        one family
+  mpws explain CASE            what is a case about?
+  mpws COMMAND --help          more examples";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  mpws run                                   all cells of all peers
+  mpws run fallback/                         one family
+  mpws run 'negotiation/*@*:websockets-14*'  cells by glob (mind the shell's quotes)
+  mpws run --peer 'websockets-13*'           one library, against the fixture and itself
+  mpws run --peer-file my/peer.toml          a program of your own
+  mpws run --keep all --out results          keep the captures of green cells too
+  mpws run --list fallback/                  which cells would that be?
+
+Ctrl-C stops the run and writes the results so far; a second Ctrl-C ends it at once.";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  mpws list                       cases, one a line
+  mpws list --peers               peers and what they are
+  mpws list --cells fallback/     cells of a family
+  mpws list --cells | wc -l       how many cells are there?";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  mpws explain fallback/syn-option-stripped";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  mpws doctor                     exit code 3 if cells cannot be shown on this host at all";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  mpws serve --listen 127.0.0.1:8765
+  mpws serve --listen '[::]:8765' --policy require
+  mpws serve --listen 127.0.0.1:8765 --tls-self-signed ca.pem
+  mpws serve --listen 127.0.0.1:8765 --behaviour faulty-drop
+
+It prints `ready ws://ADDR:PORT` once it listens, and ends with Ctrl-C.";
+
+const CONNECT_EXAMPLES: &str = "\
+Examples:
+  mpws connect ws://127.0.0.1:8765 --message hello
+  mpws connect ws://127.0.0.1:8765 --message ping --count 10 --interval 500
+  mpws connect wss://127.0.0.1:8765 --ca ca.pem --policy require --message hello
+  seq 5 | mpws connect ws://127.0.0.1:8765";

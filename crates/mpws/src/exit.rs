@@ -1,0 +1,237 @@
+//! Exit codes: the one place that knows them. Users find them in `docs/gate.md` and in `--help`.
+
+use std::process::{ExitCode, Termination};
+
+use mpws_suite::result::{CellResult, RunResult, Verdict};
+
+/// How the command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// 0: every cell is green or a known deviation; other commands: done.
+    Green = 0,
+    /// 1: at least one cell is red, or the run as a whole has a problem; `connect`: no connection
+    /// or no answer.
+    Red = 1,
+    /// 2: the command line, a file named on it, or the output folder cannot be used.
+    Usage = 2,
+    /// 3: this host cannot show anything.
+    Host = 3,
+    /// 4: an error of mpws itself, or results that could not be written.
+    Internal = 4,
+    /// 130: stopped by Ctrl-C.
+    Interrupted = 130,
+}
+
+/// The codes, for `--help`.
+pub const HELP: &str = "\
+Exit codes:
+    0  every cell is green or a known deviation
+    1  at least one cell is red, or the run as a whole has a problem; `connect`: no connection,
+       or no answer
+    2  the command line, a file named on it, or the output folder cannot be used
+    3  this host cannot show anything; `mpws doctor` tells why
+    4  an error of mpws itself, or results that could not be written
+  130  stopped by Ctrl-C; the results so far are written";
+
+impl Exit {
+    /// The code of a run with this result.
+    ///
+    /// A cell that shows a fault of a peer weighs more than a cell that shows nothing, so 3 is for
+    /// runs in which no cell could be shown, and 4 for runs whose only fault is ours. A result that
+    /// does not hold every planned cell, or none, is an error of ours whatever the cells say.
+    pub fn of(result: &RunResult) -> Self {
+        let red: Vec<&CellResult> = result.cells.iter().filter(|cell| cell.is_red()).collect();
+        let all = |verdict| red.iter().all(|cell| cell.verdict == verdict);
+        if result.interrupted {
+            Self::Interrupted
+        } else if result.planned == 0 || result.cells.len() != result.planned {
+            Self::Internal
+        } else if red.is_empty() {
+            if result.problems.is_empty() {
+                Self::Green
+            } else {
+                Self::Red
+            }
+        } else if all(Verdict::Unprovable) && red.len() == result.cells.len() {
+            Self::Host
+        } else if all(Verdict::Error) && result.problems.is_empty() {
+            Self::Internal
+        } else {
+            Self::Red
+        }
+    }
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use mpws_suite::result::{
+        Control, ControlRole, Environment, Evidence, ExpectedDeviation, HostFacts, Summary, Tool,
+        Transport, TransportKind,
+    };
+
+    use super::*;
+
+    fn run(verdicts: &[Verdict]) -> RunResult {
+        let cells: Vec<CellResult> = verdicts.iter().map(|verdict| cell(*verdict)).collect();
+        RunResult {
+            schema: String::new(),
+            tool: Tool {
+                name: String::new(),
+                version: String::new(),
+            },
+            started_at: String::new(),
+            duration_ms: 0,
+            host: HostFacts {
+                kernel: String::new(),
+                architecture: String::new(),
+                libc: String::new(),
+                processors: 1,
+                root: false,
+                capabilities: BTreeMap::new(),
+            },
+            peers: Vec::new(),
+            selectors: Vec::new(),
+            planned: cells.len(),
+            interrupted: false,
+            findings: Vec::new(),
+            problems: Vec::new(),
+            summary: Summary::of(&cells),
+            cells,
+        }
+    }
+
+    fn cell(verdict: Verdict) -> CellResult {
+        CellResult {
+            cell: String::new(),
+            case: String::new(),
+            client: String::new(),
+            server: String::new(),
+            control: Control {
+                role: ControlRole::None,
+                cell: None,
+                differs: None,
+                differences: Vec::new(),
+            },
+            environment: Environment {
+                ip: String::new(),
+                asked: String::new(),
+                launcher: String::new(),
+            },
+            verdict,
+            reason: String::new(),
+            expected: None,
+            transport: Transport {
+                kind: TransportKind::None,
+                cause: None,
+                subflows: None,
+            },
+            duration_ms: 0,
+            checks: Vec::new(),
+            recorded: BTreeMap::new(),
+            evidence: Evidence::default(),
+        }
+    }
+
+    fn known(mut run: RunResult) -> RunResult {
+        for cell in &mut run.cells {
+            let known = ExpectedDeviation {
+                id: String::new(),
+                reason: String::new(),
+            };
+            cell.expected = Some(known);
+        }
+        run
+    }
+
+    #[test]
+    fn green_and_tolerated_cells_are_0() {
+        assert_eq!(
+            Exit::of(&run(&[Verdict::Pass, Verdict::Tolerated])),
+            Exit::Green
+        );
+    }
+
+    #[test]
+    fn a_known_deviation_is_0_and_an_unknown_one_is_1() {
+        assert_eq!(Exit::of(&known(run(&[Verdict::Fail]))), Exit::Green);
+        assert_eq!(Exit::of(&run(&[Verdict::Fail])), Exit::Red);
+    }
+
+    #[test]
+    fn what_a_peer_cannot_do_is_1_unless_it_is_known() {
+        assert_eq!(
+            Exit::of(&run(&[Verdict::Pass, Verdict::Unsupported])),
+            Exit::Red
+        );
+        assert_eq!(Exit::of(&known(run(&[Verdict::Unsupported]))), Exit::Green);
+    }
+
+    #[test]
+    fn a_run_of_which_nothing_can_be_shown_is_3() {
+        assert_eq!(
+            Exit::of(&run(&[Verdict::Unprovable, Verdict::Unprovable])),
+            Exit::Host
+        );
+    }
+
+    #[test]
+    fn a_run_of_which_some_cells_can_be_shown_is_not_green() {
+        assert_eq!(
+            Exit::of(&run(&[Verdict::Pass, Verdict::Unprovable])),
+            Exit::Red
+        );
+    }
+
+    #[test]
+    fn errors_of_ours_are_4_and_do_not_hide_a_failure() {
+        assert_eq!(
+            Exit::of(&run(&[Verdict::Pass, Verdict::Error])),
+            Exit::Internal
+        );
+        assert_eq!(Exit::of(&run(&[Verdict::Fail, Verdict::Error])), Exit::Red);
+    }
+
+    #[test]
+    fn a_problem_of_the_run_is_1_even_if_all_cells_are_green() {
+        let mut run = run(&[Verdict::Pass]);
+        run.problems
+            .push("an expectation matches nothing".to_owned());
+        assert_eq!(Exit::of(&run), Exit::Red);
+    }
+
+    #[test]
+    fn a_run_without_cells_or_with_missing_cells_is_4() {
+        assert_eq!(Exit::of(&run(&[])), Exit::Internal);
+        let mut short = run(&[Verdict::Pass]);
+        short.planned = 2;
+        assert_eq!(Exit::of(&short), Exit::Internal);
+    }
+
+    #[test]
+    fn a_stopped_run_is_130_whatever_it_found() {
+        let mut run = run(&[Verdict::Fail]);
+        run.interrupted = true;
+        assert_eq!(Exit::of(&run), Exit::Interrupted);
+    }
+
+    #[test]
+    fn the_help_and_the_documentation_list_every_code() {
+        let page = include_str!("../../../docs/gate.md");
+        for code in [0, 1, 2, 3, 4, 130] {
+            assert!(HELP.contains(&format!("{code:>5}  ")), "{code} in the help");
+            assert!(
+                page.contains(&format!("| {code} |")),
+                "{code} in docs/gate.md"
+            );
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The `mpws` command: arguments, progress, exit codes. What it does is in the crates below it.
+//!
+//! - [`args`]: the command line
+//! - [`exit`]: the exit codes
+//! - [`failure`]: what went wrong, why, and what to do next
+//! - one module for each subcommand
+
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod exit;
+pub mod failure;
+
+mod connect;
+mod doctor;
+mod explain;
+mod interrupt;
+mod list;
+mod live;
+mod output;
+mod plan;
+mod run;
+mod runtime;
+mod serve;
+
+use std::io::Write as _;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command};
+use exit::Exit;
+use failure::Failure;
+
+/// Reads the command line, does what it says and tells what went wrong.
+///
+/// A command line that cannot be understood ends the process with [`Exit::Usage`], as does
+/// `--help` with 0.
+pub fn main() -> Exit {
+    log();
+    let outcome = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Connect(args) => connect::run(&args),
+    };
+    outcome.unwrap_or_else(tell)
+}
+
+fn tell(failure: Failure) -> Exit {
+    let exit = failure.exit();
+    // Nobody is left to tell where standard error is closed; the code still says it.
+    let _ = writeln!(
+        std::io::stderr().lock(),
+        "{:?}",
+        miette::Report::new(failure)
+    );
+    exit
+}
+
+/// Logs go to standard error: errors, or what `MPWS_LOG` asks for, such as `debug` or
+/// `mpws_lab=trace`.
+fn log() {
+    let filter = EnvFilter::try_from_env("MPWS_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+}

@@ -1,0 +1,88 @@
+//! `mpws list`, and `mpws run --list`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mpws_peers::{PeerSpec, Role};
+use mpws_report::text;
+use mpws_suite::cases::catalogue;
+use mpws_suite::run::RunOptions;
+
+use crate::args::List;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::plan;
+
+/// Lists cases, peers or cells.
+pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
+    let options = plan::options(&args.selection);
+    if args.what.cells {
+        cells(&options)
+    } else if args.what.peers {
+        peers(&options)
+    } else {
+        cases(&options)
+    }
+}
+
+/// The cells of the plan, one a line.
+pub(crate) fn cells(options: &RunOptions) -> Result<Exit, Failure> {
+    let plan = plan::of(options)?;
+    let mut output = Output::default();
+    for cell in &plan.cells {
+        output.line(text::line(&cell.name, text::LINE_LIMIT));
+    }
+    output.finish()
+}
+
+fn cases(options: &RunOptions) -> Result<Exit, Failure> {
+    let plan = plan::of(options)?;
+    let planned: BTreeSet<&str> = plan.cells.iter().map(|cell| cell.case.slug).collect();
+    let cases: Vec<_> = catalogue()
+        .iter()
+        .filter(|case| planned.contains(case.slug))
+        .collect();
+    let width = cases.iter().map(|case| case.slug.len()).max().unwrap_or(0);
+    let mut output = Output::default();
+    for case in cases {
+        output.line(format_args!("{:<width$}  {}", case.slug, case.title));
+    }
+    output.finish()
+}
+
+fn peers(options: &RunOptions) -> Result<Exit, Failure> {
+    let plan = plan::of(options)?;
+    let mut peers: BTreeMap<&str, &PeerSpec> = BTreeMap::new();
+    for cell in &plan.cells {
+        peers.insert(&cell.client.name, &cell.client);
+        peers.insert(&cell.server.name, &cell.server);
+    }
+    let width = peers
+        .keys()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    let mut output = Output::default();
+    for (name, peer) in peers {
+        let name = text::line(name, text::LINE_LIMIT);
+        let what = text::line(&what(peer), text::LINE_LIMIT);
+        output.line(format_args!("{name:<width$}  {what}"));
+    }
+    output.finish()
+}
+
+/// `websockets 14.2, sync; client and server`.
+fn what(peer: &PeerSpec) -> String {
+    let parts = [
+        Some(peer.family.as_str()),
+        peer.version.as_deref(),
+        peer.implementation.as_deref(),
+    ];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    let roles: Vec<&str> = [(Role::Client, "client"), (Role::Server, "server")]
+        .into_iter()
+        .filter(|(role, _)| peer.can_be(*role))
+        .map(|(_, word)| word)
+        .collect();
+    format!("{}; {}", parts.join(" "), roles.join(" and "))
+}

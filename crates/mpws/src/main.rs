@@ -1,0 +1,5 @@
+//! The `mpws` command.
+
+fn main() -> mpws::exit::Exit {
+    mpws::main()
+}

@@ -1,0 +1,37 @@
+//! From the command line to a plan, and from what the suite refuses to a [`Failure`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use mpws_suite::run::{Keep, Plan, PlanError, RunOptions, plan};
+
+use crate::args::Selection;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Options that choose the cells and nothing else.
+pub(crate) fn options(selection: &Selection) -> RunOptions {
+    RunOptions {
+        selectors: selection.selectors.clone(),
+        peers: selection.peers.clone(),
+        peer_files: selection.peer_files.clone(),
+        jobs: None,
+        out: PathBuf::new(),
+        keep: Keep::default(),
+        state: None,
+        stop: Arc::new(AtomicBool::new(false)),
+        sabotage: None,
+    }
+}
+
+/// The plan of these options.
+pub(crate) fn of(options: &RunOptions) -> Result<Plan, Failure> {
+    plan(options).map_err(|error| refused(&error))
+}
+
+/// What a refused plan means to a user: it is always about what was asked for.
+pub(crate) fn refused(error: &PlanError) -> Failure {
+    Failure::of(Exit::Usage, "cannot make a plan of these cells", error)
+        .next("`mpws list --cells` and `mpws list --peers` show what there is")
+}

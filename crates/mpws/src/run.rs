@@ -1,0 +1,96 @@
+//! `mpws run`.
+
+use std::io::{self, IsTerminal, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mpws_report::folder;
+use mpws_report::terminal::{self, Paint, Progress};
+use mpws_suite::event::RunEvent;
+use mpws_suite::result::RunResult;
+use mpws_suite::run::{ExitKind, Keep, RunError, RunOptions};
+
+use crate::args;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{self, Output};
+use crate::{interrupt, list, plan};
+
+/// Runs cells, shows what comes of them and writes the reports.
+pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
+    let mut options = plan::options(&args.selection);
+    if args.list {
+        return list::cells(&options);
+    }
+    options.jobs = args.jobs.map(usize::from);
+    options.out.clone_from(&args.out);
+    options.keep = keep(args.keep);
+    options.state.clone_from(&args.state);
+    options.stop = interrupt::stop_flag()
+        .map_err(|error| Failure::of(Exit::Internal, "cannot listen for Ctrl-C", &error))?;
+
+    plan::of(&options)?;
+    folder::probe(&args.out).map_err(|error| {
+        Failure::of(Exit::Usage, "the results would have no place", &error)
+            .next("choose a folder that you may write to and that has room, with --out DIR")
+    })?;
+
+    let (result, mut output) = follow(&options)?;
+    let written = folder::write(&args.out, &result);
+    let paths = written.as_deref().unwrap_or_default();
+    let paint = Paint::for_stream(io::stdout().is_terminal());
+    let account = terminal::render(&result, paths, paint, output::width());
+    let _ = output.write_all(account.as_bytes());
+
+    written.map_err(|error| {
+        Failure::of(Exit::Internal, "the results are lost", &error)
+            .next("make room or choose another folder with --out DIR, and run again")
+    })?;
+    output.finish()?;
+    Ok(Exit::of(&result))
+}
+
+/// Runs the plan and shows its events.
+fn follow(options: &RunOptions) -> Result<(RunResult, Output), Failure> {
+    let mut output = Output::default();
+    let paint = Paint::for_stream(io::stdout().is_terminal());
+    let mut progress = Progress::new(&mut output, paint, io::stderr().is_terminal());
+    let mut told = false;
+    let outcome = mpws_suite::run::run(options, &mut |event: RunEvent| {
+        tell_once(&options.stop, &mut told);
+        // The output keeps its own errors, so that the run goes on without a reader.
+        let _ = progress.event(&event);
+    });
+    progress.clear();
+    drop(progress);
+    let result = outcome.map_err(|error| refused(&error))?;
+    Ok((result, output))
+}
+
+fn tell_once(stop: &Arc<AtomicBool>, told: &mut bool) {
+    if !*told && stop.load(Ordering::Relaxed) {
+        *told = true;
+        let note = "stopping: the results so far will be written; Ctrl-C again ends it at once";
+        let _ = writeln!(io::stderr().lock(), "{note}");
+    }
+}
+
+/// What a run that came to no result means to a user.
+fn refused(error: &RunError) -> Failure {
+    match error.exit() {
+        ExitKind::Usage => Failure::of(Exit::Usage, "the cells cannot be run", error)
+            .next("`mpws list --cells` and `mpws list --peers` show what there is"),
+        ExitKind::Host => Failure::of(Exit::Host, "this host cannot run cells", error)
+            .next("`mpws doctor` tells what is missing and how to get it"),
+        ExitKind::Internal => Failure::of(Exit::Internal, "the run failed", error)
+            .next("run it again with MPWS_LOG=debug and report what it says"),
+    }
+}
+
+fn keep(keep: args::Keep) -> Keep {
+    match keep {
+        args::Keep::Red => Keep::Red,
+        args::Keep::All => Keep::All,
+        args::Keep::None => Keep::None,
+    }
+}

@@ -1,0 +1,105 @@
+//! Ctrl-C during a run.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::{mpws, run};
+
+/// A run that has begun, of cells of the fixture alone; it is killed if a test fails.
+struct Running {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(out: &Path) -> Self {
+        let mut child = mpws(["run", "*@fixture:fixture/*", "--jobs", "1", "--out"])
+            .arg(out)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the run starts");
+        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        while !line.ends_with(" at a time\n") {
+            line.clear();
+            let length = output.read_line(&mut line).expect("a line");
+            assert_ne!(length, 0, "the run ended before its first cell");
+        }
+        Self { child, output }
+    }
+
+    fn interrupt(&self) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        kill(pid, Signal::SIGINT).expect("the run is there");
+    }
+
+    /// What it printed since its start, and its exit code.
+    fn end(mut self) -> (String, Option<i32>) {
+        let mut printed = String::new();
+        self.output.read_to_string(&mut printed).expect("text");
+        let code = self.child.wait().expect("it ends").code();
+        (printed, code)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether no cell can run here; prints so, and fails where everything is expected to be there.
+fn skips_without_labs() -> bool {
+    let missing = run(["doctor"]).status.code() == Some(3);
+    if missing {
+        println!("skipped: this host cannot have labs, `mpws doctor` tells why");
+        let expected = std::env::var_os("MPWS_EXPECT_ALL").is_some_and(|value| value == "1");
+        assert!(!expected, "labs are missing although MPWS_EXPECT_ALL=1");
+    }
+    missing
+}
+
+#[test]
+fn the_first_ctrl_c_ends_the_run_with_130_and_the_results_so_far() {
+    if skips_without_labs() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path());
+    running.interrupt();
+    let (printed, code) = running.end();
+    assert_eq!(code, Some(130), "{printed}");
+    assert!(printed.contains("interrupted"), "{printed}");
+
+    let text = fs::read_to_string(folder.path().join("result.json")).expect("the results");
+    let result: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(result["interrupted"], true);
+    let planned = result["planned"].as_u64().expect("a number");
+    let cells = result["cells"].as_array().expect("cells");
+    assert_eq!(cells.len() as u64, planned);
+    let last = cells.last().expect("a cell");
+    assert_eq!(
+        last["verdict"], "error",
+        "a cell that did not run is no success: {last}"
+    );
+}
+
+#[test]
+fn the_second_ctrl_c_ends_the_run_at_once_with_130() {
+    if skips_without_labs() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path());
+    running.interrupt();
+    running.interrupt();
+    let (printed, code) = running.end();
+    assert_eq!(code, Some(130), "{printed}");
+}

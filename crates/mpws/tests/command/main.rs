@@ -1,0 +1,7 @@
+//! The command as a user runs it.
+
+mod by_hand;
+mod help;
+mod interrupt;
+mod outcome;
+mod support;

@@ -1,0 +1,151 @@
+//! Exit codes and errors of commands that need no lab.
+
+use std::fs::{self, File};
+use std::io;
+use std::process::Output;
+
+use crate::support::{mpws, run, stderr, stdout};
+
+fn refuses(output: &Output, words: &[&str]) {
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(stdout(output), "");
+    let told: String = stderr(output)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    for word in words {
+        assert!(told.contains(word), "{word:?} is not in {told}");
+    }
+}
+
+#[test]
+fn every_case_is_listed_and_can_be_explained() {
+    let listed = stdout(&run(["list"]));
+    assert!(!listed.is_empty());
+    for line in listed.lines() {
+        let case = line.split(' ').next().expect("a name");
+        let output = run(["explain", case]);
+        assert!(output.status.success(), "{output:?}");
+        let told = stdout(&output);
+        for part in ["requirement", "why it matters", "must be seen", "cells ("] {
+            assert!(told.contains(part), "{part} of {case}: {told}");
+        }
+    }
+}
+
+#[test]
+fn the_cells_of_a_case_are_those_that_its_prefix_selects() {
+    let cases = stdout(&run(["list"]));
+    let case = cases.split(' ').next().expect("a case");
+    let prefix = format!("{case}@");
+    let cells = stdout(&run(["list", "--cells", &prefix]));
+    assert!(cells.lines().count() > 0);
+    assert!(
+        cells.lines().all(|cell| cell.starts_with(&prefix)),
+        "{cells}"
+    );
+    assert_eq!(cells, stdout(&run(["run", "--list", &prefix])));
+}
+
+#[test]
+fn the_fixture_is_among_the_peers() {
+    let peers = stdout(&run(["list", "--peers"]));
+    assert!(
+        peers.lines().any(|line| line.starts_with("fixture ")),
+        "{peers}"
+    );
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_command_quietly() {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    drop(reader);
+    let output = mpws(["list", "--cells"])
+        .stdout(writer)
+        .output()
+        .expect("starts");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let full = File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("/dev/full");
+    let output = mpws(["list"]).stdout(full).output().expect("starts");
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    assert!(
+        stderr(&output).contains("cannot write to standard output"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_selector_that_matches_nothing_is_refused() {
+    for args in [&["run", "nothing/such@"][..], &["list", "nothing/such@"]] {
+        refuses(&run(args), &["nothing/such@", "mpws list --cells"]);
+    }
+}
+
+#[test]
+fn an_unknown_peer_is_refused() {
+    refuses(
+        &run(["run", "--peer", "no-such-peer"]),
+        &["no-such-peer", "mpws list --peers"],
+    );
+}
+
+#[test]
+fn a_broken_peer_file_is_refused_with_its_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("peer.toml");
+    fs::write(&file, "schema = 1\nname = \n").expect("writes");
+    let output = mpws(["list", "--peer-file"])
+        .arg(&file)
+        .output()
+        .expect("starts");
+    refuses(&output, &["peer.toml"]);
+}
+
+#[test]
+fn an_unknown_case_is_refused_with_a_name_that_is_near() {
+    let cases = stdout(&run(["list"]));
+    let case = cases.split(' ').next().expect("a case");
+    refuses(
+        &run(["explain", &format!("{case}-typo")]),
+        &["there is no case", case],
+    );
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_refused_before_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "").expect("writes");
+    let output = mpws(["run", "--out"])
+        .arg(file.join("out"))
+        .output()
+        .expect("starts");
+    refuses(&output, &["the results would have no place", "--out DIR"]);
+}
+
+#[test]
+fn hostile_text_of_the_command_line_does_not_reach_the_terminal() {
+    let output = run(["explain", "no\x1b[2J/such\u{202e}case"]);
+    let told = stderr(&output);
+    assert!(told.contains("\\x1b[2J"), "{told:?}");
+    assert!(!told.contains(['\x1b', '\u{202e}']), "{told:?}");
+}
+
+#[test]
+fn doctor_tells_something_of_each_capability() {
+    let output = run(["doctor"]);
+    let told = stdout(&output);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{output:?}");
+    assert!(
+        told.lines()
+            .any(|line| line.starts_with("yes  ") || line.starts_with("NO   "))
+    );
+}

@@ -1,0 +1,164 @@
+"""A nursery: a process that has imported all that its peers need, and forks one for each launch.
+
+It has no thread, no event loop, and no socket but the one to the suite; see docs/design/nursery.md.
+
+For each launch the suite sends one message, the folder to start in and the variables of the
+environment with NUL bytes between them, and these descriptors: the launch's own socket, standard
+output, standard error, network namespace, PID namespace and, where the lab has one, user namespace.
+Three forks follow. The first child enters the namespaces. The second is the first to be in the PID
+namespace; it ends at once, so that the third, the peer, becomes a child of the lab's first process.
+What goes wrong before is told on the launch's socket; on the same socket the peer waits until the
+suite has taken charge of it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+PROTOCOL = 1
+
+# Modules that the library and asyncio import when they are first needed.
+LATE_MODULES = ("concurrent.futures.thread", "encodings.idna", "queue")
+
+MAX_MESSAGE = 128 * 1024
+DESCRIPTORS = ("launch", "stdout", "stderr", "net", "pid", "user")
+
+# linux/sched.h; in the order in which they have to be entered
+CLONE_FLAGS = {"user": 0x10000000, "net": 0x40000000, "pid": 0x20000000}
+
+
+def serve() -> None:
+    """Hears the suite on standard input and forks a peer for each launch, until the suite hangs up.
+
+    Returns in the peers, and only there.
+    """
+    suite = _take_standard_input()
+    for name in LATE_MODULES:
+        importlib.import_module(name)
+    libc = ctypes.CDLL(None, use_errno=True)
+    # What there is now belongs to modules and stays; collections in the peers need not look at it,
+    # and by looking copy it.
+    gc.collect()
+    gc.freeze()
+    _say(suite, {"nursery": PROTOCOL})
+    while True:
+        launch = _Launch.receive(suite)
+        child = _bare_fork(libc)
+        if child == 0:
+            # Its number may soon be that of another descriptor, which this object must not close.
+            suite.detach()
+            launch.enter(libc)
+            return
+        launch.forget()
+        _, status = os.waitpid(child, 0)
+        _say(suite, {"entered": status == 0})
+
+
+class _Launch:
+    """One launch: what the peer is to have."""
+
+    def __init__(self, text: bytes, descriptors: list[int]) -> None:
+        self._folder, *variables = text.split(b"\0")
+        self._environment = dict(variable.split(b"=", 1) for variable in variables)
+        self._descriptors = dict(zip(DESCRIPTORS, descriptors))
+
+    @staticmethod
+    def receive(suite: socket.socket) -> _Launch:
+        """Waits for the next launch; ends the process when there is none any more."""
+        text, descriptors, flags, _ = socket.recv_fds(suite, MAX_MESSAGE, len(DESCRIPTORS))
+        if not text:
+            os._exit(0)
+        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            raise ValueError("a launch is too long")
+        return _Launch(text, descriptors)
+
+    def forget(self) -> None:
+        """Closes what came with the launch."""
+        for descriptor in self._descriptors.values():
+            os.close(descriptor)
+
+    def enter(self, libc: Any) -> None:
+        """Forks until the peer is where it belongs. Returns in the peer, and only there."""
+        try:
+            # An environment variable or a descriptor of the nursery must not last longer than it.
+            os.environb.clear()
+            os.environb.update(self._environment)
+            os.chdir(self._folder)
+            for kind, flag in CLONE_FLAGS.items():
+                if kind in self._descriptors:
+                    _checked(libc.setns(self._descriptors[kind], flag), f"setns {kind}")
+            middle = _bare_fork(libc)
+            if middle:
+                _, status = os.waitpid(middle, 0)
+                os._exit(0 if status == 0 else 1)
+            # The lab's programs have neither session nor terminal in common with the suite.
+            os.setsid()
+            # The whole fork: with it the interpreter takes note that it is another process now.
+            peer = os.fork()
+            if peer:
+                self._tell({"pid": peer})
+                os._exit(0)
+            if os.read(self._descriptors["launch"], 1) != b"g":
+                os._exit(0)
+            os.dup2(self._descriptors["stdout"], 1)
+            os.dup2(self._descriptors["stderr"], 2)
+            _close_all_but_standard()
+        except BaseException as error:
+            self._tell({"error": f"{type(error).__name__}: {error}"})
+            os._exit(1)
+
+    def _tell(self, fields: dict[str, Any]) -> None:
+        try:
+            os.write(self._descriptors["launch"], json.dumps(fields).encode())
+        except OSError:
+            pass  # the suite has gone
+
+
+def _bare_fork(libc: Any) -> int:
+    """A fork that lives for a moment, without what Python does to make a whole process of it."""
+    child: int = libc.fork()
+    _checked(min(child, 0), "fork")
+    return child
+
+
+def _take_standard_input() -> socket.socket:
+    """The suite's socket, which came as standard input; the null device takes its place."""
+    suite = socket.socket(fileno=os.dup(0))
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    # Python looked at the old one when it made its object.
+    old = sys.stdin
+    sys.stdin = sys.__stdin__ = open(  # noqa: SIM115 - it lives as long as the process
+        0, encoding=old.encoding, errors=old.errors, newline="\n", closefd=False
+    )
+    return suite
+
+
+def _say(suite: socket.socket, fields: dict[str, Any]) -> None:
+    try:
+        suite.send(json.dumps(fields).encode())
+    except OSError:
+        os._exit(0)
+
+
+def _checked(result: int, call: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), call)
+
+
+def _close_all_but_standard() -> None:
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the one by which the list was read

@@ -1,0 +1,105 @@
+"""Command line, hello, and the choice of the implementation."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import sys
+from typing import Any
+
+from .control import Control, fault
+from .logs import Log
+
+PROTOCOL = 1
+IMPLEMENTATIONS = ("legacy", "asyncio", "sync")
+INTERPRETERS = {"cpython": "CPython", "pypy": "PyPy"}
+# Set where this process is to be a nursery, and not a peer (docs/design/nursery.md).
+NURSERY = "MPWS_NURSERY_PROTOCOL"
+
+
+def main() -> None:
+    """Serves the suite until it hangs up."""
+    site, implementation = _command_line(sys.argv[1:])
+    if not os.environ.get("MPWS_CONTROL") and not os.environ.get(NURSERY):
+        fault("MPWS_CONTROL is not set")
+    if os.environ.get("MPWS_WITHOUT_CONSTANT") and hasattr(socket, "IPPROTO_MPTCP"):
+        # As on Python 3.9 and older, where the socket module lacks it.
+        del socket.IPPROTO_MPTCP
+    sys.path.insert(1, site)
+    log = Log()
+    log.install()
+    try:
+        version = importlib.import_module("websockets.version").version
+        client = importlib.import_module(f"websockets.{implementation}.client")
+        server = importlib.import_module(f"websockets.{implementation}.server")
+    except ImportError as error:
+        fault(f"websockets.{implementation} does not load from {site}: {error!r}")
+    form = _form(implementation)
+    try:
+        if os.environ.get(NURSERY):
+            from . import nursery
+
+            # Returns in its children, which go on as if they had come here by themselves.
+            nursery.serve()
+        control = Control(os.environ["MPWS_CONTROL"], form.SLOTS)
+        control.hello(_hello(version, implementation))
+        form.run(control, log, client, server)
+    except Exception as error:
+        fault(repr(error))
+
+
+def _form(implementation: str) -> Any:
+    if implementation == "sync":
+        from . import threaded
+
+        return threaded
+    from . import event_loop
+
+    return event_loop
+
+
+def _command_line(words: list[str]) -> tuple[str, str]:
+    given: dict[str, str] = dict(zip(words[::2], words[1::2]))
+    implementation = given.get("--implementation", "")
+    if set(given) != {"--site", "--implementation"} or len(words) != 4:
+        fault("usage: adapter --site DIR --implementation legacy|asyncio|sync")
+    if implementation not in IMPLEMENTATIONS:
+        fault(f"no implementation {implementation!r}")
+    return given["--site"], implementation
+
+
+def _hello(version: str, implementation: str) -> dict[str, Any]:
+    interpreter = INTERPRETERS.get(sys.implementation.name, sys.implementation.name)
+    return {
+        "protocol": PROTOCOL,
+        "name": "websockets",
+        "version": version,
+        "implementation": implementation,
+        "runtime": "{} {}.{}.{}".format(interpreter, *sys.version_info[:3]),
+        "libc": _libc(),
+    }
+
+
+def _libc() -> str:
+    try:
+        name = os.confstr("CS_GNU_LIBC_VERSION")
+    except (ValueError, OSError):
+        name = None
+    return name or _musl()
+
+
+def _musl() -> str:
+    """musl has no call that tells its version; its loader prints it when run without arguments."""
+    import glob
+    import subprocess
+
+    for loader in glob.glob("/lib/ld-musl-*.so.1"):
+        done = subprocess.run(
+            [loader], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        for line in done.stderr.splitlines():
+            if line.startswith("Version "):
+                return f"musl {line.split()[1]}"
+        return "musl"
+    return "unknown"

@@ -1,0 +1,326 @@
+//! The ledger: one result for every planned cell, and no mistake in what was asked for goes unnoticed.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use mpws_suite::event::RunEvent;
+use mpws_suite::expectation::ExpectationError;
+use mpws_suite::result::{ControlRole, FindingKind, RunResult, Summary, Verdict};
+use mpws_suite::run::{Keep, PlanError, RunError, RunOptions, plan, run};
+use mpws_tests::mutant;
+use mpws_tests::stage::{PeerFile, Stage, can_judge};
+use rstest::rstest;
+
+const FIXTURES: &str = "negotiation/both-ends@fixture:fixture";
+const SUBJECT: &str = "negotiation/both-ends@fixture:fixture/mptcp/v4";
+const TWIN: &str = "negotiation/both-ends@fixture:fixture/tcp/v4";
+const LIAR: &str = "negotiation/both-ends@liar:fixture/mptcp/v4";
+
+fn ran(options: &RunOptions) -> RunResult {
+    run(options, &mut |_| {}).expect("a run")
+}
+
+#[test]
+fn every_planned_cell_is_reported_once_and_in_order() {
+    let stage = Stage::new();
+    // The second selector selects again what the first one does.
+    let options = stage.options(&[FIXTURES, SUBJECT, "negotiation/tcp-client@fixture:fixture"]);
+    let planned = plan(&options).expect("a plan").cells;
+    let planned: Vec<String> = planned.into_iter().map(|cell| cell.name).collect();
+    let result = ran(&options);
+    let reported: Vec<String> = result.cells.iter().map(|cell| cell.cell.clone()).collect();
+    assert_eq!(reported, planned);
+    assert_eq!(result.planned, planned.len());
+    assert_eq!(
+        reported.iter().collect::<BTreeSet<_>>().len(),
+        planned.len()
+    );
+    assert_eq!(result.summary, Summary::of(&result.cells));
+    assert!(!result.interrupted);
+}
+
+#[test]
+fn events_tell_of_each_cell_what_the_result_says() {
+    let stage = Stage::new();
+    let mut told = Vec::new();
+    let mut started = BTreeSet::new();
+    let mut announced = None;
+    let mut finished = None;
+    let mut tell = |event| match event {
+        RunEvent::Planned { cells, .. } => announced = Some(cells),
+        RunEvent::CellStarted { cell } => assert!(started.insert(cell)),
+        RunEvent::CellFinished(cell) => told.push((cell.cell, cell.verdict)),
+        RunEvent::Finished(result) => finished = Some(result),
+        _ => {}
+    };
+    let result = run(&stage.options(&[FIXTURES]), &mut tell).expect("a run");
+    told.sort();
+    let mut reported: Vec<_> = result
+        .cells
+        .iter()
+        .map(|cell| (cell.cell.clone(), cell.verdict))
+        .collect();
+    reported.sort();
+    assert_eq!(told, reported);
+    assert_eq!(started.len(), reported.len());
+    assert_eq!(announced, Some(reported.len()));
+    assert_eq!(finished.as_deref(), Some(&result));
+}
+
+#[test]
+fn a_cell_is_compared_with_its_control_when_both_ran() {
+    let result = ran(&Stage::new().options(&[SUBJECT, TWIN]));
+    if !can_judge(&result) {
+        return;
+    }
+    let [subject, control] = result.cells.as_slice() else {
+        panic!("two cells: {:?}", result.cells);
+    };
+    assert_eq!(subject.control.role, ControlRole::Subject);
+    assert_eq!(subject.control.cell.as_deref(), Some(TWIN));
+    assert_eq!(
+        subject.control.differs,
+        Some(false),
+        "{:?}",
+        subject.control
+    );
+    assert_eq!(control.control.role, ControlRole::Control);
+    assert_eq!(control.control.cell.as_deref(), Some(SUBJECT));
+}
+
+#[test]
+fn a_fault_that_tcp_does_not_have_is_found_as_a_difference() {
+    let stage = Stage::with_mutant(Some(mutant::Fault::ClientNeverAsks));
+    let cells = [
+        "negotiation/both-ends@mutant-own:fixture/mptcp/v4",
+        "negotiation/both-ends@mutant-own:fixture/tcp/v4",
+    ];
+    let result = stage.run(&cells, None).expect("a run");
+    if !can_judge(&result) {
+        return;
+    }
+    let differences = &result.cells[0].control.differences;
+    assert_eq!(differences, &["verdict: over MPTCP fail, over TCP pass"]);
+    let told = result.findings.iter().any(|finding| {
+        finding.kind == FindingKind::Difference
+            && finding.cells == cells[..1]
+            && finding.text.contains("over MPTCP fail, over TCP pass")
+    });
+    assert!(told, "{:?}", result.findings);
+}
+
+#[test]
+fn without_its_control_a_cell_claims_no_comparison() {
+    let result = ran(&Stage::new().options(&[SUBJECT]));
+    assert_eq!(result.cells[0].control.role, ControlRole::Subject);
+    assert_eq!(result.cells[0].control.cell, None);
+    assert_eq!(result.cells[0].control.differs, None);
+}
+
+#[test]
+fn a_run_that_is_stopped_reports_what_ran_and_names_what_did_not() {
+    let stage = Stage::new();
+    let options = RunOptions {
+        jobs: Some(1),
+        ..stage.options(&[FIXTURES])
+    };
+    let stop = options.stop.clone();
+    let mut first = None;
+    let mut tell = |event| {
+        if let RunEvent::CellFinished(cell) = event {
+            first.get_or_insert(cell);
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let result = run(&options, &mut tell).expect("a run");
+    assert!(result.interrupted);
+    assert_eq!(result.cells.len(), result.planned);
+    let first = first.expect("one cell ran");
+    assert_eq!(result.cells[0].verdict, first.verdict);
+    assert_eq!(result.cells[0].reason, first.reason);
+    // The second may have begun before the word came.
+    for cell in &result.cells[2..] {
+        assert_eq!(cell.verdict, Verdict::Error, "{}", cell.cell);
+        assert_eq!(cell.reason, "not run: the run was stopped before");
+        assert!(cell.is_red());
+    }
+}
+
+#[test]
+fn evidence_is_kept_of_red_cells_and_of_no_others() {
+    let stage = Stage::with_mutant(Some(mutant::Fault::ClientNeverAsks));
+    let red = "negotiation/both-ends@mutant-own:fixture/mptcp/v4";
+    let options = RunOptions {
+        keep: Keep::Red,
+        ..stage.options(&[red, SUBJECT])
+    };
+    let result = ran(&options);
+    if !can_judge(&result) {
+        return;
+    }
+    for cell in &result.cells {
+        let folder = cell
+            .evidence
+            .folder
+            .as_ref()
+            .map(|below| stage.out().join(below));
+        assert_eq!(folder.is_some(), cell.cell == red, "{}", cell.cell);
+        if let Some(folder) = folder {
+            for file in &cell.evidence.files {
+                assert!(folder.join(file).is_file(), "{file}");
+            }
+            assert!(
+                cell.evidence
+                    .files
+                    .iter()
+                    .any(|file| file == "capture.pcapng")
+            );
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_cannot_be_started_at_all_is_never_green() {
+    let mut stage = Stage::new();
+    stage.add_text(
+        "blind",
+        "schema = 1\nname = \"blind\"\nkind = \"blind\"\nroles = [\"client\"]\n\
+         [blind]\nclient = [\"true\", \"{uri}\"]\n",
+    );
+    let result = ran(&stage.options(&["negotiation/both-ends@blind:fixture"]));
+    assert_eq!(result.cells.len(), 4);
+    for cell in &result.cells {
+        assert_eq!(cell.verdict, Verdict::Unprovable, "{}", cell.reason);
+        assert!(cell.is_red());
+    }
+}
+
+#[test]
+fn a_selector_that_selects_nothing_is_an_error_that_helps() {
+    let stage = Stage::new();
+    let error = plan(&stage.options(&[FIXTURES, "negotiation/bothends"])).expect_err("refused");
+    let PlanError::NoSuchCell { selector, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(selector, "negotiation/bothends");
+    let near = plan(&stage.options(&["fallback/syn-stripped"])).expect_err("refused");
+    assert!(
+        near.to_string().contains("fallback/syn-option-stripped"),
+        "{near}"
+    );
+}
+
+#[test]
+fn an_unknown_peer_is_an_error_that_names_the_known_ones() {
+    let options = RunOptions {
+        peers: vec!["fixtures".to_owned()],
+        ..Stage::new().options(&[])
+    };
+    let error = run(&options, &mut |_| {}).expect_err("refused");
+    let RunError::Plan(error @ PlanError::NoSuchPeer { .. }) = error else {
+        panic!("{error:?}");
+    };
+    assert!(
+        error.to_string().contains("websockets-13.1-legacy"),
+        "{error}"
+    );
+}
+
+#[rstest]
+#[case::no_toml("schema = ", "line 1, column 10")]
+#[case::an_unknown_key("schema = 1\nnmae = \"x\"\n", "nmae")]
+#[case::another_schema(
+    "schema = 2\nname = \"x\"\nkind = \"adapter\"\nroles = [\"client\"]\n[command]\nargv = [\"x\"]\n",
+    "schema"
+)]
+#[case::a_name_that_is_taken(
+    "schema = 1\nname = \"fixture\"\nkind = \"adapter\"\nroles = [\"client\"]\n[command]\nargv = [\"x\"]\n",
+    "fixture"
+)]
+fn a_broken_peer_file_is_an_error_that_says_where(#[case] text: &str, #[case] says: &str) {
+    let mut stage = Stage::new();
+    stage.add_text("peer", text);
+    let error = plan(&stage.options(&[])).expect_err("refused");
+    let PlanError::Peers(error) = error else {
+        panic!("{error:?}");
+    };
+    assert!(error.to_string().contains(says), "{error}");
+}
+
+/// A run with a client that never asks for MPTCP, and with these known deviations of it.
+fn with_deviations(text: &str) -> Result<RunResult, RunError> {
+    let mut stage = Stage::new();
+    stage.add(&PeerFile {
+        name: "liar",
+        features: &[],
+        entry: mutant::ENTRY,
+        env: &[(mutant::FAULT, mutant::Fault::ClientNeverAsks.name())],
+        version: None,
+        deviations: Some(text),
+    });
+    run(&stage.options(&[LIAR]), &mut |_| {})
+}
+
+fn deviation(cells: &str, checks: &str, expires: &str) -> String {
+    format!(
+        "schema = 1\n[[deviation]]\nid = \"lies\"\ncells = [{cells:?}]\nchecks = [{checks:?}]\n\
+         reason = \"it never asks\"\nexpires = {expires:?}\n"
+    )
+}
+
+#[test]
+fn a_known_deviation_explains_a_red_cell_when_it_covers_every_failed_check() {
+    let result = with_deviations(&deviation(LIAR, "transport", "2999-12-31")).expect("a run");
+    if !can_judge(&result) {
+        return;
+    }
+    assert_eq!(result.cells[0].verdict, Verdict::Fail);
+    assert!(!result.cells[0].is_red());
+    assert_eq!((result.summary.known, result.summary.fail), (1, 0));
+    assert_eq!(result.problems, Vec::<String>::new());
+}
+
+#[test]
+fn a_known_deviation_that_covers_another_check_explains_nothing_and_is_stale() {
+    let text = deviation(LIAR, "echo of *", "2999-12-31");
+    let result = with_deviations(&text).expect("a run");
+    if !can_judge(&result) {
+        return;
+    }
+    assert!(result.cells[0].is_red());
+    let problem = "the expectation `lies` is stale: none of its cells deviates any more";
+    assert_eq!(result.problems, [problem]);
+}
+
+#[test]
+fn a_known_deviation_of_cells_that_do_not_exist_is_a_problem_of_the_run() {
+    let text = deviation("negotiation/*@lair:*", "transport", "2999-12-31");
+    let result = with_deviations(&text).expect("a run");
+    assert_eq!(result.problems.len(), 1, "{:?}", result.problems);
+    assert!(result.problems[0].contains("names cells that are not in the catalogue"));
+    assert!(result.cells[0].is_red());
+}
+
+#[rstest]
+#[case::that_has_expired(deviation(LIAR, "transport", "2020-01-01"), "expired")]
+#[case::without_a_date(deviation(LIAR, "transport", "never"), "not a date")]
+#[case::without_a_reason(
+    deviation(LIAR, "transport", "2999-12-31").replace("it never asks", " "),
+    "gives no reason"
+)]
+#[case::with_an_unknown_key(
+    deviation(LIAR, "transport", "2999-12-31") + "ignore = true\n",
+    "ignore"
+)]
+fn a_known_deviation(#[case] text: String, #[case] says: &str) {
+    let error = with_deviations(&text).expect_err("refused before any cell runs");
+    let RunError::Plan(PlanError::Expectations(error)) = error else {
+        panic!("{error:?}");
+    };
+    let (ExpectationError::Syntax { detail, .. } | ExpectationError::Invalid { detail, .. }) =
+        error
+    else {
+        panic!("{error:?}");
+    };
+    assert!(detail.contains(says), "{detail}");
+}

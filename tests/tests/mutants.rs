@@ -1,0 +1,63 @@
+//! The kill matrix: every case must turn red with every mutant that it names, and be green without.
+//!
+//! One test for each mutant; within it, one cell for each case that names it and each flavour of the peer. Set
+//! `MPWS_SHOW_KILLS=1` and `--nocapture` to see by which check each was found out.
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use mpws_suite::cases::catalogue;
+use mpws_suite::sabotage::Sabotage;
+use mpws_tests::kill::{self, Mutant};
+use mpws_tests::mutant::Fault;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = vec![
+        Trial::test(
+            "every_case_names_a_mutant_and_every_name_is_implemented",
+            names,
+        ),
+        Trial::test("every_mutant_is_named_by_a_case", no_idle_mutant),
+        Trial::test(
+            "the_honest_peer_is_green_wherever_it_meets_the_fixture",
+            || kill::be_honest().map_err(Failed::from),
+        ),
+    ];
+    trials.extend(kill::names().into_iter().map(|name| {
+        Trial::test(format!("killed::{name}"), move || {
+            kill::kill(name).map_err(Failed::from)
+        })
+    }));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn names() -> Result<(), Failed> {
+    for case in catalogue() {
+        if case.mutants.is_empty() {
+            return Err(format!("{} names no mutant", case.slug).into());
+        }
+        for name in case.mutants {
+            if Mutant::named(name).is_none() {
+                return Err(format!("{}: nobody implements {name}", case.slug).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn no_idle_mutant() -> Result<(), Failed> {
+    let named = kill::names();
+    let faults = Fault::ALL.map(Fault::name);
+    let sabotages = Sabotage::ALL.map(Sabotage::name);
+    let idle: Vec<&str> = faults
+        .into_iter()
+        .chain(sabotages)
+        .filter(|name| !named.contains(name))
+        .collect();
+    if idle.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("no case names {}", idle.join(", ")).into())
+    }
+}
