@@ -506,9 +506,13 @@ class Sync(Conversation, unittest.TestCase):
     slots = 256
 
     def check_unconnected(self, chain: list[str]) -> None:
-        """A race between threads: one of a set."""
+        """A race between threads: one of a set.
+
+        13.x trips over an assertion of its own when the receiving thread is faster than the
+        constructor: 12 in 3000 with 13.1 and a thread switch every microsecond, none with 14.2.
+        """
         outermost = {CONNECTION_CLOSED, "EOFError", "websockets.exceptions.InvalidMessage"}
-        if self.adapter.version < (13, 1):
+        if self.adapter.version < (14, 0):
             outermost.add("AssertionError")
         self.assertIn(chain[0], outermost)
 
