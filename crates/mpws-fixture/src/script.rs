@@ -17,6 +17,12 @@ pub enum Behaviour {
     AnswerTwice,
     /// Every second message is answered, with the second one; the first is kept.
     AnswerPairs,
+    /// Every message is answered with one binary message of this size, generated with seed 0: a download that
+    /// costs the client's direction next to nothing.
+    AnswerWith {
+        /// Length in bytes, 0 to 2^30.
+        size: u64,
+    },
     /// The first message is answered with a close frame.
     Close {
         /// Close code, 1000 to 4999 (RFC 6455 section 7.4).

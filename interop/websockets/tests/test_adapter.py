@@ -253,6 +253,20 @@ class Conversation:
                 )
                 self.assertEqual(classes(error)[0], "mpws.Deadline")
 
+    def test_a_server_answers_every_message_with_the_wanted_number_of_bytes(self: Any) -> None:
+        _, port = self.adapter.serve(behaviour={"kind": "answer-with", "size": 70_000})
+        connection = self.adapter.open("tcp", port)["connection"]
+        for _ in range(2):
+            self.adapter.do(
+                "connection.send",
+                connection=connection,
+                message={"type": "binary", "size": 1, "seed": 3},
+                fragments=1,
+                deadline_ms=5000,
+            )
+            answer = self.adapter.do("connection.receive", connection=connection, deadline_ms=5000)
+            self.assertEqual(answer["size"], 70_000)
+
     def test_compression_is_off_unless_asked_for(self: Any) -> None:
         for deflate in (False, True):
             with self.subTest(deflate=deflate):

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::payload::Payload;
 use crate::script::{Behaviour, EchoFault};
 
 /// Answers of one connection.
@@ -10,6 +11,8 @@ pub(super) struct Answers {
     behaviour: Behaviour,
     count: u64,
     kept: Option<Message>,
+    /// What [`Behaviour::AnswerWith`] answers, made once.
+    made: Option<Bytes>,
 }
 
 impl Answers {
@@ -18,6 +21,7 @@ impl Answers {
             behaviour,
             count: 0,
             kept: None,
+            made: None,
         }
     }
 
@@ -29,6 +33,10 @@ impl Answers {
             Behaviour::Echo => vec![message],
             Behaviour::AnswerTwice => vec![message.clone(), message],
             Behaviour::AnswerPairs if self.count.is_multiple_of(2) => vec![message],
+            Behaviour::AnswerWith { size } => {
+                let make = || Payload::Binary { size, seed: 0 }.bytes().into();
+                vec![Message::Binary(self.made.get_or_insert_with(make).clone())]
+            }
             Behaviour::FaultyEcho { fault } => match fault {
                 EchoFault::Alter => vec![altered(message)],
                 EchoFault::Drop if third => Vec::new(),
@@ -85,6 +93,13 @@ mod tests {
     #[test]
     fn pairs_are_answered_with_their_second_message() {
         assert_eq!(answers(Behaviour::AnswerPairs, 4), [[1], [3]]);
+    }
+
+    #[test]
+    fn every_message_is_answered_with_the_wanted_number_of_bytes() {
+        let answers = answers(Behaviour::AnswerWith { size: 40 }, 2);
+        let expected = Payload::Binary { size: 40, seed: 0 }.bytes();
+        assert_eq!(answers, [expected.clone(), expected]);
     }
 
     #[test]

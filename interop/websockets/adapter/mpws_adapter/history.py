@@ -10,16 +10,20 @@ from .records import connection_end, printable
 
 KEPT_MESSAGES = 64
 KEPT_HEADERS = ("Host", "User-Agent", "Sec-WebSocket-Extensions")
+KINDS = ("echo", "answer-twice", "answer-pairs", "answer-with", "close")
 
 
 class Behaviour:
     """What a server does with each connection."""
 
     def __init__(self, args: Arguments) -> None:
-        self.kind = args.choice("kind", ("echo", "answer-twice", "answer-pairs", "close"))
+        self.kind = args.choice("kind", KINDS)
+        self._made: list[payload.Message] = []
         self.closing: tuple[int, str] | None = None
         if self.kind == "close":
             self.closing = (args.number("code", 1000, 4999), args.text("reason"))
+        if self.kind == "answer-with":
+            self._made = [payload.generate(0, args.number("size", maximum=payload.MAX_SIZE))]
         args.finish()
 
     def answers(self, message: payload.Message, number: int) -> list[payload.Message]:
@@ -28,7 +32,7 @@ class Behaviour:
             return [message, message]
         if self.kind == "answer-pairs" and number % 2 == 1:
             return []
-        return [message]
+        return self._made or [message]
 
 
 class Remembered:
