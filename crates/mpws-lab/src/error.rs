@@ -1,4 +1,4 @@
-//! What can go wrong when a lab starts and when a rule is installed.
+//! What can go wrong when a lab starts, and when rules and boxes are put into it.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, io};
@@ -149,5 +149,26 @@ pub enum InstallError {
     },
     /// The lab did not answer.
     #[error("the lab did not take the rule")]
+    Lab(#[from] io::Error),
+}
+
+/// Why something was not put on a path.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PathError {
+    /// The lab has no such path.
+    #[error("there is no path {path}")]
+    NoSuchPath {
+        /// What was taken for a path.
+        path: u8,
+    },
+    /// It can never do what it says; the text says why.
+    #[error("{reason}")]
+    Senseless {
+        /// Why.
+        reason: &'static str,
+    },
+    /// The lab did not answer.
+    #[error("the lab did not answer")]
     Lab(#[from] io::Error),
 }

@@ -1,9 +1,10 @@
 //! A lab, as its owner sees it.
 
 use crate::channel::Shared;
-use crate::error::{InstallError, StartError, StartStep};
+use crate::error::{InstallError, PathError, StartError, StartStep};
 use crate::host::Host;
 use crate::message::{Answer, Failure, Request};
+use crate::middlebox::Middlebox;
 use crate::reexec;
 use crate::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
 use crate::sys;
@@ -21,6 +22,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// A rule that a lab applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RuleId(u64);
+
+/// A middlebox that stands on a path of a lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BoxId(u64);
 
 /// Describes a lab.
 #[derive(Clone, Debug, Default)]
@@ -170,7 +175,7 @@ impl Lab {
             .ask(&Request::Install(rule.clone()), &[])?
             .answer
         {
-            Answer::Rule(id) => Ok(RuleId(id)),
+            Answer::Installed(id) => Ok(RuleId(id)),
             _ => Err(Shared::out_of_step().into()),
         }
     }
@@ -197,12 +202,52 @@ impl Lab {
         }
     }
 
+    /// Places a middlebox on a path, behind those that stand there: the first is the nearest to the host that the path
+    /// named first.
+    ///
+    /// # Errors
+    /// When the lab has no such path.
+    pub fn place(&self, path: u8, what: &Middlebox) -> Result<BoxId, PathError> {
+        if !self.shared.topology.has_path(path) {
+            return Err(PathError::NoSuchPath { path });
+        }
+        let what = what.clone();
+        match self.shared.ask(&Request::Place { path, what }, &[])?.answer {
+            Answer::Installed(id) => Ok(BoxId(id)),
+            _ => Err(Shared::out_of_step().into()),
+        }
+    }
+
+    /// Takes a middlebox away. What it remembers is forgotten, what it holds back is lost.
+    ///
+    /// # Errors
+    /// `NotFound` for a box that does not stand on a path any more.
+    pub fn remove_box(&self, id: BoxId) -> io::Result<()> {
+        match self.shared.ask(&Request::RemoveBox(id.0), &[])?.answer {
+            Answer::Done => Ok(()),
+            _ => Err(Shared::out_of_step()),
+        }
+    }
+
+    /// How many packets a middlebox did not just let by, of all that were sent before this call; what it sent on its
+    /// own, when a time had come, counts too.
+    ///
+    /// # Errors
+    /// `NotFound` for a box that does not stand on a path any more.
+    pub fn box_hits(&self, id: BoxId) -> io::Result<u64> {
+        match self.shared.ask(&Request::BoxHits(id.0), &[])?.answer {
+            Answer::Hits(count) => Ok(count),
+            _ => Err(Shared::out_of_step()),
+        }
+    }
+
     /// All that crossed the wire up to this call, as pcapng in a memory file of its own that stands at its start.
     ///
     /// Each path is an interface (`path1`, …). Packets stand as their sender sent them, outbound when they come
-    /// from the host that its path named first. A packet comment says what a rule did: `drop by NAME`,
-    /// `reset by NAME`, `delay by NAME`, `duplicate by NAME`, `rewrite by NAME` (the packet that was delivered
-    /// instead follows at once as `rewritten by NAME`), and `forged by NAME` on packets that nobody sent.
+    /// from the host that its path named first. A packet comment says what a rule or a middlebox did:
+    /// `drop by NAME`, `reset by NAME`, `delay by NAME`, `duplicate by NAME`, `rewrite by NAME` (the packet that was
+    /// delivered instead follows at once as `rewritten by NAME`), and `forged by NAME` on packets that nobody sent.
+    /// Where several had a hand in a packet, NAME is all of them, joined by `+`.
     ///
     /// # Errors
     /// When the wire lost packets for want of room, or the capture grew past 1 GiB: it would not be the truth.

@@ -23,12 +23,13 @@
 //!
 //! # Modules
 //! - [`rule`]: what the wire does to packets, as data.
+//! - [`middlebox`]: machines on paths that remember what they saw, as data.
 //! - [`mod@reexec`]: entry points of the current executable, by which any program that links this crate can be
 //!   the lab process. `Lab::start` needs nothing else from the program.
 //! - `lab`, `host`, `process`, `probe`, `error`: the caller's side, all re-exported here.
 //! - `topology`, `message`, `channel`: what caller and lab process share.
 //! - `inside`: the lab process: namespaces, hosts, links, peer processes.
-//! - `wire`: forwarder, rules applied, capture.
+//! - `wire`: forwarder, rules applied, middleboxes at work, capture.
 //! - `sys`: system calls that no dependency wraps; with the hook of [`reexec!`] the only unsafe code.
 
 #![deny(unsafe_code)]
@@ -39,6 +40,7 @@ mod host;
 mod inside;
 mod lab;
 mod message;
+pub mod middlebox;
 mod probe;
 mod process;
 pub mod reexec;
@@ -47,9 +49,9 @@ mod sys;
 mod topology;
 mod wire;
 
-pub use error::{InstallError, StartError, StartStep};
+pub use error::{InstallError, PathError, StartError, StartStep};
 pub use host::Host;
-pub use lab::{Builder, Lab, RuleId};
+pub use lab::{BoxId, Builder, Lab, RuleId};
 pub use probe::{Probe, probe};
 pub use process::{Exit, Namespaces, Process, Spawn};
 pub use topology::{Ip, MAX_HOSTS, MAX_PATHS};

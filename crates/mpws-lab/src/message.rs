@@ -2,6 +2,7 @@
 //! beside it.
 
 use crate::error::StartStep;
+use crate::middlebox::Middlebox;
 use crate::process::Exit;
 use crate::rule::Rule;
 use crate::topology::Topology;
@@ -77,6 +78,12 @@ pub(crate) enum Request {
     Install(Rule),
     Remove(u64),
     Hits(u64),
+    Place {
+        path: u8,
+        what: Middlebox,
+    },
+    RemoveBox(u64),
+    BoxHits(u64),
     Capture,
 }
 
@@ -96,7 +103,8 @@ pub(crate) enum Answer {
     Started {
         pid: i32,
     },
-    Rule(u64),
+    /// Number of the rule or box.
+    Installed(u64),
     Hits(u64),
     /// Beside it: the memory file; only its first `length` bytes are meant.
     Capture {

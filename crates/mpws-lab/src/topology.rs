@@ -20,7 +20,7 @@ pub enum Ip {
 }
 
 /// Which end of a path: the host that was named first or the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum End {
     First,
     Second,

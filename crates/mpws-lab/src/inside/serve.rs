@@ -168,9 +168,15 @@ impl Server {
             }
             Request::Adopt { host, pid } => self.adopt(host, pid),
             Request::Exit { pid } => Ok((Answer::Exit(self.children.exit(pid)?), Vec::new())),
-            Request::Install(rule) => Ok((Answer::Rule(self.wire.install(rule)?), Vec::new())),
+            Request::Install(rule) => Ok((Answer::Installed(self.wire.install(rule)?), Vec::new())),
             Request::Remove(id) => self.wire.remove(id).map(|()| done),
             Request::Hits(id) => Ok((Answer::Hits(self.wire.hits(id)?), Vec::new())),
+            Request::Place { path, what } => {
+                let id = self.wire.place_described(path, &what)?;
+                Ok((Answer::Installed(id), Vec::new()))
+            }
+            Request::RemoveBox(id) => self.wire.remove_box(id).map(|()| done),
+            Request::BoxHits(id) => Ok((Answer::Hits(self.wire.box_hits(id)?), Vec::new())),
             Request::Capture => {
                 let (memory, length) = self.wire.capture()?;
                 Ok((Answer::Capture { length }, vec![memory]))
@@ -242,7 +248,6 @@ fn ports(topology: &Topology) -> io::Result<Vec<Port>> {
                 end,
                 host: topology.hosts[host].clone(),
                 index: links::index(&links::wire_interface(path, end))?,
-                opposite: links::index(&links::wire_interface(path, end.other()))?,
             });
         }
     }

@@ -1,34 +1,26 @@
-//! The wire: takes every frame that a host sends, asks the rules, records, and hands it to the other end.
+//! The wire: takes every frame that a host sends, asks rules and middleboxes, records, and hands it to the other end.
 //!
 //! One thread does all of it, in the order in which the kernel received the frames.
 
+mod boxes;
 mod capture;
+mod forward;
 mod packet;
 mod ring;
 mod rules;
 
-use crate::rule::{Action, Rule};
+use crate::middlebox::Middlebox;
+use crate::rule::Rule;
 use crate::sys;
 use crate::topology::{End, Topology};
-use capture::{Capture, Direction, Record};
-use nix::poll::{PollFd, PollFlags, ppoll};
+use forward::Forwarder;
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::time::TimeSpec;
-use packet::Packet;
-use ring::{Arrival, Ring};
-use rules::{Decision, Rules};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
-use std::time::Instant;
-
-/// How often a frame is offered to an interface whose other end is behind with its work.
-const OFFERS: u32 = 64;
 
 /// One of the wire's interfaces.
 #[derive(Clone, Debug)]
@@ -39,8 +31,6 @@ pub(crate) struct Port {
     /// Name of the host on that side.
     pub(crate) host: String,
     pub(crate) index: u32,
-    /// Index of the interface at the other end of the path.
-    pub(crate) opposite: u32,
 }
 
 /// The handle of the wire's thread.
@@ -60,15 +50,7 @@ impl Wire {
         let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
         let bell = Arc::new(bell);
         let (commands, queue) = sync_channel(1);
-        let mut forwarder = Forwarder {
-            ring: Ring::open()?,
-            ports: ports.into_iter().map(|port| (port.index, port)).collect(),
-            rules: Rules::default(),
-            capture: Capture::new(paths)?,
-            delayed: BinaryHeap::new(),
-            order: 0,
-            frame: Vec::with_capacity(2048),
-        };
+        let mut forwarder = Forwarder::new(paths, ports)?;
         let ring_bell = Arc::clone(&bell);
         thread::Builder::new()
             .name("wire".to_owned())
@@ -89,32 +71,40 @@ impl Wire {
     }
 
     pub(crate) fn remove(&self, id: u64) -> io::Result<()> {
-        self.ask(move |forwarder| {
-            if forwarder.rules.remove(id) {
-                Ok(())
-            } else {
-                Err(io::Error::from_raw_os_error(libc::ENOENT))
-            }
-        })
+        self.ask(move |forwarder| known(forwarder.rules.remove(id).then_some(())))
     }
 
     pub(crate) fn hits(&self, id: u64) -> io::Result<u64> {
-        self.ask(move |forwarder| {
-            let unknown = || io::Error::from_raw_os_error(libc::ENOENT);
-            forwarder.rules.hits(id).ok_or_else(unknown)
-        })
+        self.ask(move |forwarder| known(forwarder.rules.hits(id)))
+    }
+
+    /// Places a middlebox as the description says.
+    pub(crate) fn place_described(&self, path: u8, description: &Middlebox) -> io::Result<u64> {
+        let machine = boxes::build(description, path);
+        self.place(path, description.name(), machine)
+    }
+
+    /// Places a middlebox behind those that the path has.
+    pub(crate) fn place(
+        &self,
+        path: u8,
+        name: &'static str,
+        machine: Box<dyn boxes::Middlebox>,
+    ) -> io::Result<u64> {
+        self.ask(move |forwarder| Ok(forwarder.boxes.place(path, name, machine)))
+    }
+
+    pub(crate) fn remove_box(&self, id: u64) -> io::Result<()> {
+        self.ask(move |forwarder| known(forwarder.boxes.remove(id).then_some(())))
+    }
+
+    pub(crate) fn box_hits(&self, id: u64) -> io::Result<u64> {
+        self.ask(move |forwarder| known(forwarder.boxes.hits(id)))
     }
 
     /// The capture so far: a memory file, and how many of its bytes.
     pub(crate) fn capture(&self) -> io::Result<(OwnedFd, u64)> {
-        self.ask(|forwarder| {
-            let lost = forwarder.ring.lost()?;
-            if lost > 0 {
-                let text = format!("the wire had no room for {lost} packets");
-                return Err(io::Error::other(text));
-            }
-            forwarder.capture.snapshot()
-        })
+        self.ask(Forwarder::snapshot)
     }
 
     fn ask<R: Send + 'static>(
@@ -133,194 +123,6 @@ impl Wire {
     }
 }
 
-struct Forwarder {
-    ring: Ring,
-    ports: HashMap<u32, Port>,
-    rules: Rules,
-    capture: Capture,
-    /// By time, and by order of arrival where that is the same.
-    delayed: BinaryHeap<Reverse<Delayed>>,
-    order: u64,
-    frame: Vec<u8>,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Delayed {
-    due: Instant,
-    order: u64,
-    index: u32,
-    frame: Vec<u8>,
-}
-
-impl Forwarder {
-    fn run(&mut self, commands: &Receiver<Command>, bell: &EventFd) -> io::Result<()> {
-        loop {
-            self.forward_waiting()?;
-            self.deliver_due();
-            match commands.try_recv() {
-                Ok(command) => {
-                    // What was sent before the command was given is in the ring by now.
-                    self.forward_waiting()?;
-                    command(self);
-                }
-                Err(TryRecvError::Empty) => self.wait(bell)?,
-                Err(TryRecvError::Disconnected) => return Ok(()),
-            }
-        }
-    }
-
-    fn wait(&self, bell: &EventFd) -> io::Result<()> {
-        let timeout = self.delayed.peek().map(|Reverse(next)| {
-            TimeSpec::from(next.due.saturating_duration_since(Instant::now()))
-        });
-        let mut set = [
-            PollFd::new(self.ring.descriptor(), PollFlags::POLLIN),
-            PollFd::new(bell.as_fd(), PollFlags::POLLIN),
-        ];
-        match ppoll(&mut set, timeout, None) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        match bell.read() {
-            Ok(_) | Err(nix::Error::EAGAIN) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Forwards what waits, at most a ring full, so that due frames and commands get their turn.
-    fn forward_waiting(&mut self) -> io::Result<()> {
-        let mut frame = std::mem::take(&mut self.frame);
-        for _ in 0..ring::SLOTS {
-            let Some(arrival) = self.ring.take(&mut frame) else {
-                break;
-            };
-            if let Some(port) = self.ports.get(&arrival.index).cloned() {
-                self.forward(&port, arrival, &mut frame)?;
-            }
-        }
-        self.frame = frame;
-        Ok(())
-    }
-
-    fn forward(&mut self, port: &Port, arrival: Arrival, frame: &mut [u8]) -> io::Result<()> {
-        if !self.rules.is_empty()
-            && let Some(packet) = Packet::parse(frame)
-            && let Some(decision) = self.rules.decide(port.path, &port.host, &packet, frame)
-        {
-            return self.apply(port, arrival, frame, &packet, decision);
-        }
-        self.record(port, arrival, frame, None)?;
-        self.send(port.opposite, frame);
-        Ok(())
-    }
-
-    fn apply(
-        &mut self,
-        port: &Port,
-        arrival: Arrival,
-        frame: &mut [u8],
-        packet: &Packet,
-        Decision { rule, action }: Decision,
-    ) -> io::Result<()> {
-        match action {
-            Action::Pass => {
-                self.record(port, arrival, frame, None)?;
-                self.send(port.opposite, frame);
-            }
-            Action::Delay(time) => {
-                self.record(port, arrival, frame, Some(("delay", &rule)))?;
-                self.order += 1;
-                self.delayed.push(Reverse(Delayed {
-                    due: Instant::now() + time,
-                    order: self.order,
-                    index: port.opposite,
-                    frame: frame.to_vec(),
-                }));
-            }
-            Action::Drop => self.record(port, arrival, frame, Some(("drop", &rule)))?,
-            Action::Duplicate => {
-                self.record(port, arrival, frame, Some(("duplicate", &rule)))?;
-                self.send(port.opposite, frame);
-                self.send(port.opposite, frame);
-            }
-            Action::Reset => {
-                self.record(port, arrival, frame, Some(("reset", &rule)))?;
-                if let Some(reset) = packet.reset(frame) {
-                    let forged = Record {
-                        path: port.path,
-                        direction: direction(port.end.other()),
-                        time: arrival.time,
-                        frame: &reset,
-                        length: reset.len(),
-                    };
-                    self.capture.packet(forged, Some(("forged", &rule)))?;
-                    self.send(port.index, &reset);
-                }
-            }
-            Action::Rewrite(rewrite) => {
-                let original = frame.to_vec();
-                if packet.rewrite(frame, rewrite) {
-                    self.record(port, arrival, &original, Some(("rewrite", &rule)))?;
-                    self.record(port, arrival, frame, Some(("rewritten", &rule)))?;
-                } else {
-                    self.record(port, arrival, frame, None)?;
-                }
-                self.send(port.opposite, frame);
-            }
-        }
-        Ok(())
-    }
-
-    fn record(
-        &mut self,
-        port: &Port,
-        arrival: Arrival,
-        frame: &[u8],
-        did: Option<(&str, &str)>,
-    ) -> io::Result<()> {
-        let record = Record {
-            path: port.path,
-            direction: direction(port.end),
-            time: arrival.time,
-            frame,
-            length: arrival.length,
-        };
-        self.capture.packet(record, did)
-    }
-
-    fn deliver_due(&mut self) {
-        while let Some(Reverse(next)) = self.delayed.peek() {
-            if next.due > Instant::now() {
-                return;
-            }
-            if let Some(Reverse(Delayed { index, frame, .. })) = self.delayed.pop() {
-                self.send(index, &frame);
-            }
-        }
-    }
-
-    /// Sends a frame. An interface that is down loses it, as a cable does that is cut.
-    fn send(&self, index: u32, frame: &[u8]) {
-        for _ in 0..OFFERS {
-            match self.ring.send(index, frame) {
-                Err(error)
-                    if matches!(
-                        error.raw_os_error(),
-                        Some(libc::ENOBUFS | libc::EAGAIN | libc::EINTR)
-                    ) =>
-                {
-                    thread::yield_now();
-                }
-                _ => return,
-            }
-        }
-    }
-}
-
-/// Direction of what comes from this end.
-fn direction(from: End) -> Direction {
-    match from {
-        End::First => Direction::Outbound,
-        End::Second => Direction::Inbound,
-    }
+fn known<T>(found: Option<T>) -> io::Result<T> {
+    found.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
 }

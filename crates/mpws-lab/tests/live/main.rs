@@ -3,6 +3,7 @@
 // Registering an entry point must need no unsafe code of the user.
 #![forbid(unsafe_code)]
 
+mod boxes;
 mod capture;
 mod common;
 mod death;
