@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
-# Runs the whole suite several times in a row and compares the verdicts, cell for cell.
-#   ci/repeat.sh [TIMES] [--busy]      10 times by default; --busy keeps one core occupied meanwhile
+# Runs the suite several times in a row and compares the verdicts, cell for cell.
+#   ci/repeat.sh [TIMES] [--busy] [--full] [SELECTOR...]
+# 10 times by default, all cells; --busy keeps one core occupied meanwhile, --full takes the profile full.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 times=10
 busy=
+cells=()
 for word in "$@"; do
     case $word in
         --busy) busy=yes ;;
+        --full) cells+=(--profile full) ;;
+        -*) sed -n '2,4s/^# *//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
         [1-9]|[1-9][0-9]) times=$word ;;
-        *) sed -n '2,3s/^# *//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+        *) cells+=("$word") ;;
     esac
 done
 
@@ -36,7 +40,7 @@ fi
 for number in $(seq "$times"); do
     began=$SECONDS
     status=0
-    "$mpws" run --out "$results/$number" >"$results/$number.log" 2>&1 || status=$?
+    "$mpws" run "${cells[@]}" --out "$results/$number" >"$results/$number.log" 2>&1 || status=$?
     printf 'run %d of %d: exit code %d, %d s\n' "$number" "$times" "$status" $((SECONDS - began))
     if [ "$status" -ne 0 ]; then
         tail -n 40 "$results/$number.log"

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use mpws_suite::case::Profile;
 use mpws_suite::event::RunEvent;
 use mpws_suite::plan::{Plan, STAND_IN};
 use mpws_suite::result::RunResult;
@@ -137,6 +138,7 @@ impl Stage {
     pub fn options(&self, selectors: &[&str]) -> RunOptions {
         RunOptions {
             selectors: selectors.iter().map(|&one| one.to_owned()).collect(),
+            profile: Profile::Full,
             peers: Vec::new(),
             peer_files: self.files.clone(),
             jobs: Some(JOBS),

@@ -1,5 +1,6 @@
 //! `summary.md`: for a job summary or a pull request, GitHub-flavoured.
 
+use mpws_suite::case::Profile;
 use mpws_suite::result::{CellResult, RunResult, Summary, Verdict};
 
 use crate::tally::Tally;
@@ -29,6 +30,9 @@ fn heading(result: &RunResult, summary: &mut String) {
         summary.push_str(" **Interrupted**: cells that did not run are counted as error.");
     }
     summary.push('\n');
+    if result.profile != Profile::Default {
+        summary.push_str(&format!("\nProfile {}.\n", result.profile.word()));
+    }
     if !result.selectors.is_empty() {
         let selectors: Vec<String> = result.selectors.iter().map(|word| code(word)).collect();
         summary.push_str(&format!("\nOnly {}.\n", selectors.join(" ")));

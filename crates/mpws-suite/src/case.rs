@@ -1,6 +1,8 @@
 //! What a case is: one requirement, with stimulus, network, expected transport and expected outcome.
 
 use mpws_trace::Cause;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::cell::{Cell, CellEnd};
 
@@ -42,8 +44,34 @@ pub struct Case {
     pub deny: Option<(Side, i32)>,
     /// Environment variables of the client's process.
     pub env: &'static [(&'static str, &'static str)],
+    /// The smallest run that it takes part in.
+    pub profile: Profile,
     /// Who does what. Peers run, the network stands.
     pub steps: fn(&mut Cell) -> Result<(), CellEnd>,
+}
+
+/// How much a run covers. A larger profile holds every case of the smaller ones.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// What one runs at each change: within two minutes on two processors.
+    #[default]
+    Default,
+    /// Everything, the cases that take long or much data included.
+    Full,
 }
 
 /// Which peers a case pairs.
@@ -121,12 +149,23 @@ impl Case {
         mutants: &[],
         deny: None,
         env: &[],
+        profile: Profile::Default,
         steps: |_| Err(CellEnd::Broken("the case has no steps".to_owned())),
     };
 
     /// What stands before the slash of the slug.
     pub fn family(&self) -> &'static str {
         self.slug.split('/').next().unwrap_or(self.slug)
+    }
+}
+
+impl Profile {
+    /// `default` or `full`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Full => "full",
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::case::Profile;
+use crate::cases::catalogue;
 use crate::plan::PlannedCell;
 use crate::result::{
     CellResult, Control, ControlRole, Finding, FindingKind, TransportKind, Verdict,
@@ -79,7 +81,7 @@ pub fn findings(cells: &[CellResult], peer_files: &[PathBuf]) -> Vec<Finding> {
         .chain(groups.into_iter().map(|((rank, text), cells)| Finding {
             kind: rank.kind(),
             text,
-            command: command(&cells[0].cell, peer_files),
+            command: command(cells[0], peer_files),
             cells: cells.iter().map(|cell| cell.cell.clone()).collect(),
         }))
         .collect()
@@ -106,7 +108,7 @@ fn shown(cells: &[CellResult], peer_files: &[PathBuf]) -> Vec<Finding> {
                     done.len(),
                     tried.len()
                 ),
-                command: command(&first.cell, peer_files),
+                command: command(first, peer_files),
                 cells: done.iter().map(|cell| cell.cell.clone()).collect(),
             })
         })
@@ -114,7 +116,7 @@ fn shown(cells: &[CellResult], peer_files: &[PathBuf]) -> Vec<Finding> {
 }
 
 /// The command that repeats a cell.
-pub fn command(cell: &str, peer_files: &[PathBuf]) -> String {
+pub fn command(cell: &CellResult, peer_files: &[PathBuf]) -> String {
     // Started by `cargo run`, the user's command is cargo.
     let mpws = if std::env::var_os("CARGO").is_some() {
         "cargo run --release -- run"
@@ -125,7 +127,12 @@ pub fn command(cell: &str, peer_files: &[PathBuf]) -> String {
         .iter()
         .map(|path| format!(" --peer-file '{}'", path.display()))
         .collect();
-    format!("{mpws} '{cell}' --keep all{files}")
+    let case = catalogue().iter().find(|case| case.slug == cell.case);
+    let profile = match case.map(|case| case.profile).unwrap_or_default() {
+        Profile::Default => String::new(),
+        larger => format!(" --profile {}", larger.word()),
+    };
+    format!("{mpws} '{}' --keep all{profile}{files}", cell.cell)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::{PeerSpec, Role};
 
-use crate::case::{Case, Ip, Pairs};
+use crate::case::{Case, Ip, Pairs, Profile};
 
 /// The cells of a run, in order.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,14 @@ pub enum PlanError {
         selector: String,
         /// Cases with a similar name.
         nearest: Vec<String>,
+    },
+    /// A selector selects cells of a larger profile only.
+    #[error("the selector `{selector}` matches only cells of the profile {}", .profile.word())]
+    InLargerProfile {
+        /// The selector.
+        selector: String,
+        /// The smallest profile that holds one of them.
+        profile: Profile,
     },
     /// A peer name or glob matches nothing.
     #[error("no peer is named `{name}`; there are: {known}")]
@@ -91,20 +99,34 @@ impl Plan {
         Self { cells }
     }
 
-    /// Only the cells that at least one selector selects; every selector must select something.
+    /// Only the cells of the profile that at least one selector selects; every selector must select something.
     ///
     /// # Errors
     ///
-    /// [`PlanError::NoSuchCell`] and [`PlanError::Empty`].
-    pub fn select(mut self, selectors: &[String]) -> Result<Self, PlanError> {
+    /// [`PlanError::NoSuchCell`], [`PlanError::InLargerProfile`] and [`PlanError::Empty`].
+    pub fn select(mut self, profile: Profile, selectors: &[String]) -> Result<Self, PlanError> {
         for selector in selectors {
-            if !self.cells.iter().any(|cell| selects(selector, &cell.name)) {
-                return Err(PlanError::NoSuchCell {
-                    selector: selector.clone(),
-                    nearest: nearest(selector, self.cells.iter().map(|cell| cell.case.slug)),
-                });
+            let matching = self
+                .cells
+                .iter()
+                .filter(|cell| selects(selector, &cell.name));
+            match matching.map(|cell| cell.case.profile).min() {
+                None => {
+                    return Err(PlanError::NoSuchCell {
+                        selector: selector.clone(),
+                        nearest: nearest(selector, self.cells.iter().map(|cell| cell.case.slug)),
+                    });
+                }
+                Some(smallest) if smallest > profile => {
+                    return Err(PlanError::InLargerProfile {
+                        selector: selector.clone(),
+                        profile: smallest,
+                    });
+                }
+                Some(_) => {}
             }
         }
+        self.cells.retain(|cell| cell.case.profile <= profile);
         if !selectors.is_empty() {
             self.cells
                 .retain(|cell| selectors.iter().any(|one| selects(one, &cell.name)));
@@ -293,6 +315,49 @@ mod tests {
         assert!(!glob("fallback/*", "xfallback/a"));
         assert!(!glob("*/v4", "a/v6"));
         assert!(glob("**", ""));
+    }
+
+    #[test]
+    fn a_larger_profile_holds_all_of_a_smaller_one_and_is_named_where_it_is_needed() {
+        static CASES: [Case; 2] = [
+            Case {
+                slug: "family/short",
+                ..Case::BASE
+            },
+            Case {
+                slug: "family/long",
+                profile: Profile::Full,
+                ..Case::BASE
+            },
+        ];
+        let known = mpws_peers::Catalogue::builtin().expect("our own peers");
+        let fixture = [FIXTURE.to_owned()];
+        let fixture = known
+            .peers()
+            .iter()
+            .filter(|peer| fixture.contains(&peer.name));
+        let peers: Vec<Arc<PeerSpec>> = fixture.cloned().map(Arc::new).collect();
+        let select = |profile, selectors: &[&str]| {
+            let selectors: Vec<String> = selectors.iter().map(|&one| one.to_owned()).collect();
+            Plan::of(&CASES, &peers).select(profile, &selectors)
+        };
+        let slugs = |plan: Result<Plan, PlanError>| -> Vec<&'static str> {
+            let cells = plan.expect("a plan").cells.into_iter();
+            let mut slugs: Vec<_> = cells.map(|cell| cell.case.slug).collect();
+            slugs.dedup();
+            slugs
+        };
+        let (short, both) = (vec!["family/short"], vec!["family/short", "family/long"]);
+        assert_eq!(slugs(select(Profile::Default, &[])), short);
+        assert_eq!(slugs(select(Profile::Default, &["family/"])), short);
+        assert_eq!(slugs(select(Profile::Full, &[])), both);
+        assert!(matches!(
+            select(Profile::Default, &["family/long"]),
+            Err(PlanError::InLargerProfile {
+                profile: Profile::Full,
+                ..
+            })
+        ));
     }
 
     #[test]

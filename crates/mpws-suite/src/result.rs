@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::case::Profile;
+
 /// Value of [`RunResult::schema`].
 pub const RESULT_SCHEMA: &str = "mpws-result/1";
 
@@ -25,6 +27,9 @@ pub struct RunResult {
     pub host: HostFacts,
     /// The peers that took part.
     pub peers: Vec<PeerFacts>,
+    /// How much the plan covered before selectors narrowed it.
+    #[serde(default)]
+    pub profile: Profile,
     /// Selectors that narrowed the plan; empty for the whole catalogue.
     pub selectors: Vec<String>,
     /// Number of cells that were planned.

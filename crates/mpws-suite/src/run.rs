@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use mpws_peers::{Catalogue, LaunchError, Launcher, PeerSpec, StateFolder};
 
+use crate::case::Profile;
 use crate::cases::catalogue;
 use crate::event::RunEvent;
 use crate::expectation::Expectations;
@@ -24,6 +25,8 @@ use crate::{execute, finding, host};
 pub struct RunOptions {
     /// Globs over cell names, or prefixes that end at a `/` or `@`; empty for all.
     pub selectors: Vec<String>,
+    /// How much is covered.
+    pub profile: Profile,
     /// Names or globs of peers; empty for all of the catalogue. The fixture always takes part.
     pub peers: Vec<String>,
     /// Further `peer.toml` files.
@@ -172,6 +175,7 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         duration_ms: millis(started),
         host: host::facts(capabilities),
         peers,
+        profile: options.profile,
         selectors: options.selectors.clone(),
         planned: planned.plan.cells.len(),
         interrupted: options.stop.load(Ordering::Relaxed)
@@ -226,7 +230,7 @@ impl Planned {
             });
         }
         Ok(Self {
-            plan: plan.select(&options.selectors)?,
+            plan: plan.select(options.profile, &options.selectors)?,
             catalogue,
             expectations,
         })

@@ -39,12 +39,25 @@ pub struct Selection {
     /// Names, prefixes that end at a `/` or `@`, or globs of cells; all where there is none.
     #[arg(value_name = "SELECTOR")]
     pub selectors: Vec<String>,
+    /// How much is covered; a larger profile holds all of a smaller one.
+    #[arg(long, value_enum, value_name = "PROFILE", default_value_t)]
+    pub profile: Profile,
     /// Only these peers, by name or glob, paired with the fixture and each other. Repeatable.
     #[arg(long = "peer", value_name = "NAME")]
     pub peers: Vec<String>,
     /// A peer of your own, described in a peer.toml file. Repeatable.
     #[arg(long = "peer-file", value_name = "FILE")]
     pub peer_files: Vec<PathBuf>,
+}
+
+/// How much is covered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// What one runs at each change.
+    #[default]
+    Default,
+    /// Everything, the cases that take long or much data included.
+    Full,
 }
 
 /// `mpws run`.
@@ -232,6 +245,7 @@ Examples:
 const RUN_EXAMPLES: &str = "\
 Examples:
   mpws run                                   all cells of all peers
+  mpws run --profile full                    the long cases as well
   mpws run fallback/                         one family
   mpws run 'negotiation/*@*:websockets-14*'  cells by glob (mind the shell's quotes)
   mpws run --peer 'websockets-13*'           one library, against the fixture and itself
@@ -246,6 +260,7 @@ Examples:
   mpws list                       cases, one a line
   mpws list --peers               peers and what they are
   mpws list --cells fallback/     cells of a family
+  mpws list --profile full        the long cases as well
   mpws list --cells | wc -l       how many cells are there?";
 
 const EXPLAIN_EXAMPLES: &str = "\

@@ -73,6 +73,7 @@ impl Termination for Exit {
 mod tests {
     use std::collections::BTreeMap;
 
+    use mpws_suite::case::Profile;
     use mpws_suite::result::{
         Control, ControlRole, Environment, Evidence, ExpectedDeviation, HostFacts, Summary, Tool,
         Transport, TransportKind,
@@ -99,6 +100,7 @@ mod tests {
                 capabilities: BTreeMap::new(),
             },
             peers: Vec::new(),
+            profile: Profile::Default,
             selectors: Vec::new(),
             planned: cells.len(),
             interrupted: false,

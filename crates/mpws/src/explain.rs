@@ -1,9 +1,9 @@
 //! `mpws explain`.
 
-use mpws_suite::case::Case;
+use mpws_suite::case::{self, Case};
 use mpws_suite::cases::catalogue;
 
-use crate::args::{Explain, Selection};
+use crate::args::{Explain, Profile, Selection};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
 
     let selection = Selection {
         selectors: vec![format!("{}@", case.slug)],
+        profile: Profile::Full,
         peers: Vec::new(),
         peer_files: Vec::new(),
     };
@@ -32,7 +33,11 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
         output.line(format_args!("  {}", cell.name));
     }
     output.line("");
-    output.line(format_args!("run it: mpws run {}@", case.slug));
+    let profile = match case.profile {
+        case::Profile::Default => String::new(),
+        larger => format!(" --profile {}", larger.word()),
+    };
+    output.line(format_args!("run it: mpws run {}@{profile}", case.slug));
     output.finish()
 }
 
@@ -48,6 +53,7 @@ fn tell(case: &Case, output: &mut Output) {
         ("transport", &case.transport.describe()),
         ("must be seen", case.outcome),
         ("turned red by", &mutants),
+        ("profile", case.profile.word()),
         (
             "control",
             if case.control {

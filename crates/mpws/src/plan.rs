@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use mpws_suite::case::Profile;
 use mpws_suite::run::{Keep, Plan, PlanError, RunOptions, plan};
 
-use crate::args::Selection;
+use crate::args::{self, Selection};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -14,6 +15,10 @@ use crate::failure::Failure;
 pub(crate) fn options(selection: &Selection) -> RunOptions {
     RunOptions {
         selectors: selection.selectors.clone(),
+        profile: match selection.profile {
+            args::Profile::Default => Profile::Default,
+            args::Profile::Full => Profile::Full,
+        },
         peers: selection.peers.clone(),
         peer_files: selection.peer_files.clone(),
         jobs: None,
@@ -32,6 +37,11 @@ pub(crate) fn of(options: &RunOptions) -> Result<Plan, Failure> {
 
 /// What a refused plan means to a user: it is always about what was asked for.
 pub(crate) fn refused(error: &PlanError) -> Failure {
-    Failure::of(Exit::Usage, "cannot make a plan of these cells", error)
-        .next("`mpws list --cells` and `mpws list --peers` show what there is")
+    let failure = Failure::of(Exit::Usage, "cannot make a plan of these cells", error);
+    match error {
+        PlanError::InLargerProfile { profile, .. } => {
+            failure.next(format!("add --profile {}", profile.word()))
+        }
+        _ => failure.next("`mpws list --cells` and `mpws list --peers` show what there is"),
+    }
 }

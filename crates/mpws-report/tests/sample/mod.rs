@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mpws_suite::case::Profile;
 use mpws_suite::result::{
     Capability, CellResult, Check, Control, ControlRole, Environment, Evidence, ExpectedDeviation,
     Finding, FindingKind, HostFacts, PeerFacts, RESULT_SCHEMA, RunResult, Summary, Tool, Transport,
@@ -120,6 +121,7 @@ pub fn run() -> RunResult {
             peer("py-14-asyncio", "14.2", "CPython 3.11.2"),
             peer(HOSTILE, HOSTILE, HOSTILE),
         ],
+        profile: Profile::Full,
         selectors: vec!["echo/*".to_owned(), "`fallback`/*".to_owned()],
         planned: cells.len(),
         interrupted: false,
@@ -163,6 +165,7 @@ pub fn green() -> RunResult {
     )];
     RunResult {
         peers: vec![peer("mpws", "0.1.0", "rust")],
+        profile: Profile::Default,
         selectors: Vec::new(),
         planned: 1,
         findings: Vec::new(),
