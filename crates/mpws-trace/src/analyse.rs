@@ -1,31 +1,35 @@
 //! Sorts packets into connections.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{borrow::Borrow, collections::HashMap, net::SocketAddr, sync::Arc};
 
 use mpws_codec::mptcp::{Key, MpJoin};
 
 use crate::{
-    connection::{Connection, Direction, Flow, Role, Trace},
+    connection::{Connection, Counts, Direction, Flow, Role, Trace},
     facts,
-    packet::{Act, Image, Packet},
-    pcapng::PacketRecord,
+    packet::{Act, Image, Packet, Unread},
+    read::PacketRecord,
 };
 
 /// The TCP connections among these packets, which must be in the order in which they were at the wire.
 ///
 /// Works on any capture with each packet in it once; without the wire's comments every packet counts as delivered.
-pub fn analyse(records: &[PacketRecord]) -> Trace {
+///
+/// Packets may come from a slice or, one by one, from a [`CaptureReader`](crate::CaptureReader); of each, what TCP sees
+/// is kept.
+pub fn analyse<R: Borrow<PacketRecord>>(records: impl IntoIterator<Item = R>) -> Trace {
     let mut sorter = Sorter::default();
-    let mut records = records.iter().peekable();
+    let mut records = records.into_iter().peekable();
     while let Some(record) = records.next() {
-        let act = Act::of(record);
+        let act = Act::of(record.borrow());
         let replacement = match act {
             Act::Rewritten(_) => {
-                records.next_if(|next| matches!(Act::of(next), Act::Replacement(_)))
+                records.next_if(|next| matches!(Act::of(next.borrow()), Act::Replacement(_)))
             }
             _ => None,
         };
-        sorter.take(record, act, replacement);
+        let replacement = replacement.as_ref().map(Borrow::borrow);
+        sorter.take(record.borrow(), act, replacement);
     }
     sorter.finish()
 }
@@ -35,7 +39,7 @@ struct Sorter {
     attempts: Vec<Attempt>,
     /// The latest attempt between two sockets, the lower one first.
     latest: HashMap<(SocketAddr, SocketAddr), usize>,
-    other_packets: usize,
+    counts: Counts,
 }
 
 /// A connection whose packets are being gathered.
@@ -49,17 +53,19 @@ struct Attempt {
 
 impl Sorter {
     fn take(&mut self, record: &PacketRecord, act: Act, replacement: Option<&PacketRecord>) {
-        let Some(image) = Image::parse(&record.data).map(Arc::new) else {
-            self.other_packets += 1;
-            return;
+        self.counts.packets += 1 + u64::from(replacement.is_some());
+        let image = match Image::parse(record) {
+            Ok(image) => Arc::new(image),
+            Err(unread) => return self.counts.leave(unread),
         };
+        self.counts.cut += u64::from(image.payload.len() < image.payload_length);
         let (sent, delivered, rule) = match act {
             Act::Passed => (Some(image.clone()), Some(image.clone()), None),
             Act::Touched(rule) => (Some(image.clone()), Some(image.clone()), Some(rule)),
             Act::Lost(rule) => (Some(image.clone()), None, Some(rule)),
             Act::Rewritten(rule) => {
                 let delivered = replacement
-                    .and_then(|record| Image::parse(&record.data))
+                    .and_then(|record| Image::parse(record).ok())
                     .map(Arc::new);
                 (Some(image.clone()), delivered, Some(rule))
             }
@@ -73,7 +79,7 @@ impl Sorter {
         };
         attempt.packets.push(Packet {
             time_ns: record.time_ns,
-            path: Arc::from(record.interface.as_str()),
+            path: record.interface.clone(),
             direction,
             sent,
             delivered,
@@ -128,7 +134,7 @@ impl Sorter {
         }
         Trace {
             connections,
-            other_packets: self.other_packets,
+            counts: self.counts,
         }
     }
 }
@@ -152,6 +158,18 @@ fn owner_of(connection: &Connection, before: &[Connection]) -> Option<(usize, bo
         .find_map(|(index, by_initiator, by_responder)| {
             (by_initiator || by_responder).then_some((index, !by_initiator))
         })
+}
+
+impl Counts {
+    fn leave(&mut self, unread: Unread) {
+        match unread {
+            Unread::LinkType(link_type) => *self.link_types.entry(link_type).or_default() += 1,
+            Unread::NotTcp => self.not_tcp += 1,
+            Unread::Fragment => self.fragments += 1,
+            Unread::CutInHeaders => self.cut_in_headers += 1,
+            Unread::Malformed => self.malformed += 1,
+        }
+    }
 }
 
 impl Attempt {

@@ -1,10 +1,10 @@
 //! TCP connections, each as both its ends saw it.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use mpws_codec::mptcp::{Key, Token};
 
-use crate::packet::Packet;
+use crate::{link::LinkType, packet::Packet};
 
 /// What a capture shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,8 +12,27 @@ pub struct Trace {
     /// Connections in the order of their first packet. Subflows are not here but in [`Connection::joins`], unless
     /// the connection that they join is not in the capture.
     pub connections: Vec<Connection>,
-    /// Packets that are not TCP over IPv4 or IPv6 over Ethernet, or too broken to tell.
-    pub other_packets: usize,
+    /// How many packets there were, and what became of them.
+    pub counts: Counts,
+}
+
+/// Packets of a capture, read and not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All of them.
+    pub packets: u64,
+    /// TCP packets that were captured in part: their options are known, and some of their payload is not.
+    pub cut: u64,
+    /// Not TCP over IPv4 or IPv6. Of no interest here.
+    pub not_tcp: u64,
+    /// Fragments of TCP packets. They are not put together: what they carried is unknown.
+    pub fragments: u64,
+    /// Cut before the end of the TCP header: what they carried is unknown.
+    pub cut_in_headers: u64,
+    /// Too broken to tell what they are.
+    pub malformed: u64,
+    /// Of link types that cannot be read, by link type.
+    pub link_types: BTreeMap<LinkType, u64>,
 }
 
 /// One attempt at a TCP connection: the packets between two sockets from one SYN to the next with another initial
@@ -146,6 +165,19 @@ pub struct Seen {
     pub forged: u32,
     /// Packets whose TCP options are malformed.
     pub malformed: u32,
+}
+
+impl Counts {
+    /// Packets that belong to no connection.
+    pub fn unread(&self) -> u64 {
+        self.not_tcp + self.lost()
+    }
+
+    /// Packets that may have belonged to a connection, but cannot be read.
+    pub fn lost(&self) -> u64 {
+        let unknown_links: u64 = self.link_types.values().sum();
+        self.fragments + self.cut_in_headers + self.malformed + unknown_links
+    }
 }
 
 impl Direction {

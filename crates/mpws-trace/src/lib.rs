@@ -1,9 +1,11 @@
 //! From packets to truth: which transport a capture shows, and why it is not MPTCP where it is not.
 //!
-//! The capture is one that a lab's wire wrote: every packet once, as its sender sent it, with a comment where the
-//! wire did something to it. So both ends are known: what was sent, and what arrived.
+//! The capture of a lab's wire has every packet once, as its sender sent it, with a comment where the wire did
+//! something to it. So both ends are known: what was sent, and what arrived. Of any other capture the packets are taken
+//! as they are.
 //!
-//! - [`read_pcapng`]: the packets of a file, [`PacketRecord`].
+//! - [`CaptureReader`]: the packets of any pcap or pcapng file, [`PacketRecord`]; [`read_pcapng`]: those of a lab, which
+//!   must be whole.
 //! - [`analyse`]: the TCP connections among them, [`Trace`] and [`Connection`].
 //! - [`Connection::transport`]: what carried the bytes, [`TransportTruth`] and [`Cause`].
 //! - [`Connection::data_segments`], [`Connection::held_segments`]: who waited for whom.
@@ -18,9 +20,10 @@ mod analyse;
 mod cause;
 mod connection;
 mod facts;
+mod link;
 mod packet;
-mod pcapng;
 mod ranges;
+mod read;
 mod segments;
 mod stream;
 mod verdict;
@@ -28,8 +31,9 @@ mod websocket;
 
 pub use analyse::analyse;
 pub use cause::{Cause, TransportTruth, UnknownCause};
-pub use connection::{Connection, Direction, Flow, Role, Seen, Trace};
+pub use connection::{Connection, Counts, Direction, Flow, Role, Seen, Trace};
+pub use link::LinkType;
 pub use mpws_codec::websocket::{Head, Violation};
-pub use pcapng::{PacketRecord, ReadError, ReadProblem, read_pcapng};
+pub use read::{CaptureReader, PacketRecord, ReadError, ReadProblem, read_pcapng};
 pub use segments::{Held, HoldLimits, Segment};
 pub use websocket::{Upgrade, WireFrame};

@@ -2,12 +2,17 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use bytes::Bytes;
+use etherparse::{LaxIpSlice, TcpSlice, err, ip_number};
 use mpws_codec::mptcp::{
     CapableForm, Dss, MpCapable, MpJoin, MptcpOption, TcpOptions, options::KIND_END,
 };
 
-use crate::{connection::Direction, pcapng::PacketRecord};
+use crate::{
+    connection::Direction,
+    link::{self, LinkType, NoIp},
+    read::PacketRecord,
+};
 
 /// A TCP packet of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +46,22 @@ pub(crate) struct Image {
     pub(crate) mptcp: Vec<MptcpOption>,
     /// Some TCP or MPTCP option could not be read.
     pub(crate) malformed: bool,
-    pub(crate) payload: Vec<u8>,
+    /// What was captured of the payload.
+    pub(crate) payload: Bytes,
+    /// Bytes of payload that the packet had, by the length in its IP header; more than `payload` has where the packet
+    /// was cut.
+    pub(crate) payload_length: usize,
+}
+
+/// Why there is no [`Image`] of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    LinkType(LinkType),
+    NotTcp,
+    Fragment,
+    /// It was cut before the end of its TCP options.
+    CutInHeaders,
+    Malformed,
 }
 
 /// What the wire did to a packet, by its comment.
@@ -80,26 +100,56 @@ impl Act {
 }
 
 impl Image {
-    /// The TCP packet in an Ethernet frame; `None` if there is none, or only a fragment of it.
-    pub(crate) fn parse(frame: &[u8]) -> Option<Self> {
-        let packet = SlicedPacket::from_ethernet(frame).ok()?;
-        let Some(TransportSlice::Tcp(tcp)) = &packet.transport else {
-            return None;
+    /// The TCP packet in a record.
+    pub(crate) fn parse(record: &PacketRecord) -> Result<Self, Unread> {
+        let packet = link::ip_of(record.link_type, &record.data).map_err(|none| match none {
+            NoIp::UnknownLink => Unread::LinkType(record.link_type),
+            NoIp::OtherProtocol => Unread::NotTcp,
+            NoIp::TooShort => too_short(record),
+        })?;
+        let link_length = record.data.len() - packet.len();
+        let (ip, _) = LaxIpSlice::from_slice(packet).map_err(|error| match error {
+            err::ip::LaxHeaderSliceError::Len(_) => too_short(record),
+            err::ip::LaxHeaderSliceError::Content(_) => Unread::Malformed,
+        })?;
+        if ip.payload_ip_number() != ip_number::TCP {
+            return Err(Unread::NotTcp);
+        }
+        if ip.is_fragmenting_payload() {
+            return Err(Unread::Fragment);
+        }
+        let tcp = TcpSlice::from_slice(ip.payload().payload).map_err(|error| match error {
+            err::tcp::HeaderSliceError::Len(_) => too_short(record),
+            err::tcp::HeaderSliceError::Content(_) => Unread::Malformed,
+        })?;
+        // Packets of more than 64 KiB, which never cross a wire in one piece, have a length of 0 here.
+        let (ip_headers, said) = match &ip {
+            LaxIpSlice::Ipv4(ip) => {
+                let header = ip.header().slice().len();
+                let extensions = ip.extensions().auth.map_or(0, |auth| auth.slice().len());
+                (header + extensions, usize::from(ip.header().total_len()))
+            }
+            LaxIpSlice::Ipv6(ip) => {
+                let header = ip.header();
+                let said = usize::from(header.payload_length());
+                let extensions = ip.extensions().slice().len();
+                let whole = if said == 0 {
+                    0
+                } else {
+                    said + header.slice().len()
+                };
+                (header.slice().len() + extensions, whole)
+            }
         };
-        let (source, destination) = match packet.net? {
-            NetSlice::Ipv4(ip) => (
-                ip.header().source_addr().into(),
-                ip.header().destination_addr().into(),
-            ),
-            NetSlice::Ipv6(ip) => (
-                ip.header().source_addr().into(),
-                ip.header().destination_addr().into(),
-            ),
-            NetSlice::Arp(_) => return None,
+        let headers = ip_headers + tcp.header_len();
+        let whole = match said {
+            0 => (record.length as usize).saturating_sub(link_length),
+            said => said,
         };
+        let start = link_length + headers;
         let mut image = Self {
-            source: SocketAddr::new(source, tcp.source_port()),
-            destination: SocketAddr::new(destination, tcp.destination_port()),
+            source: SocketAddr::new(ip.source_addr(), tcp.source_port()),
+            destination: SocketAddr::new(ip.destination_addr(), tcp.destination_port()),
             seq: tcp.sequence_number(),
             ack: tcp.ack().then(|| tcp.acknowledgment_number()),
             syn: tcp.syn(),
@@ -109,10 +159,11 @@ impl Image {
             mss: None,
             mptcp: Vec::new(),
             malformed: false,
-            payload: tcp.payload().to_vec(),
+            payload: record.data.slice(start..start + tcp.payload().len()),
+            payload_length: whole.saturating_sub(headers).max(tcp.payload().len()),
         };
         image.read_options(TcpOptions::new(tcp.options()));
-        Some(image)
+        Ok(image)
     }
 
     fn read_options(&mut self, options: TcpOptions<'_>) {
@@ -167,6 +218,15 @@ impl Image {
             CapableForm::Data { length, .. } => Some(length),
             _ => None,
         }
+    }
+}
+
+/// What ends before its headers do was cut by the capture, or is broken itself.
+fn too_short(record: &PacketRecord) -> Unread {
+    if record.is_cut() {
+        Unread::CutInHeaders
+    } else {
+        Unread::Malformed
     }
 }
 

@@ -7,7 +7,7 @@ use mpws_codec::mptcp::{
     CapableFlags, CapableForm, DataSeq, Dss, JoinForm, Key, Mapping, MpCapable, MpJoin,
     MptcpOption, Nonce, SubflowSeq, WireSeq, edit,
 };
-use mpws_trace::{Connection, PacketRecord, analyse};
+use mpws_trace::{Connection, LinkType, PacketRecord, analyse};
 
 pub const CLIENT_KEY: Key = Key(0x0123_4567_89ab_cdef);
 pub const SERVER_KEY: Key = Key(0xfedc_ba98_7654_3210);
@@ -114,9 +114,11 @@ impl Talk {
         self.records.push(PacketRecord {
             offset: 0,
             time_ns: self.now_ns,
-            interface: self.path.to_owned(),
+            interface: self.path.into(),
             comments: Vec::new(),
-            data,
+            link_type: LinkType::ETHERNET,
+            length: data.len() as u32,
+            data: data.into(),
         });
         self
     }
@@ -143,9 +145,11 @@ impl Talk {
         let mut delivered = self.last().clone();
         self.last().comments.push("rewrite by rule".to_owned());
         delivered.comments.push("rewritten by rule".to_owned());
-        let header = usize::from(delivered.data[TCP_HEADER_AT + 12] >> 4) * 4;
-        let (head, payload) = delivered.data.split_at_mut(TCP_HEADER_AT + header);
+        let mut data = delivered.data.to_vec();
+        let header = usize::from(data[TCP_HEADER_AT + 12] >> 4) * 4;
+        let (head, payload) = data.split_at_mut(TCP_HEADER_AT + header);
         change(&mut head[TCP_HEADER_AT + 20..], payload);
+        delivered.data = data.into();
         self.records.push(delivered);
         self
     }
@@ -217,7 +221,7 @@ impl Talk {
     pub fn connection(&self) -> Connection {
         let mut trace = analyse(&self.records);
         assert_eq!(trace.connections.len(), 1, "{:?}", trace.connections);
-        assert_eq!(trace.other_packets, 0);
+        assert_eq!(trace.counts.unread(), 0);
         trace.connections.remove(0)
     }
 

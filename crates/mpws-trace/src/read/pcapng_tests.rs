@@ -1,8 +1,8 @@
-//! Tests of [`read_pcapng`](super::read_pcapng).
+//! Tests of pcapng files.
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::*, *};
 
 fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     let length = (body.len() as u32 + 12).to_le_bytes();
@@ -61,14 +61,7 @@ fn packets_come_with_interface_time_and_comments() {
     let records = read_pcapng(sample().as_slice()).expect("a good file");
     let facts: Vec<_> = records
         .iter()
-        .map(|r| {
-            (
-                r.interface.as_str(),
-                r.time_ns,
-                r.data.len(),
-                r.comments.join("|"),
-            )
-        })
+        .map(|r| (&*r.interface, r.time_ns, r.data.len(), r.comments.join("|")))
         .collect();
     assert_eq!(
         facts,
@@ -135,17 +128,17 @@ fn a_file_that_contradicts_itself_is_an_error() {
     ]
     .concat();
     let cases: [(&[u8], &str); 5] = [
-        (b"not a capture at all", "no pcapng section header"),
-        (&lengths, "block lengths 28 and"),
+        (b"not a capture at all", "neither pcap nor pcapng"),
+        (&lengths, "expected the block length 28 again at its end"),
         (&no_interface, "interface 0 is not described"),
         (&late, "time stamp out of range"),
         (
-            &[section(), block(3, &[0; 4])].concat(),
-            "unsupported type 0x3",
+            &[section(), interface("a", &[]), block(3, &[9, 0, 0, 0])].concat(),
+            "type 0x3 is too short",
         ),
     ];
     for (bytes, expected) in cases {
-        let error = read_pcapng(bytes).expect_err(expected).to_string();
+        let error = read_pcapng(bytes).expect_err(expected).problem.to_string();
         assert!(error.contains(expected), "{error}");
     }
 }
