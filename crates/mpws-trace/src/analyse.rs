@@ -14,10 +14,13 @@ use crate::{
 /// The TCP connections among these packets, which must be in the order in which they were at the wire.
 ///
 /// Works on any capture with each packet in it once; without the wire's comments every packet counts as delivered.
-///
-/// Packets may come from a slice or, one by one, from a [`CaptureReader`](crate::CaptureReader); of each, what TCP sees
-/// is kept.
-pub fn analyse<R: Borrow<PacketRecord>>(records: impl IntoIterator<Item = R>) -> Trace {
+pub fn analyse(records: &[PacketRecord]) -> Trace {
+    analyse_packets(records)
+}
+
+/// What [`analyse`] finds among packets that come one by one, from a [`CaptureReader`](crate::CaptureReader) for
+/// example. Of each only what TCP sees is kept.
+pub fn analyse_packets<R: Borrow<PacketRecord>>(records: impl IntoIterator<Item = R>) -> Trace {
     let mut sorter = Sorter::default();
     let mut records = records.into_iter().peekable();
     while let Some(record) = records.next() {

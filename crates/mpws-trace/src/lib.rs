@@ -6,7 +6,7 @@
 //!
 //! - [`CaptureReader`]: the packets of any pcap or pcapng file, [`PacketRecord`]; [`read_pcapng`]: those of a lab, which
 //!   must be whole.
-//! - [`analyse`]: the TCP connections among them, [`Trace`] and [`Connection`].
+//! - [`analyse`], [`analyse_packets`]: the TCP connections among them, [`Trace`] and [`Connection`].
 //! - [`Connection::transport`]: what carried the bytes, [`TransportTruth`] and [`Cause`].
 //! - [`Connection::data_segments`], [`Connection::held_segments`]: who waited for whom.
 //! - [`Connection::upgrade`], [`Connection::frames`]: the WebSocket conversation that was carried.
@@ -29,7 +29,7 @@ mod stream;
 mod verdict;
 mod websocket;
 
-pub use analyse::analyse;
+pub use analyse::{analyse, analyse_packets};
 pub use cause::{Cause, TransportTruth, UnknownCause};
 pub use connection::{Connection, Counts, Direction, Flow, Role, Seen, Trace};
 pub use link::LinkType;
