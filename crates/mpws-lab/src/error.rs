@@ -162,6 +162,14 @@ pub enum PathError {
         /// What was taken for a path.
         path: u8,
     },
+    /// The path has no end at a host of this name.
+    #[error("path {path} does not reach a host named {host:?}")]
+    NoSuchHost {
+        /// The path.
+        path: u8,
+        /// What was taken for one of its hosts.
+        host: String,
+    },
     /// It can never do what it says; the text says why.
     #[error("{reason}")]
     Senseless {

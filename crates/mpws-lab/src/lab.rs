@@ -7,6 +7,7 @@ use crate::message::{Answer, Failure, Request};
 use crate::middlebox::Middlebox;
 use crate::reexec;
 use crate::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
+use crate::shape::Shape;
 use crate::sys;
 use crate::topology::Topology;
 use std::fs::File;
@@ -241,6 +242,38 @@ impl Lab {
         }
     }
 
+    /// Gives a path a shape, from now on: what comes from the host `from`, or both directions, each with a queue of its
+    /// own. It takes the place of the shape before; [`Shape::default`] takes a shape away. Packets that are on
+    /// their way arrive as they would have, and before those that come after them.
+    ///
+    /// # Errors
+    /// When the lab has no such path, the path does not reach that host, or the shape cannot be ([`Shape::check`]).
+    pub fn shape(&self, path: u8, from: Option<&str>, shape: &Shape) -> Result<(), PathError> {
+        let topology = &self.shared.topology;
+        if !topology.has_path(path) {
+            return Err(PathError::NoSuchPath { path });
+        }
+        shape
+            .check()
+            .map_err(|reason| PathError::Senseless { reason })?;
+        let index = |name: &str| {
+            let index = topology.host_index(name);
+            index
+                .filter(|&host| topology.end_of(host, path).is_some())
+                .ok_or_else(|| {
+                    let host = name.to_owned();
+                    PathError::NoSuchHost { path, host }
+                })
+        };
+        let from = from.map(index).transpose()?;
+        let shape = *shape;
+        let request = Request::Shape { path, from, shape };
+        match self.shared.ask(&request, &[])?.answer {
+            Answer::Done => Ok(()),
+            _ => Err(Shared::out_of_step().into()),
+        }
+    }
+
     /// All that crossed the wire up to this call, as pcapng in a memory file of its own that stands at its start.
     ///
     /// Each path is an interface (`path1`, …). Packets stand as their sender sent them, outbound when they come
@@ -248,6 +281,12 @@ impl Lab {
     /// `drop by NAME`, `reset by NAME`, `delay by NAME`, `duplicate by NAME`, `rewrite by NAME` (the packet that was
     /// delivered instead follows at once as `rewritten by NAME`), and `forged by NAME` on packets that nobody sent.
     /// Where several had a hand in a packet, NAME is all of them, joined by `+`.
+    ///
+    /// The names of a shape are `drop by queue`, `drop by loss`, `drop by mtu`, `forged by mtu` (the ICMP message),
+    /// `delay by shape`, `duplicate by shape`, `pass by reorder` and `rewrite by corrupt`; `drop by link-down` stands
+    /// beside what was lost because a host's interface was down, or went down before the packet had arrived. A
+    /// packet that does not arrive at once has a second comment `due +SECONDS s`, counted from its time stamp. What
+    /// was forged and then lost has a second comment `drop by NAME`.
     ///
     /// # Errors
     /// When the wire lost packets for want of room, or the capture grew past 1 GiB: it would not be the truth.

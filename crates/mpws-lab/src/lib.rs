@@ -24,12 +24,13 @@
 //! # Modules
 //! - [`rule`]: what the wire does to packets, as data.
 //! - [`middlebox`]: machines on paths that remember what they saw, as data.
+//! - [`shape`]: rate, delay, queue and chance of a path, as data.
 //! - [`mod@reexec`]: entry points of the current executable, by which any program that links this crate can be
 //!   the lab process. `Lab::start` needs nothing else from the program.
 //! - `lab`, `host`, `process`, `probe`, `error`: the caller's side, all re-exported here.
 //! - `topology`, `message`, `channel`: what caller and lab process share.
 //! - `inside`: the lab process: namespaces, hosts, links, peer processes.
-//! - `wire`: forwarder, rules applied, middleboxes at work, capture.
+//! - `wire`: forwarder, rules applied, middleboxes and links at work, capture.
 //! - `sys`: system calls that no dependency wraps; with the hook of [`reexec!`] the only unsafe code.
 
 #![deny(unsafe_code)]
@@ -45,6 +46,7 @@ mod probe;
 mod process;
 pub mod reexec;
 pub mod rule;
+pub mod shape;
 mod sys;
 mod topology;
 mod wire;

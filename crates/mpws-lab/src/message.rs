@@ -5,6 +5,7 @@ use crate::error::StartStep;
 use crate::middlebox::Middlebox;
 use crate::process::Exit;
 use crate::rule::Rule;
+use crate::shape::Shape;
 use crate::topology::Topology;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -84,6 +85,12 @@ pub(crate) enum Request {
     },
     RemoveBox(u64),
     BoxHits(u64),
+    Shape {
+        path: u8,
+        /// Both directions where absent.
+        from: Option<usize>,
+        shape: Shape,
+    },
     Capture,
 }
 

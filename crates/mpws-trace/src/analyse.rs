@@ -27,7 +27,8 @@ pub fn analyse_packets<R: Borrow<PacketRecord>>(records: impl IntoIterator<Item 
         let act = Act::of(record.borrow());
         let replacement = match act {
             Act::Rewritten(_) => {
-                records.next_if(|next| matches!(Act::of(next.borrow()), Act::Replacement(_)))
+                let replaces = |act| matches!(act, Act::Replacement(_) | Act::LostReplacement(_));
+                records.next_if(|next| replaces(Act::of(next.borrow())))
             }
             _ => None,
         };
@@ -68,10 +69,12 @@ impl Sorter {
             Act::Lost(rule) => (Some(image.clone()), None, Some(rule)),
             Act::Rewritten(rule) => {
                 let delivered = replacement
+                    .filter(|record| !matches!(Act::of(record), Act::LostReplacement(_)))
                     .and_then(|record| Image::parse(record).ok())
                     .map(Arc::new);
                 (Some(image.clone()), delivered, Some(rule))
             }
+            Act::LostReplacement(_) | Act::Void => return,
             Act::Replacement(rule) | Act::Forged(rule) => (None, Some(image.clone()), Some(rule)),
         };
         let attempt = self.attempt(&image);

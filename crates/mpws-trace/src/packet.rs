@@ -77,25 +77,39 @@ pub(crate) enum Act {
     Rewritten(String),
     /// It is what arrived instead of the record before.
     Replacement(String),
+    /// The same, but it was lost on its way.
+    LostReplacement(String),
     /// Nobody sent it.
     Forged(String),
+    /// Nobody sent it and nobody got it.
+    Void,
 }
 
 impl Act {
     pub(crate) fn of(record: &PacketRecord) -> Self {
-        let found = record.comments.iter().find_map(|comment| {
+        let acts = record.comments.iter().filter_map(|comment| {
             let (word, rule) = comment.split_once(" by ")?;
             let rule = rule.to_owned();
             match word {
                 "drop" | "reset" => Some(Self::Lost(rule)),
-                "delay" | "duplicate" => Some(Self::Touched(rule)),
+                "delay" | "duplicate" | "pass" => Some(Self::Touched(rule)),
                 "rewrite" => Some(Self::Rewritten(rule)),
                 "rewritten" => Some(Self::Replacement(rule)),
                 "forged" => Some(Self::Forged(rule)),
                 _ => None,
             }
         });
-        found.unwrap_or(Self::Passed)
+        acts.reduce(Self::and_then).unwrap_or(Self::Passed)
+    }
+
+    /// What both come to.
+    fn and_then(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Forged(_), Self::Lost(_)) => Self::Void,
+            (Self::Replacement(_), Self::Lost(rule)) => Self::LostReplacement(rule),
+            (Self::Touched(_), Self::Lost(rule)) => Self::Lost(rule),
+            (first, _) => first,
+        }
     }
 }
 

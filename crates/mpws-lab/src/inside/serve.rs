@@ -7,6 +7,7 @@ use crate::inside::route::RouteSocket;
 use crate::inside::spawn::{Children, Program};
 use crate::inside::{links, own_namespace};
 use crate::message::{Answer, Failure, Request};
+use crate::shape::Shape;
 use crate::sys;
 use crate::topology::{self, End, Topology};
 use crate::wire::{Port, Wire};
@@ -177,6 +178,7 @@ impl Server {
             }
             Request::RemoveBox(id) => self.wire.remove_box(id).map(|()| done),
             Request::BoxHits(id) => Ok((Answer::Hits(self.wire.box_hits(id)?), Vec::new())),
+            Request::Shape { path, from, shape } => self.shape(path, from, shape).map(|()| done),
             Request::Capture => {
                 let (memory, length) = self.wire.capture()?;
                 Ok((Answer::Capture { length }, vec![memory]))
@@ -194,6 +196,11 @@ impl Server {
             .topology
             .end_of(host, path)
             .ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?;
+        // The wire knows first that a link goes and last that it is there: whatever it sends meanwhile is lost, and
+        // it must not say otherwise.
+        if !up {
+            self.wire.set_link(path, end, false)?;
+        }
         self.host(host)?.run(move |inside| {
             links::set_up(&inside.route, &topology::interface(path), up)?;
             if up {
@@ -201,7 +208,23 @@ impl Server {
                 links::address(&inside.route, path, end)?;
             }
             Ok(())
-        })
+        })?;
+        if up {
+            self.wire.set_link(path, end, true)?;
+        }
+        Ok(())
+    }
+
+    fn shape(&self, path: u8, from: Option<usize>, shape: Shape) -> io::Result<()> {
+        let ends = match from {
+            None => vec![End::First, End::Second],
+            Some(host) => vec![
+                self.topology
+                    .end_of(host, path)
+                    .ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?,
+            ],
+        };
+        self.wire.shape(path, ends, shape)
     }
 
     fn spawn(&mut self, host: usize, program: Program) -> Outcome {

@@ -4,6 +4,8 @@ use crate::sys;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 /// Bytes after which the capture says that it is not whole any more, instead of filling the memory.
 const LIMIT: u64 = 1 << 30;
@@ -33,6 +35,21 @@ pub(crate) struct Record<'a> {
     pub(crate) length: usize,
 }
 
+/// What is said of a packet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Notes<'a> {
+    /// What was done to it, and by what.
+    pub(crate) did: Option<(&'a str, &'a str)>,
+    /// That it was lost, and by what, where `did` says already what was done to it before.
+    pub(crate) lost_by: Option<&'a str>,
+    /// When it arrives, counted from the time of the record; absent where that is at once or never.
+    pub(crate) due: Option<Duration>,
+}
+
+/// Where the capture says when a packet arrives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place(u64);
+
 /// Writer of one capture.
 #[derive(Debug)]
 pub(crate) struct Capture {
@@ -59,14 +76,15 @@ impl Capture {
         Ok(capture)
     }
 
-    /// Records a packet, and beside it what was done to it and by which rule.
+    /// Records a packet, and beside it what was done to it; says where it is told when the packet arrives, if that
+    /// is told.
     pub(crate) fn packet(
         &mut self,
         record: Record<'_>,
-        did: Option<(&str, &str)>,
-    ) -> io::Result<()> {
+        notes: Notes<'_>,
+    ) -> io::Result<Option<Place>> {
         if self.full {
-            return Ok(());
+            return Ok(None);
         }
         let start = self.begin(6);
         self.put(u32::from(record.path.saturating_sub(1)));
@@ -76,14 +94,39 @@ impl Capture {
         self.put(record.length as u32);
         self.buffer.extend_from_slice(record.frame);
         self.pad();
-        if let Some((verb, rule)) = did {
-            self.option(1, format!("{verb} by {rule}").as_bytes());
+        if let Some((verb, name)) = notes.did {
+            self.comment(&[verb, " by ", name]);
         }
+        if let Some(name) = notes.lost_by {
+            self.comment(&["drop by ", name]);
+        }
+        let place = notes.due.map(|due| {
+            let place = Place(self.written + self.buffer.len() as u64);
+            self.option(COMMENT, due_text(due).as_bytes());
+            place
+        });
         self.option(2, &(record.direction as u32).to_le_bytes());
         self.end(start);
         if self.buffer.len() >= GATHER {
             self.flush()?;
         }
+        Ok(place)
+    }
+
+    /// Says that a packet was lost with its link, where it was said when it arrives.
+    pub(crate) fn lost_with_link(&mut self, Place(place): Place) -> io::Result<()> {
+        let mut option = [0; DUE_OPTION];
+        let text = LOST_WITH_LINK.as_bytes();
+        option[0] = COMMENT as u8;
+        option[2] = text.len() as u8;
+        option[4..4 + text.len()].copy_from_slice(text);
+        let Some(offset) = place.checked_sub(self.written) else {
+            return self.memory.write_all_at(&option, place);
+        };
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let old = self.buffer.get_mut(start..start.saturating_add(DUE_OPTION));
+        old.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?
+            .copy_from_slice(&option);
         Ok(())
     }
 
@@ -145,6 +188,17 @@ impl Capture {
         self.buffer[start + 4..start + 8].copy_from_slice(&length.to_le_bytes());
     }
 
+    fn comment(&mut self, parts: &[&str]) {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        self.buffer.extend_from_slice(&COMMENT.to_le_bytes());
+        self.buffer
+            .extend_from_slice(&(length as u16).to_le_bytes());
+        for part in parts {
+            self.buffer.extend_from_slice(part.as_bytes());
+        }
+        self.pad();
+    }
+
     fn option(&mut self, code: u16, value: &[u8]) {
         self.buffer.extend_from_slice(&code.to_le_bytes());
         self.buffer
@@ -159,5 +213,46 @@ impl Capture {
 
     fn put(&mut self, number: u32) {
         self.buffer.extend_from_slice(&number.to_le_bytes());
+    }
+}
+
+/// `due +0.010240000 s`; of any length between 17 and 20 bytes, so that the option always takes [`DUE_OPTION`].
+fn due_text(due: Duration) -> String {
+    let (seconds, nanoseconds) = (due.as_secs(), due.subsec_nanos());
+    if seconds < 1000 {
+        format!("due +{seconds}.{nanoseconds:09} s")
+    } else {
+        let seconds = seconds.min(999_999_999_999);
+        format!("due +{seconds:<12} s")
+    }
+}
+
+/// Option `opt_comment`.
+const COMMENT: u16 = 1;
+
+/// Bytes of an option whose text has 17 to 20 bytes.
+const DUE_OPTION: usize = 24;
+
+const LOST_WITH_LINK: &str = "drop by link-down";
+
+/// What loses packets on a path whose interface is down.
+pub(crate) const LINK_DOWN: &str = "link-down";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_when_a_packet_arrives_has_room_for_its_loss() {
+        let seconds = [0, 1, 59, 600, 999, 1000, 86_400, u64::MAX];
+        for due in seconds.map(Duration::from_secs) {
+            let text = due_text(due);
+            assert_eq!(text.len().next_multiple_of(4) + 4, DUE_OPTION, "{text:?}");
+        }
+        assert_eq!(LOST_WITH_LINK.len().next_multiple_of(4) + 4, DUE_OPTION);
+        assert_eq!(
+            due_text(Duration::from_micros(10_240)),
+            "due +0.010240000 s"
+        );
     }
 }

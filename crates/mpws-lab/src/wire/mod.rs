@@ -4,13 +4,18 @@
 
 mod boxes;
 mod capture;
+mod clock;
 mod forward;
+mod held;
+mod icmp;
+mod link;
 mod packet;
 mod ring;
 mod rules;
 
 use crate::middlebox::Middlebox;
 use crate::rule::Rule;
+use crate::shape::Shape;
 use crate::sys;
 use crate::topology::{End, Topology};
 use forward::Forwarder;
@@ -100,6 +105,21 @@ impl Wire {
 
     pub(crate) fn box_hits(&self, id: u64) -> io::Result<u64> {
         self.ask(move |forwarder| known(forwarder.boxes.hits(id)))
+    }
+
+    /// Gives what comes from these ends of a path another shape.
+    pub(crate) fn shape(&self, path: u8, from: Vec<End>, shape: Shape) -> io::Result<()> {
+        self.ask(move |forwarder| {
+            for end in from {
+                forwarder.shape(path, end, shape);
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes note that the host at this end takes its interface down or has taken it up.
+    pub(crate) fn set_link(&self, path: u8, end: End, up: bool) -> io::Result<()> {
+        self.ask(move |forwarder| forwarder.set_link(path, end, up))
     }
 
     /// The capture so far: a memory file, and how many of its bytes.

@@ -15,6 +15,17 @@ pub(crate) struct Packet {
     header: usize,
 }
 
+/// Length of the IP packet in a frame if it carries TCP or UDP, in bytes.
+pub(crate) fn length(frame: &[u8]) -> Option<usize> {
+    const ETHERNET: usize = 14;
+    let protocol = match frame.get(12..14)? {
+        [0x08, 0x00] => frame.get(ETHERNET + 9)?,
+        [0x86, 0xdd] => frame.get(ETHERNET + 6)?,
+        _ => return None,
+    };
+    matches!(protocol, 6 | 17).then(|| frame.len() - ETHERNET)
+}
+
 /// Fixed part of the TCP header, in bytes.
 const FIXED: usize = 20;
 
@@ -87,6 +98,21 @@ impl Packet {
             self.mend(frame);
         }
         changed
+    }
+
+    /// Changes the bit of the payload that a random number means, and mends the checksum; says whether there is one.
+    pub(crate) fn corrupt(&self, frame: &mut [u8], random: u32) -> bool {
+        let payload = self.segment.start + self.header..self.segment.end;
+        let Some(payload) = frame.get_mut(payload) else {
+            return false;
+        };
+        let bit = (u64::from(random) * (payload.len() as u64 * 8)) >> 32;
+        let Some(byte) = payload.get_mut((bit / 8) as usize) else {
+            return false;
+        };
+        *byte ^= 1 << (bit % 8);
+        self.mend(frame);
+        true
     }
 
     /// The reset that the destination would send in answer (RFC 9293 section 3.10.7.1); none for a reset.

@@ -1,90 +1,12 @@
 //! The capture, read by somebody else's reader.
 
 use crate::common::*;
+use crate::recorded::{read, tcp_packets};
 use etherparse::{SlicedPacket, TransportSlice};
+use mpws_lab::Ip;
 use mpws_lab::rule::{Action, Rewrite, Rule, Which};
-use mpws_lab::{Ip, Lab};
-use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
-use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
-use pcap_file::pcapng::{Block, PcapNgReader};
-use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
-
-/// A packet as it stands in the capture.
-struct Recorded {
-    interface: u32,
-    time: Duration,
-    outbound: bool,
-    comment: Option<String>,
-    frame: Vec<u8>,
-}
-
-impl Recorded {
-    fn comment(&self) -> &str {
-        self.comment.as_deref().unwrap_or("")
-    }
-
-    /// TCP header and payload in a form that is easily compared: flags that are set, then payload.
-    fn tcp(&self) -> (String, Vec<u8>) {
-        let sliced = SlicedPacket::from_ethernet(&self.frame).expect("a frame");
-        let Some(TransportSlice::Tcp(tcp)) = sliced.transport else {
-            return (String::new(), Vec::new());
-        };
-        let set = [
-            (tcp.syn(), 'S'),
-            (tcp.ack(), 'A'),
-            (tcp.fin(), 'F'),
-            (tcp.rst(), 'R'),
-        ];
-        let flags = set.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag);
-        (flags.collect(), tcp.payload().to_vec())
-    }
-}
-
-fn read(file: File) -> (Vec<String>, Vec<Recorded>) {
-    let mut reader = PcapNgReader::new(BufReader::new(file)).expect("section header");
-    let (mut names, mut packets) = (Vec::new(), Vec::new());
-    while let Some(block) = reader.next_block() {
-        match block.expect("block") {
-            Block::InterfaceDescription(interface) => {
-                let name = interface.options.iter().find_map(|option| match option {
-                    InterfaceDescriptionOption::IfName(name) => Some(name.to_string()),
-                    _ => None,
-                });
-                names.push(name.expect("interface name"));
-            }
-            Block::EnhancedPacket(packet) => {
-                let mut recorded = Recorded {
-                    interface: packet.interface_id,
-                    time: packet.timestamp,
-                    outbound: false,
-                    comment: None,
-                    frame: packet.data.to_vec(),
-                };
-                assert_eq!(packet.original_len as usize, recorded.frame.len());
-                for option in &packet.options {
-                    match option {
-                        EnhancedPacketOption::Comment(text) => {
-                            recorded.comment = Some(text.to_string());
-                        }
-                        EnhancedPacketOption::Flags(flags) => recorded.outbound = flags & 3 == 2,
-                        _ => {}
-                    }
-                }
-                packets.push(recorded);
-            }
-            other => panic!("unexpected {other:?}"),
-        }
-    }
-    (names, packets)
-}
-
-fn tcp_packets(lab: &Lab) -> Vec<Recorded> {
-    let (_, mut packets) = read(lab.capture().expect("capture"));
-    packets.retain(|packet| !packet.tcp().0.is_empty());
-    packets
-}
 
 #[test]
 fn a_lab_without_traffic_has_a_capture_that_names_its_paths() {
@@ -110,7 +32,7 @@ fn packets_stand_in_order_with_path_direction_and_time() {
     assert_eq!(packets[3].tcp().1, b"ping");
     assert!(packets.iter().all(|packet| packet.interface == 1));
     assert!(packets.is_sorted_by_key(|packet| packet.time));
-    assert!(packets.iter().all(|packet| packet.comment.is_none()));
+    assert!(packets.iter().all(|packet| packet.comments.is_empty()));
 }
 
 #[test]
@@ -127,6 +49,7 @@ fn checksums_are_those_of_packets_that_really_crossed() {
     assert!(packets.len() > 30);
     for packet in packets {
         assert!(packet.frame.len() <= 1514, "a frame that was not segmented");
+        assert_eq!(packet.frame.len(), packet.length, "a frame that was cut");
         let sliced = SlicedPacket::from_ethernet(&packet.frame).expect("frame");
         let Some(TransportSlice::Tcp(tcp)) = sliced.transport else {
             continue;

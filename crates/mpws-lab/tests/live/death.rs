@@ -18,7 +18,7 @@ mpws_lab::reexec!("death-hundred", hundred_labs);
 mpws_lab::reexec!("death-user", use_everything);
 
 /// Some user who is not root.
-const USER: u32 = 12345;
+pub const USER: u32 = 12345;
 
 /// What a runner tells of its lab, as numbers in one line: process ids of outer, inner and a peer, then the
 /// network namespaces of the hosts.
@@ -72,7 +72,7 @@ fn inode(host: &Host) -> u64 {
 }
 
 /// This executable at an entry point, as root runs it or as that user.
-fn as_user(entry: &str, user: Option<u32>) -> Command {
+pub fn as_user(entry: &str, user: Option<u32>) -> Command {
     let mut command = reexec::command(entry).expect("entry");
     if let Some(user) = user {
         command.uid(user).gid(user);

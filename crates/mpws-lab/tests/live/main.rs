@@ -9,4 +9,6 @@ mod common;
 mod death;
 mod lab;
 mod peers;
+mod recorded;
+mod shape;
 mod wire;

@@ -1,5 +1,6 @@
 //! Captures made packet by packet, and what the crate makes of them.
 
+mod fate;
 mod hostile;
 mod recorded;
 mod segments;
