@@ -207,11 +207,12 @@ impl Lab {
     /// named first.
     ///
     /// # Errors
-    /// When the lab has no such path.
+    /// When the lab has no such path, or the box can never do there what it says.
     pub fn place(&self, path: u8, what: &Middlebox) -> Result<BoxId, PathError> {
         if !self.shared.topology.has_path(path) {
             return Err(PathError::NoSuchPath { path });
         }
+        what.check(&self.shared.topology, path)?;
         let what = what.clone();
         match self.shared.ask(&Request::Place { path, what }, &[])?.answer {
             Answer::Installed(id) => Ok(BoxId(id)),
@@ -366,7 +367,7 @@ impl Drop for Lab {
 }
 
 /// Why a rule can never do what it says.
-fn nonsense(rule: &Rule) -> Option<&'static str> {
+pub(crate) fn nonsense(rule: &Rule) -> Option<&'static str> {
     const BITS: std::ops::RangeInclusive<u8> = 0..=15;
     if rule.name.is_empty() || rule.name.len() > 100 || rule.name.chars().any(char::is_control) {
         return Some("a name is 1 to 100 bytes without control characters");
@@ -388,6 +389,7 @@ fn nonsense(rule: &Rule) -> Option<&'static str> {
         Action::Rewrite(Rewrite::SetCapableVersion(version)) if !BITS.contains(&version) => {
             Some("a version is 0 to 15")
         }
+        Action::Rewrite(Rewrite::StripKind(0 | 1)) => Some("padding is not stripped"),
         Action::Rewrite(Rewrite::CorruptPayload { mask: 0, .. } | Rewrite::FlipCapableFlags(0)) => {
             Some("a mask of 0 changes nothing")
         }

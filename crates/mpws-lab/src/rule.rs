@@ -100,6 +100,10 @@ pub enum Rewrite {
     StripMptcp,
     /// The same for one subtype, 0 to 15.
     StripSubtype(u8),
+    /// The same for TCP options of one kind, not 0 or 1, for example 8 for timestamps (RFC 7323).
+    StripKind(u8),
+    /// Lowers the maximum segment size that a SYN announces (RFC 9293 section 3.7.1) to this, in bytes.
+    ClampMss(u16),
     /// Exclusive-ors one byte of the TCP payload; packets that are shorter pass unchanged.
     CorruptPayload {
         /// Offset from the start of the payload, in bytes.

@@ -76,6 +76,17 @@ impl Topology {
             .find_map(|(number, end)| (number == path).then_some(end))
     }
 
+    /// Name of the host at one end of a path, empty where there is no such path.
+    pub(crate) fn host_at(&self, path: u8, end: End) -> &str {
+        let pair = self.paths.get(usize::from(path).wrapping_sub(1));
+        let index = pair.map(|&(first, second)| match end {
+            End::First => first,
+            End::Second => second,
+        });
+        let name = index.and_then(|index| self.hosts.get(index));
+        name.map_or("", String::as_str)
+    }
+
     pub(crate) fn has_path(&self, path: u8) -> bool {
         path >= 1 && usize::from(path) <= self.paths.len()
     }

@@ -173,7 +173,7 @@ impl Server {
             Request::Remove(id) => self.wire.remove(id).map(|()| done),
             Request::Hits(id) => Ok((Answer::Hits(self.wire.hits(id)?), Vec::new())),
             Request::Place { path, what } => {
-                let id = self.wire.place_described(path, &what)?;
+                let id = self.wire.place(&self.topology, path, &what)?;
                 Ok((Answer::Installed(id), Vec::new()))
             }
             Request::RemoveBox(id) => self.wire.remove_box(id).map(|()| done),

@@ -83,20 +83,16 @@ impl Wire {
         self.ask(move |forwarder| known(forwarder.rules.hits(id)))
     }
 
-    /// Places a middlebox as the description says.
-    pub(crate) fn place_described(&self, path: u8, description: &Middlebox) -> io::Result<u64> {
-        let machine = boxes::build(description, path);
-        self.place(path, description.name(), machine)
-    }
-
-    /// Places a middlebox behind those that the path has.
+    /// Places a middlebox, as the description says, behind those that the path has.
     pub(crate) fn place(
         &self,
+        topology: &Topology,
         path: u8,
-        name: &'static str,
-        machine: Box<dyn boxes::Middlebox>,
+        description: &Middlebox,
     ) -> io::Result<u64> {
-        self.ask(move |forwarder| Ok(forwarder.boxes.place(path, name, machine)))
+        let name = description.name().to_owned();
+        let machines = boxes::build(description, topology, path);
+        self.ask(move |forwarder| Ok(forwarder.boxes.place_all(&name, machines)))
     }
 
     pub(crate) fn remove_box(&self, id: u64) -> io::Result<()> {

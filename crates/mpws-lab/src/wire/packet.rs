@@ -2,7 +2,7 @@
 
 use crate::rule::Rewrite;
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TcpSlice, TransportSlice};
-use mpws_codec::mptcp::{Subtype, edit};
+use mpws_codec::mptcp::{Subtype, edit, options};
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -76,6 +76,8 @@ impl Packet {
             Rewrite::StripSubtype(subtype) => {
                 edit::strip_subtype(options, Subtype::from_number(subtype)) > 0
             }
+            Rewrite::StripKind(kind) => edit::strip(options, |option| option.kind() == kind) > 0,
+            Rewrite::ClampMss(limit) => clamp_mss(options, limit),
             // RFC 8684 section 3.1: subtype and version share the third byte, flags are the fourth.
             Rewrite::FlipCapableFlags(mask) => capable(options, |option| {
                 option.get_mut(3).map(|flags| *flags ^= mask)
@@ -168,6 +170,24 @@ impl Packet {
     }
 }
 
+/// Only SYNs have the option (RFC 9293 section 3.7.1).
+fn clamp_mss(bytes: &mut [u8], limit: u16) -> bool {
+    const KIND: u8 = 2;
+    let found = options::iter(bytes)
+        .map_while(Result::ok)
+        .find(|option| option.kind() == KIND && option.bytes.len() == 4)
+        .map(|option| option.offset + 2..option.offset + 4);
+    let Some(value) = found.and_then(|range| bytes.get_mut(range)) else {
+        return false;
+    };
+    let announced = <[u8; 2]>::try_from(&*value).map_or(0, u16::from_be_bytes);
+    let lowers = announced > limit;
+    if lowers {
+        value.copy_from_slice(&limit.to_be_bytes());
+    }
+    lowers
+}
+
 fn capable(options: &mut [u8], mut change: impl FnMut(&mut [u8]) -> Option<()>) -> bool {
     let mut changed = false;
     edit::modify(options, Subtype::MpCapable, |option| {
@@ -232,6 +252,19 @@ mod tests {
         let (offset, mask) = (2, 1);
         assert!(!packet.rewrite(&mut short, Rewrite::CorruptPayload { offset, mask }));
         assert_eq!(short, before);
+    }
+
+    #[test]
+    fn a_segment_size_is_lowered_and_never_raised() {
+        let mut syn = frame(b"", |tcp| {
+            tcp.syn = true;
+            tcp.set_options_raw(&[1, 1, 2, 4, 5, 180, 0, 0])
+                .expect("options");
+        });
+        let packet = Packet::parse(&syn).expect("packet");
+        assert!(!packet.rewrite(&mut syn, Rewrite::ClampMss(1460)));
+        assert!(packet.rewrite(&mut syn, Rewrite::ClampMss(1000)));
+        assert_eq!(packet.options(&syn)[2..6], [2, 4, 3, 232]);
     }
 
     #[test]

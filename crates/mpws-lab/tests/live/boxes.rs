@@ -2,8 +2,10 @@
 
 use crate::common::*;
 use mpws_lab::PathError;
-use mpws_lab::middlebox::Middlebox;
+use mpws_lab::middlebox::{BalanceBy, Middlebox};
+use mpws_lab::rule::{Action, Rule};
 use std::io::ErrorKind;
+use std::time::Duration;
 
 #[test]
 fn hosts_talk_through_boxes_that_let_everything_by() {
@@ -29,5 +31,31 @@ fn a_box_stands_on_a_path_that_is_there() {
     for path in [0, 2, 255] {
         let error = lab.place(path, &Middlebox::Bridge).expect_err("no path");
         assert!(matches!(error, PathError::NoSuchPath { path: refused } if refused == path));
+    }
+}
+
+#[test]
+fn a_box_that_can_never_do_what_it_says_is_refused() {
+    let Some(lab) = two_hosts(2) else { return };
+    let elsewhere = Rule::new("lose", Action::Drop).from("nobody");
+    let senseless = [
+        Middlebox::Rule(elsewhere),
+        Middlebox::Rule(Rule::new("lose", Action::Drop).path(2)),
+        Middlebox::Replace {
+            search: String::new(),
+            with: "x".to_owned(),
+        },
+        Middlebox::Resegment { size: 0 },
+        Middlebox::Coalesce {
+            wait: Duration::from_secs(2),
+        },
+        Middlebox::Balance {
+            to: 2,
+            by: BalanceBy::Joins,
+        },
+    ];
+    for what in senseless {
+        let error = lab.place(1, &what).expect_err("refused");
+        assert!(matches!(error, PathError::Senseless { .. }), "{what:?}");
     }
 }

@@ -1,9 +1,29 @@
 //! The middleboxes that stand on the paths, and the way of a frame through them.
 
+mod balance;
+#[cfg(test)]
+mod bench;
 mod bridge;
+mod checker;
+mod coalesce;
+mod echo;
+mod filter;
+mod flows;
+mod nat;
+mod neighbour;
+mod outlet;
+mod replace;
+mod resegment;
+mod reset_after;
+mod segment;
+mod sequence;
+mod split;
+mod syn_proxy;
+mod unreachable;
 
 use crate::middlebox;
-use crate::topology::{End, MAX_PATHS};
+use crate::topology::{End, MAX_PATHS, Topology};
+use outlet::{OnSegments, TcpOnly};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -39,11 +59,48 @@ pub(crate) trait Middlebox: Send {
     }
 }
 
-/// The machine that the description means.
-pub(crate) fn build(description: &middlebox::Middlebox, path: u8) -> Box<dyn Middlebox> {
-    match description {
-        middlebox::Middlebox::Bridge => Box::new(bridge::Bridge { path }),
+/// The machines that the description of a box on this path means, each with the path where it stands.
+pub(crate) fn build(
+    description: &middlebox::Middlebox,
+    topology: &Topology,
+    path: u8,
+) -> Vec<(u8, Box<dyn Middlebox>)> {
+    use middlebox::Middlebox as Is;
+    fn tcp(path: u8, inner: impl OnSegments + 'static) -> Box<dyn Middlebox> {
+        Box::new(TcpOnly::new(path, inner))
     }
+    let machine: Box<dyn Middlebox> = match description.clone() {
+        Is::Bridge => Box::new(bridge::Bridge { path }),
+        Is::Rule(rule) => {
+            let hosts = [End::First, End::Second].map(|end| topology.host_at(path, end).to_owned());
+            Box::new(filter::Filter::new(path, hosts, rule))
+        }
+        Is::Nat { idle, flush_after } => Box::new(nat::Nat::new(path, idle, flush_after)),
+        Is::Sequence => tcp(path, sequence::Sequence::default()),
+        Is::Replace { search, with } => {
+            tcp(path, replace::Replace::new(search.into(), with.into()))
+        }
+        Is::Resegment { size } => tcp(path, resegment::Resegment::new(size)),
+        Is::Coalesce { wait } => tcp(path, coalesce::Coalesce::new(wait)),
+        Is::SynProxy => tcp(path, syn_proxy::SynProxy::default()),
+        Is::SplitTcp => tcp(path, split::Split::default()),
+        Is::EchoOptions => tcp(path, echo::Echo::default()),
+        Is::UnknownToken => tcp(path, balance::NoToken),
+        Is::Balance { to, by } => {
+            let client = topology.host_at(path, End::First);
+            let server = match topology.host_at(to, End::Second) {
+                other if other == client => End::First,
+                _ => End::Second,
+            };
+            let far = balance::Leg { path: to, server };
+            let (there, back) = balance::pair(path, far, by);
+            return vec![(path, tcp(path, there)), (to, tcp(to, back))];
+        }
+        Is::Checker => tcp(path, checker::Checker::default()),
+        Is::ResetAfter { segments } => tcp(path, reset_after::ResetAfter::new(segments)),
+        Is::Unreachable => tcp(path, unreachable::Unreachable),
+    };
+    vec![(path, machine)]
 }
 
 /// All boxes of all paths.
@@ -92,16 +149,24 @@ struct Step {
 
 impl Boxes {
     /// Places a box behind those of its path.
+    #[cfg(test)]
     pub(crate) fn place(&mut self, path: u8, name: &str, machine: Box<dyn Middlebox>) -> u64 {
+        self.place_all(name, vec![(path, machine)])
+    }
+
+    /// Places the machines of one box, each behind those of its path.
+    pub(crate) fn place_all(&mut self, name: &str, machines: Vec<(u8, Box<dyn Middlebox>)>) -> u64 {
         self.next += 1;
         let id = self.next;
-        if let Some(placed) = self.on_mut(path) {
-            placed.push(Placed {
-                id,
-                name: Arc::from(name),
-                hits: 0,
-                machine,
-            });
+        for (path, machine) in machines {
+            if let Some(placed) = self.on_mut(path) {
+                placed.push(Placed {
+                    id,
+                    name: Arc::from(name),
+                    hits: 0,
+                    machine,
+                });
+            }
         }
         id
     }
@@ -117,8 +182,9 @@ impl Boxes {
 
     /// How many frames the box did not just let by, frames counted that it made on its own.
     pub(crate) fn hits(&self, id: u64) -> Option<u64> {
-        let mut all = self.paths.iter().flatten();
-        all.find_map(|placed| (placed.id == id).then_some(placed.hits))
+        let all = self.paths.iter().flatten();
+        let own = all.filter(|placed| placed.id == id);
+        own.map(|placed| placed.hits).reduce(|sum, hits| sum + hits)
     }
 
     pub(crate) fn stand_on(&self, path: u8) -> bool {
