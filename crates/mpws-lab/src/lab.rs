@@ -9,7 +9,7 @@ use crate::reexec;
 use crate::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
 use crate::shape::Shape;
 use crate::sys;
-use crate::topology::Topology;
+use crate::topology::{Recording, Topology};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -34,6 +34,7 @@ pub struct BoxId(u64);
 pub struct Builder {
     hosts: Vec<String>,
     paths: Vec<(String, String)>,
+    recording: Recording,
 }
 
 impl Builder {
@@ -46,6 +47,20 @@ impl Builder {
     /// Adds a path between two hosts. Paths are numbered from 1 in the order in which they were added.
     pub fn path(mut self, first: impl Into<String>, second: impl Into<String>) -> Self {
         self.paths.push((first.into(), second.into()));
+        self
+    }
+
+    /// Keeps only the first so many bytes of each packet in the capture, at least [`MIN_SNAPLEN`](crate::MIN_SNAPLEN):
+    /// for bulk transfers, of which the headers tell enough.
+    pub fn snaplen(mut self, bytes: u32) -> Self {
+        self.recording.snaplen = Some(bytes);
+        self
+    }
+
+    /// Bounds the capture, and with it the memory that the lab takes; 1 GiB without this. Traffic goes on when the
+    /// capture is full, but [`Lab::capture`] then is an error.
+    pub fn capture_limit(mut self, bytes: u64) -> Self {
+        self.recording.limit = bytes;
         self
     }
 
@@ -63,6 +78,7 @@ impl Builder {
         let mut topology = Topology {
             hosts: self.hosts,
             paths: Vec::new(),
+            recording: self.recording,
         };
         for (first, second) in &self.paths {
             let index = |name: &str| {
@@ -290,7 +306,8 @@ impl Lab {
     /// was forged and then lost has a second comment `drop by NAME`.
     ///
     /// # Errors
-    /// When the wire lost packets for want of room, or the capture grew past 1 GiB: it would not be the truth.
+    /// When the wire lost packets for want of room, or the capture grew past [`Builder::capture_limit`]: it would not
+    /// be the truth.
     pub fn capture(&self) -> io::Result<File> {
         let mut reply = self.shared.ask(&Request::Capture, &[])?;
         match (reply.answer, reply.descriptors.pop()) {
@@ -373,8 +390,13 @@ pub(crate) fn nonsense(rule: &Rule) -> Option<&'static str> {
         return Some("a name is 1 to 100 bytes without control characters");
     }
     match rule.when.which {
-        Which::First(0) | Which::Nth(0) => return Some("packets are counted from 1"),
+        Which::First(0) | Which::Nth(0) | Which::Every(0) => {
+            return Some("packets are counted from 1");
+        }
         _ => {}
+    }
+    if rule.when.bytes.is_some_and(|bytes| bytes.from >= bytes.to) {
+        return Some("a part of the stream has at least one byte");
     }
     if matches!(rule.when.mptcp, Some(MptcpMatch::Subtype(subtype)) if !BITS.contains(&subtype)) {
         return Some("a subtype is 0 to 15");

@@ -56,4 +56,4 @@ pub use host::Host;
 pub use lab::{BoxId, Builder, Lab, RuleId};
 pub use probe::{Probe, probe};
 pub use process::{Exit, Namespaces, Process, Spawn};
-pub use topology::{Ip, MAX_HOSTS, MAX_PATHS};
+pub use topology::{Ip, MAX_HOSTS, MAX_PATHS, MIN_SNAPLEN};

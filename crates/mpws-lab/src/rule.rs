@@ -41,8 +41,21 @@ pub struct Match {
     pub mptcp: Option<MptcpMatch>,
     /// Source or destination port.
     pub port: Option<u16>,
+    /// Part of the byte stream of its direction that it carries some of. Needs a connection whose SYN crossed the wire.
+    pub bytes: Option<Bytes>,
     /// Which of the packets that all the above selects.
     pub which: Which,
+}
+
+/// A part of a TCP byte stream, counted from 0 for the first byte after the SYN; in an MPTCP connection, of the stream
+/// of that subflow. After 4 GiB numbers begin again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bytes {
+    /// First byte.
+    pub from: u32,
+    /// The byte after the last.
+    pub to: u32,
 }
 
 /// A condition on the MPTCP options (kind 30) of a packet.
@@ -70,6 +83,8 @@ pub enum Which {
     Nth(u64),
     /// All after the nth.
     After(u64),
+    /// Every nth.
+    Every(u64),
 }
 
 /// What happens to a selected packet.
@@ -174,6 +189,12 @@ impl Rule {
     /// Only this source or destination port.
     pub fn port(mut self, port: u16) -> Self {
         self.when.port = Some(port);
+        self
+    }
+
+    /// Only packets with payload from this part of the stream; a retransmission is such a packet too.
+    pub fn bytes(mut self, from: u32, to: u32) -> Self {
+        self.when.bytes = Some(Bytes { from, to });
         self
     }
 

@@ -9,6 +9,9 @@ pub const MAX_HOSTS: usize = 8;
 /// Most paths that one lab holds.
 pub const MAX_PATHS: u8 = 8;
 
+/// Least that a capture keeps of each packet, in bytes: the headers of Ethernet, IPv6 and TCP with all its options.
+pub const MIN_SNAPLEN: u32 = 14 + 40 + 60;
+
 /// Version of the Internet protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -48,6 +51,25 @@ impl End {
 pub(crate) struct Topology {
     pub(crate) hosts: Vec<String>,
     pub(crate) paths: Vec<(usize, usize)>,
+    pub(crate) recording: Recording,
+}
+
+/// What the capture keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recording {
+    /// Bytes of each packet; all of them where absent.
+    pub(crate) snaplen: Option<u32>,
+    /// Bytes of the capture.
+    pub(crate) limit: u64,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self {
+            snaplen: None,
+            limit: 1 << 30,
+        }
+    }
 }
 
 impl Topology {
@@ -98,6 +120,12 @@ impl Topology {
         }
         if self.paths.len() > usize::from(MAX_PATHS) {
             return Err(format!("a lab has at most {MAX_PATHS} paths"));
+        }
+        let least = MIN_SNAPLEN;
+        if self.recording.snaplen.is_some_and(|bytes| bytes < least) {
+            return Err(format!(
+                "a capture keeps at least {least} bytes of a packet: its headers"
+            ));
         }
         for (index, name) in self.hosts.iter().enumerate() {
             let plain = name
@@ -158,6 +186,7 @@ mod tests {
         Topology {
             hosts: hosts.iter().map(|&name| name.to_owned()).collect(),
             paths: paths.to_vec(),
+            recording: Recording::default(),
         }
     }
 
@@ -180,5 +209,10 @@ mod tests {
         assert!(topology(&["a"], &[(0, 0)]).check().is_err());
         assert!(topology(&["a", "b"], &[(0, 2)]).check().is_err());
         assert!(topology(&["a", "b"], &[(0, 1); 9]).check().is_err());
+        let mut cut = topology(&["a"], &[]);
+        cut.recording.snaplen = Some(MIN_SNAPLEN);
+        assert_eq!(cut.check(), Ok(()));
+        cut.recording.snaplen = Some(MIN_SNAPLEN - 1);
+        assert!(cut.check().is_err());
     }
 }

@@ -1,14 +1,12 @@
 //! The capture: pcapng (draft-ietf-opsawg-pcapng) in a memory file.
 
 use crate::sys;
+use crate::topology::{self, Recording};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
-
-/// Bytes after which the capture says that it is not whole any more, instead of filling the memory.
-const LIMIT: u64 = 1 << 30;
 
 /// Bytes that are gathered before they are written.
 const GATHER: usize = 64 * 1024;
@@ -56,21 +54,31 @@ pub(crate) struct Capture {
     memory: File,
     buffer: Vec<u8>,
     written: u64,
+    /// Bytes of each packet that are kept.
+    snaplen: usize,
+    /// Bytes after which the capture says that it is not whole any more, instead of filling the memory.
+    limit: u64,
     full: bool,
 }
 
 impl Capture {
     /// Begins a capture with so many paths.
-    pub(crate) fn new(paths: u8) -> io::Result<Self> {
+    pub(crate) fn new(paths: u8, recording: Recording) -> io::Result<Self> {
+        let snaplen = recording.snaplen.unwrap_or(0);
         let mut capture = Self {
             memory: sys::memory_file("wire")?,
             buffer: Vec::new(),
             written: 0,
+            snaplen: match snaplen {
+                0 => usize::MAX,
+                bytes => bytes as usize,
+            },
+            limit: recording.limit,
             full: false,
         };
         capture.section_header();
         for path in 1..=paths {
-            capture.interface(&crate::topology::interface(path));
+            capture.interface(&topology::interface(path), snaplen);
         }
         capture.flush()?;
         Ok(capture)
@@ -86,13 +94,14 @@ impl Capture {
         if self.full {
             return Ok(None);
         }
+        let kept = &record.frame[..record.frame.len().min(self.snaplen)];
         let start = self.begin(6);
         self.put(u32::from(record.path.saturating_sub(1)));
         self.put((record.time >> 32) as u32);
         self.put(record.time as u32);
-        self.put(record.frame.len() as u32);
+        self.put(kept.len() as u32);
         self.put(record.length as u32);
-        self.buffer.extend_from_slice(record.frame);
+        self.buffer.extend_from_slice(kept);
         self.pad();
         if let Some((verb, name)) = notes.did {
             self.comment(&[verb, " by ", name]);
@@ -115,6 +124,9 @@ impl Capture {
 
     /// Says that a packet was lost with its link, where it was said when it arrives.
     pub(crate) fn lost_with_link(&mut self, Place(place): Place) -> io::Result<()> {
+        if self.full {
+            return Ok(());
+        }
         let mut option = [0; DUE_OPTION];
         let text = LOST_WITH_LINK.as_bytes();
         option[0] = COMMENT as u8;
@@ -134,16 +146,27 @@ impl Capture {
     pub(crate) fn snapshot(&mut self) -> io::Result<(OwnedFd, u64)> {
         self.flush()?;
         if self.full {
-            return Err(io::Error::other("the capture outgrew its limit of 1 GiB"));
+            let text = format!(
+                "the capture outgrew its limit of {} bytes (Builder::capture_limit, Builder::snaplen)",
+                self.limit
+            );
+            return Err(io::Error::other(text));
         }
         Ok((self.memory.try_clone()?.into(), self.written))
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        if self.full {
+            return Ok(());
+        }
         self.memory.write_all(&self.buffer)?;
         self.written += self.buffer.len() as u64;
         self.buffer.clear();
-        self.full |= self.written > LIMIT;
+        if self.written > self.limit {
+            // Nobody may read what is not whole, so that it need not take memory.
+            self.full = true;
+            self.memory.set_len(0)?;
+        }
         Ok(())
     }
 
@@ -161,11 +184,11 @@ impl Capture {
         self.end(start);
     }
 
-    fn interface(&mut self, name: &str) {
+    fn interface(&mut self, name: &str, snaplen: u32) {
         let start = self.begin(1);
-        // Ethernet; packets are not cut.
+        // Ethernet; 0 stands for packets that are not cut.
         self.put(1);
-        self.put(0);
+        self.put(snaplen);
         self.option(2, name.as_bytes());
         // Nanoseconds.
         self.option(9, &[9]);

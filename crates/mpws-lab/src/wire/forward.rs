@@ -12,7 +12,7 @@ use super::rules::{Decision, Rules};
 use super::{Command, Port};
 use crate::rule::Action;
 use crate::shape::Shape;
-use crate::topology::{End, MAX_PATHS};
+use crate::topology::{End, MAX_PATHS, Recording};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
@@ -72,14 +72,14 @@ struct Fate {
 }
 
 impl Forwarder {
-    pub(super) fn new(paths: u8, ports: Vec<Port>) -> io::Result<Self> {
+    pub(super) fn new(paths: u8, ports: Vec<Port>, recording: Recording) -> io::Result<Self> {
         let mut forwarder = Self {
             ring: Ring::open()?,
             ports: Vec::new(),
             sides: Default::default(),
             rules: Rules::default(),
             boxes: Boxes::default(),
-            capture: Capture::new(paths)?,
+            capture: Capture::new(paths, recording)?,
             held: Held::default(),
             clock: Clock::new(),
             frame: Vec::with_capacity(2048),
@@ -193,6 +193,7 @@ impl Forwarder {
 
     fn forward(&mut self, sent: Sent<'_>) -> io::Result<()> {
         let Sent { port, frame, .. } = sent;
+        self.rules.see(frame);
         if !self.rules.is_empty()
             && let Some(packet) = Packet::parse(frame)
             && let Some(decision) = self.rules.decide(port.path, &port.host, &packet, frame)

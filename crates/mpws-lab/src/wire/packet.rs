@@ -26,6 +26,26 @@ pub(crate) fn length(frame: &[u8]) -> Option<usize> {
     matches!(protocol, 6 | 17).then(|| frame.len() - ETHERNET)
 }
 
+/// Whether a frame carries a TCP SYN, as far as can be told at a glance; IPv6 extension headers are not looked behind.
+pub(crate) fn is_syn(frame: &[u8]) -> bool {
+    const FLAGS: usize = 13;
+    const SYN: u8 = 2;
+    let header = match frame {
+        [_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x00, version, ..]
+            if frame.get(23) == Some(&6) =>
+        {
+            14 + usize::from(version & 0x0f) * 4
+        }
+        [_, _, _, _, _, _, _, _, _, _, _, _, 0x86, 0xdd, ..] if frame.get(20) == Some(&6) => {
+            14 + 40
+        }
+        _ => return false,
+    };
+    frame
+        .get(header + FLAGS)
+        .is_some_and(|flags| flags & SYN != 0)
+}
+
 /// Fixed part of the TCP header, in bytes.
 const FIXED: usize = 20;
 
@@ -54,6 +74,11 @@ impl Packet {
             segment: start..start + tcp.slice().len(),
             header: tcp.header_slice().len(),
         })
+    }
+
+    /// Source and destination.
+    pub(crate) fn addresses(&self) -> (IpAddr, IpAddr) {
+        (self.source, self.destination)
     }
 
     /// The TCP header and payload.
@@ -265,6 +290,21 @@ mod tests {
         assert!(!packet.rewrite(&mut syn, Rewrite::ClampMss(1460)));
         assert!(packet.rewrite(&mut syn, Rewrite::ClampMss(1000)));
         assert_eq!(packet.options(&syn)[2..6], [2, 4, 3, 232]);
+    }
+
+    #[test]
+    fn a_syn_is_known_at_a_glance() {
+        let syn = frame(b"", |tcp| tcp.syn = true);
+        assert!(is_syn(&syn));
+        assert!(!is_syn(&frame(b"data", |tcp| tcp.ack = true)));
+        for length in 0..14 + 20 + 13 {
+            assert!(!is_syn(&syn[..length]), "{length}");
+        }
+        let mut six = Vec::new();
+        let builder = PacketBuilder::ethernet2([1; 6], [2; 6]).ipv6([1; 16], [2; 16], 64);
+        let written = builder.tcp(1000, 2000, 7, 100).syn().write(&mut six, &[]);
+        written.expect("frame");
+        assert!(is_syn(&six));
     }
 
     #[test]

@@ -1,15 +1,29 @@
 //! The rules that are installed, and what they decide.
 
-use crate::rule::{Action, Match, MptcpMatch, Rule, Which};
-use crate::wire::packet::Packet;
+use crate::rule::{Action, Bytes, Match, MptcpMatch, Rule, Which};
+use crate::wire::packet::{self, Packet};
+use etherparse::TcpSlice;
 use mpws_codec::mptcp::{Subtype, options};
+use std::collections::HashMap;
+use std::net::SocketAddr;
 
 /// All rules, in the order in which they are asked.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     installed: Vec<Installed>,
     next: u64,
+    streams: Streams,
 }
+
+/// Where the streams that cross the wire begin.
+#[derive(Debug, Default)]
+struct Streams {
+    /// First sequence number after the SYN, by source and destination.
+    first: HashMap<(SocketAddr, SocketAddr), u32>,
+}
+
+/// So many streams are known at a time; the next one makes the wire forget them all.
+const MOST_STREAMS: usize = 1 << 16;
 
 #[derive(Debug)]
 struct Installed {
@@ -43,6 +57,20 @@ impl Rules {
         self.next
     }
 
+    /// Takes note of a frame, which rules may or may not be asked about.
+    pub(crate) fn see(&mut self, frame: &[u8]) {
+        if packet::is_syn(frame)
+            && let Some(packet) = Packet::parse(frame)
+            && let Some((stream, tcp)) = stream(&packet, frame)
+        {
+            let first = &mut self.streams.first;
+            if first.len() >= MOST_STREAMS {
+                first.clear();
+            }
+            first.insert(stream, tcp.sequence_number().wrapping_add(1));
+        }
+    }
+
     /// Says whether there was such a rule.
     pub(crate) fn remove(&mut self, id: u64) -> bool {
         let before = self.installed.len();
@@ -65,8 +93,11 @@ impl Rules {
         packet: &Packet,
         frame: &[u8],
     ) -> Option<Decision> {
+        let streams = &self.streams;
         self.installed.iter_mut().find_map(|installed| {
-            if !selects(&installed.rule.when, path, host, packet, frame) {
+            if !streams.select(installed.rule.when.bytes, packet, frame)
+                || !selects(&installed.rule.when, path, host, packet, frame)
+            {
                 return None;
             }
             installed.seen += 1;
@@ -75,6 +106,7 @@ impl Rules {
                 Which::First(count) => installed.seen <= count,
                 Which::Nth(number) => installed.seen == number,
                 Which::After(number) => installed.seen > number,
+                Which::Every(number) => installed.seen.is_multiple_of(number),
             };
             counted.then(|| {
                 installed.hits += 1;
@@ -87,7 +119,38 @@ impl Rules {
     }
 }
 
-/// Whether all that the match asks holds, `which` aside.
+impl Streams {
+    /// Whether the packet carries some of this part of its stream.
+    fn select(&self, wanted: Option<Bytes>, packet: &Packet, frame: &[u8]) -> bool {
+        let Some(wanted) = wanted else {
+            return true;
+        };
+        let place = stream(packet, frame).and_then(|(stream, tcp)| {
+            let first = *self.first.get(&stream)?;
+            let from = u64::from(tcp.sequence_number().wrapping_sub(first));
+            Some((from, from + tcp.payload().len() as u64))
+        });
+        place.is_some_and(|(from, to)| {
+            from < to && from < u64::from(wanted.to) && u64::from(wanted.from) < to
+        })
+    }
+}
+
+/// Source, destination and segment.
+fn stream<'a>(
+    packet: &Packet,
+    frame: &'a [u8],
+) -> Option<((SocketAddr, SocketAddr), TcpSlice<'a>)> {
+    let tcp = packet.tcp(frame)?;
+    let (source, destination) = packet.addresses();
+    let ends = (
+        SocketAddr::new(source, tcp.source_port()),
+        SocketAddr::new(destination, tcp.destination_port()),
+    );
+    Some((ends, tcp))
+}
+
+/// Whether all that the match asks of the packet alone holds, `which` aside.
 fn selects(when: &Match, path: u8, host: &str, packet: &Packet, frame: &[u8]) -> bool {
     let Some(tcp) = packet.tcp(frame) else {
         return false;

@@ -3,8 +3,8 @@
 use crate::common::*;
 use crate::recorded::{read, tcp_packets};
 use etherparse::{SlicedPacket, TransportSlice};
-use mpws_lab::Ip;
 use mpws_lab::rule::{Action, Rewrite, Rule, Which};
+use mpws_lab::{Ip, Lab, MIN_SNAPLEN};
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
@@ -146,4 +146,42 @@ fn a_capture_does_not_grow_after_it_was_taken() {
     ping_pong(&connect(&lab, TCP));
     assert_eq!(early.metadata().expect("size").len(), before);
     assert!(tcp_packets(&lab).len() > 4);
+}
+
+#[test]
+fn a_capture_of_headers_says_how_long_the_packets_were() {
+    let hosts = Lab::builder().host("client").host("server");
+    let Some(lab) = started(hosts.path("client", "server").snaplen(MIN_SNAPLEN)) else {
+        return;
+    };
+    let (mut client, mut server) = connect(&lab, TCP);
+    client.write_all(&[b'x'; 1000]).expect("write");
+    server.read_exact(&mut [0; 1000]).expect("read");
+    let (_, packets) = read(lab.capture().expect("capture"));
+    let long: Vec<_> = packets
+        .iter()
+        .filter(|packet| packet.length > 1000)
+        .map(|packet| packet.frame.len())
+        .collect();
+    assert_eq!(long, [MIN_SNAPLEN as usize]);
+}
+
+#[test]
+fn a_capture_that_is_full_is_an_error_and_traffic_goes_on() {
+    let hosts = Lab::builder().host("client").host("server");
+    let Some(lab) = started(hosts.path("client", "server").capture_limit(10_000)) else {
+        return;
+    };
+    let pair = connect(&lab, TCP);
+    lab.capture().expect("there is room");
+    let long = "x".repeat(200_000);
+    std::thread::scope(|scope| {
+        scope.spawn(|| (&pair.0).write_all(long.as_bytes()).expect("write"));
+        (&pair.1)
+            .read_exact(&mut vec![0; long.len()])
+            .expect("read");
+    });
+    let error = lab.capture().expect_err("full");
+    assert!(error.to_string().contains("10000 bytes"), "{error}");
+    ping_pong(&pair);
 }

@@ -1,7 +1,7 @@
 //! What the tests of labs share.
 
 use mpws_lab::rule::Rule;
-use mpws_lab::{Host, Ip, Lab, RuleId, StartError};
+use mpws_lab::{Builder, Host, Ip, Lab, RuleId, StartError};
 use socket2::{SockAddr, Socket};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -15,7 +15,16 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A lab of a client, a server and so many paths; `None` where this host cannot have one, and says why.
 pub fn two_hosts(paths: u8) -> Option<Lab> {
-    match Lab::two_hosts(paths) {
+    outcome(Lab::two_hosts(paths))
+}
+
+/// The same for a lab of another kind.
+pub fn started(builder: Builder) -> Option<Lab> {
+    outcome(builder.start())
+}
+
+fn outcome(started: Result<Lab, StartError>) -> Option<Lab> {
+    match started {
         Ok(lab) => Some(lab),
         Err(error @ StartError::Unsupported { .. }) => {
             let source = std::error::Error::source(&error).map(ToString::to_string);

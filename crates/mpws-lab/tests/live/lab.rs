@@ -183,6 +183,8 @@ fn a_rule_that_cannot_hold_is_refused() {
     }
     let senseless = [
         drop().which(Which::Nth(0)),
+        drop().which(Which::Every(0)),
+        drop().bytes(5, 5),
         drop().mptcp(MptcpMatch::Subtype(16)),
         Rule::new("", Action::Drop),
         Rule::new("a\nb", Action::Drop),

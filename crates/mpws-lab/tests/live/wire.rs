@@ -105,6 +105,42 @@ fn a_segment_that_is_delayed_arrives_after_its_successor() {
 }
 
 #[test]
+fn every_third_segment_is_selected() {
+    let Some(lab) = two_hosts(1) else { return };
+    let pair = connect(&lab, TCP);
+    let third = Rule::new("third", Action::Pass)
+        .from("client")
+        .payload(true);
+    let rule = install(&lab, third.which(Which::Every(3)));
+    for (said, hits) in [(1, 0), (2, 0), (3, 1), (4, 1), (5, 1), (6, 2)] {
+        say(&pair.0, &pair.1, "word");
+        assert_eq!(lab.hits(rule).expect("hits"), hits, "after {said}");
+    }
+}
+
+#[test]
+fn the_segment_that_carries_a_byte_is_selected_and_no_other() {
+    let Some(lab) = two_hosts(1) else { return };
+    for ip in [Ip::V4, Ip::V6] {
+        let pair = connect_by(&lab, 1, ip, TCP);
+        say(&pair.0, &pair.1, "0123");
+        // A rule that comes later knows where the stream began.
+        let (offset, mask) = (0, 0x20);
+        let change = rewrite(Rewrite::CorruptPayload { offset, mask });
+        let rule = install(&lab, change.from("client").bytes(11, 12));
+        let expected = [("abcd", "abcd"), ("efgh", "Efgh"), ("ijkl", "ijkl")];
+        for (said, heard) in expected {
+            (&pair.0).write_all(said.as_bytes()).expect("write");
+            let mut text = [0; 4];
+            (&pair.1).read_exact(&mut text).expect("read");
+            assert_eq!(String::from_utf8_lossy(&text), heard, "{ip:?}");
+        }
+        assert_eq!(lab.hits(rule).expect("hits"), 1);
+        lab.remove(rule).expect("remove");
+    }
+}
+
+#[test]
 fn a_segment_that_is_duplicated_arrives_twice() {
     let Some(lab) = two_hosts(1) else { return };
     let pair = connect(&lab, TCP);
