@@ -5,7 +5,7 @@
 //! as they are.
 //!
 //! - [`CaptureReader`]: the packets of any pcap or pcapng file, [`PacketRecord`]; [`read_pcapng`]: those of a lab, which
-//!   must be whole.
+//!   must be whole. [`TcpPacket`]: what TCP sees of one.
 //! - [`analyse`], [`analyse_packets`]: the TCP connections among them, [`Trace`] and [`Connection`].
 //! - [`Connection::transport`]: what carried the bytes, [`TransportTruth`] and [`Cause`].
 //! - [`Connection::data_segments`], [`Connection::held_segments`]: who waited for whom.
@@ -34,6 +34,7 @@ pub use cause::{Cause, TransportTruth, UnknownCause};
 pub use connection::{Connection, Counts, Direction, Flow, Role, Seen, Trace};
 pub use link::LinkType;
 pub use mpws_codec::websocket::{Head, Violation};
+pub use packet::Image as TcpPacket;
 pub use read::{CaptureReader, PacketRecord, ReadError, ReadProblem, read_pcapng};
 pub use segments::{Held, HoldLimits, Segment};
 pub use websocket::{Upgrade, WireFrame};

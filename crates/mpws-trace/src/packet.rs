@@ -30,27 +30,34 @@ pub(crate) struct Packet {
 
 /// What TCP sees of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Image {
-    pub(crate) source: SocketAddr,
-    pub(crate) destination: SocketAddr,
-    pub(crate) seq: u32,
+pub struct Image {
+    /// Who sent it.
+    pub source: SocketAddr,
+    /// To whom.
+    pub destination: SocketAddr,
+    /// Sequence number.
+    pub seq: u32,
     /// Acknowledgement number, where ACK is set.
-    pub(crate) ack: Option<u32>,
-    pub(crate) syn: bool,
-    pub(crate) fin: bool,
-    pub(crate) rst: bool,
+    pub ack: Option<u32>,
+    /// SYN.
+    pub syn: bool,
+    /// FIN.
+    pub fin: bool,
+    /// RST.
+    pub rst: bool,
     /// Length of all TCP options, in bytes.
-    pub(crate) options_length: usize,
+    pub options_length: usize,
     /// Maximum segment size option.
-    pub(crate) mss: Option<u16>,
-    pub(crate) mptcp: Vec<MptcpOption>,
+    pub mss: Option<u16>,
+    /// MPTCP options, in order, as far as they can be read.
+    pub mptcp: Vec<MptcpOption>,
     /// Some TCP or MPTCP option could not be read.
-    pub(crate) malformed: bool,
+    pub malformed: bool,
     /// What was captured of the payload.
-    pub(crate) payload: Bytes,
+    pub payload: Bytes,
     /// Bytes of payload that the packet had, by the length in its IP header; more than `payload` has where the packet
     /// was cut.
-    pub(crate) payload_length: usize,
+    pub payload_length: usize,
 }
 
 /// Why there is no [`Image`] of a packet.
@@ -110,6 +117,13 @@ impl Act {
             (Self::Touched(_), Self::Lost(rule)) => Self::Lost(rule),
             (first, _) => first,
         }
+    }
+}
+
+impl PacketRecord {
+    /// The TCP packet in it; `None` if there is none, only a fragment of one, or too little was captured.
+    pub fn tcp(&self) -> Option<Image> {
+        Image::parse(self).ok()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod fate;
 mod hostile;
+mod reading;
 mod recorded;
 mod segments;
 mod support;

@@ -1,0 +1,36 @@
+//! A capture file and everything that is made of it.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mpws_trace::{CaptureReader, Direction, analyse};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut packets = Vec::new();
+    let mut reader = CaptureReader::new(bytes);
+    for packet in reader.by_ref() {
+        match packet {
+            Ok(packet) => {
+                assert!(packet.data.len() <= packet.length as usize);
+                packets.push(packet);
+            }
+            Err(error) => {
+                assert!(error.offset <= bytes.len() as u64);
+                break;
+            }
+        }
+    }
+    assert!(reader.next().is_none());
+    let trace = analyse(&packets);
+    assert_eq!(trace.counts.packets, packets.len() as u64);
+    for connection in &trace.connections {
+        connection.transport();
+        connection.upgrade();
+        for direction in [Direction::ToResponder, Direction::ToInitiator] {
+            connection.data_segments(direction);
+            connection.held_segments(direction);
+            connection.frames(direction);
+            connection.delivered_bytes(direction);
+        }
+    }
+});
