@@ -316,6 +316,10 @@ impl Lab {
         }
     }
 
+    pub(crate) fn topology(&self) -> &Topology {
+        &self.shared.topology
+    }
+
     /// Process ids of the lab: the outer process, child of this one, and the inner, first of the PID namespace.
     /// Useful with `nsenter`.
     pub fn process_ids(&self) -> [u32; 2] {

@@ -25,9 +25,10 @@
 //! - [`rule`]: what the wire does to packets, as data.
 //! - [`middlebox`]: machines on paths that remember what they saw, as data.
 //! - [`shape`]: rate, delay, queue and chance of a path, as data.
+//! - [`preset`]: the usual middleboxes and link qualities by name, as a user types them.
 //! - [`mod@reexec`]: entry points of the current executable, by which any program that links this crate can be
 //!   the lab process. `Lab::start` needs nothing else from the program.
-//! - `lab`, `host`, `process`, `probe`, `error`: the caller's side, all re-exported here.
+//! - `lab`, `apply`, `host`, `process`, `probe`, `error`: the caller's side, all re-exported here.
 //! - `topology`, `message`, `channel`: what caller and lab process share.
 //! - `inside`: the lab process: namespaces, hosts, links, peer processes.
 //! - `wire`: forwarder, rules applied, middleboxes and links at work, capture.
@@ -35,6 +36,7 @@
 
 #![deny(unsafe_code)]
 
+mod apply;
 mod channel;
 mod error;
 mod host;
@@ -42,6 +44,7 @@ mod inside;
 mod lab;
 mod message;
 pub mod middlebox;
+pub mod preset;
 mod probe;
 mod process;
 pub mod reexec;
@@ -51,6 +54,7 @@ mod sys;
 mod topology;
 mod wire;
 
+pub use apply::Applied;
 pub use error::{InstallError, PathError, StartError, StartStep};
 pub use host::Host;
 pub use lab::{BoxId, Builder, Lab, RuleId};

@@ -9,6 +9,7 @@ mod common;
 mod death;
 mod lab;
 mod peers;
+mod presets;
 mod recorded;
 mod shape;
 mod wire;
