@@ -14,7 +14,8 @@ use bytes::Bytes;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use futures_util::{SinkExt, StreamExt};
-use mpws_fixture::payload::MessageKind;
+use mpws_fixture::deflate::{Deflate, Offer, Preferences};
+use mpws_fixture::payload::{MessageKind, Payload};
 use mpws_fixture::{Client, ClientConfig, ClientConnection, Policy, Server, ServerConfig};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -65,6 +66,36 @@ fn python_websockets_mptcp(bencher: Bencher<'_, '_>, size: usize) {
     foreign(bencher, Policy::Require, size);
 }
 
+/// Compression and its absence, on text that shrinks to less than half.
+#[divan::bench(args = [false, true])]
+fn fixture_tcp_text_64_kb_deflate(bencher: Bencher<'_, '_>, deflate: bool) {
+    const SIZE: u64 = 64 * 1024;
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let mut config = ServerConfig::new(loopback());
+    config.policy = Policy::Never;
+    if deflate {
+        config.deflate = Deflate::Required(Preferences::default());
+    }
+    let server = Server::bind(config).expect("bind");
+    let mut config = ClientConfig::new(format!("ws://{}/", server.local_addr()));
+    config.policy = Policy::Never;
+    if deflate {
+        config.deflate = Deflate::Required(Offer::default());
+    }
+    let connection = runtime.block_on(Client::connect(config)).expect("connect");
+    let text = Payload::Text {
+        size: SIZE,
+        seed: 1,
+    }
+    .bytes();
+    let content = Bytes::from(text);
+    let counted = bencher
+        .counter(ItemsCount::new(1u32))
+        .counter(BytesCount::new(2 * SIZE));
+    counted.bench_local(|| runtime.block_on(round(&connection, MessageKind::Text, &content)));
+}
+
 /// The fixture at both ends.
 fn fixture(bencher: Bencher<'_, '_>, policy: Policy, size: usize) {
     if listener(policy).is_err() {
@@ -99,11 +130,11 @@ fn measure(
     config.policy = policy;
     let connection = runtime.block_on(Client::connect(config)).expect("connect");
     let content = Bytes::from(vec![7; size]);
-    counted(bencher, size).bench_local(|| runtime.block_on(round(&connection, &content)));
+    let kind = MessageKind::Binary;
+    counted(bencher, size).bench_local(|| runtime.block_on(round(&connection, kind, &content)));
 }
 
-async fn round(connection: &ClientConnection, content: &Bytes) {
-    let kind = MessageKind::Binary;
+async fn round(connection: &ClientConnection, kind: MessageKind, content: &Bytes) {
     let sent = connection.send_bytes(kind, content.clone(), 1, LIMIT).await;
     sent.expect("send");
     let answer = connection.receive(LIMIT).await.expect("receive");

@@ -3,10 +3,13 @@
 use std::io;
 
 use bytes::BytesMut;
+use mpws_codec::deflate::ExtensionList;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::deflate::{Agreement, AnswerError, Deflate, ListError, Offer, Preferences};
 
 /// Longest request or response head in bytes.
 pub const MAX_HEAD: usize = 16 * 1024;
@@ -42,6 +45,12 @@ pub enum HandshakeError {
     /// A 101 answer that does not complete the handshake.
     #[error("not a valid answer: {0}")]
     Response(&'static str),
+    /// The `Sec-WebSocket-Extensions` of a request does not follow the grammar.
+    #[error("not an opening handshake")]
+    Offer(#[from] ListError),
+    /// An answer with extensions that a client must not accept (RFC 7692 sections 5 and 7).
+    #[error("not a valid answer")]
+    Answer(#[from] AnswerError),
     /// A value for the request holds a line break or another control character.
     #[error("{0} holds a control character")]
     Unsendable(&'static str),
@@ -69,13 +78,21 @@ pub(crate) struct Asked {
     pub(crate) bytes: Vec<u8>,
     pub(crate) key: String,
     pub(crate) subprotocols: Vec<String>,
+    pub(crate) deflate: Deflate<Offer>,
 }
 
 /// An accepted upgrade.
 #[derive(Clone, Debug)]
 pub(crate) struct Upgraded {
     pub(crate) bytes: Vec<u8>,
+    pub(crate) agreed: Agreed,
+}
+
+/// What both ends agree on in the opening handshake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Agreed {
     pub(crate) subprotocol: Option<String>,
+    pub(crate) deflate: Option<Agreement>,
 }
 
 /// Reads up to and with the empty line; returns the head. What comes after it stays in `buffer`.
@@ -126,8 +143,66 @@ impl Request {
 
     /// Checks that it is an opening handshake and makes the answer (RFC 6455 section 4.2).
     ///
-    /// The first of our `subprotocols` that is offered is chosen; of extensions, none.
-    pub(crate) fn accept(&self, subprotocols: &[String]) -> Result<Upgraded, HandshakeError> {
+    /// The first of our `subprotocols` that is offered is chosen; of extensions, the first configuration of
+    /// permessage-deflate that can be.
+    pub(crate) fn accept(
+        &self,
+        subprotocols: &[String],
+        deflate: &Deflate<Preferences>,
+    ) -> Result<Upgraded, HandshakeError> {
+        let accept = self.key_answer()?;
+        let offered = tokens(&self.fields, "Sec-WebSocket-Protocol");
+        let subprotocol = subprotocols
+            .iter()
+            .find(|&ours| offered.iter().any(|theirs| theirs == ours))
+            .cloned();
+        let offered = extensions(&self.fields)?;
+        let agreement = deflate.wanted().and_then(|wanted| wanted.answer(&offered));
+        if deflate.is_required() && agreement.is_none() {
+            return Err(HandshakeError::Request(
+                "no permessage-deflate that can be taken",
+            ));
+        }
+        let mut fields = Vec::new();
+        if let Some(chosen) = &subprotocol {
+            fields.push(("Sec-WebSocket-Protocol".to_owned(), chosen.clone()));
+        }
+        if let Some(agreement) = &agreement {
+            fields.push((EXTENSIONS.to_owned(), agreement.to_string()));
+        }
+        Ok(Upgraded {
+            bytes: switching(&accept, &fields)?,
+            agreed: Agreed {
+                subprotocol,
+                deflate: agreement,
+            },
+        })
+    }
+
+    /// As [`Self::accept`], with these fields beside those that every answer has, whatever they say.
+    ///
+    /// Where they name permessage-deflate once and as it must be, messages are compressed afterwards.
+    pub(crate) fn accept_with(
+        &self,
+        fields: &[(String, String)],
+    ) -> Result<Upgraded, HandshakeError> {
+        let bytes = switching(&self.key_answer()?, fields)?;
+        let deflate = match extensions(fields).unwrap_or_default().0.as_slice() {
+            [one] if one.name == mpws_codec::deflate::NAME => Agreement::parse(one).ok(),
+            _ => None,
+        };
+        let subprotocol = field(fields, "Sec-WebSocket-Protocol").map(str::to_owned);
+        Ok(Upgraded {
+            bytes,
+            agreed: Agreed {
+                subprotocol,
+                deflate,
+            },
+        })
+    }
+
+    /// Checks all but the offers; returns the value of `Sec-WebSocket-Accept`.
+    fn key_answer(&self) -> Result<String, HandshakeError> {
         let refuse = |why| Err(HandshakeError::Request(why));
         if self.method != "GET" {
             return refuse("the method is not GET");
@@ -150,24 +225,7 @@ impl Request {
         let Some(key) = field(&self.fields, "Sec-WebSocket-Key").filter(|key| is_key(key)) else {
             return refuse("no valid Sec-WebSocket-Key");
         };
-        let offered = tokens(&self.fields, "Sec-WebSocket-Protocol");
-        let subprotocol = subprotocols
-            .iter()
-            .find(|&ours| offered.iter().any(|theirs| theirs == ours))
-            .cloned();
-        let mut answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\n",
-            derive_accept_key(key.as_bytes())
-        );
-        if let Some(chosen) = &subprotocol {
-            answer.push_str(&format!("Sec-WebSocket-Protocol: {chosen}\r\n"));
-        }
-        answer.push_str("\r\n");
-        Ok(Upgraded {
-            bytes: answer.into_bytes(),
-            subprotocol,
-        })
+        Ok(derive_accept_key(key.as_bytes()))
     }
 }
 
@@ -177,6 +235,7 @@ impl Asked {
         host: &str,
         target: &str,
         subprotocols: &[String],
+        deflate: Deflate<Offer>,
         extra: &[(String, String)],
     ) -> Result<Self, HandshakeError> {
         let key = generate_key();
@@ -189,21 +248,21 @@ impl Asked {
             let list = sendable("a subprotocol", &subprotocols.join(", "))?.to_owned();
             text.push_str(&format!("Sec-WebSocket-Protocol: {list}\r\n"));
         }
-        for (name, value) in extra {
-            let name = sendable("a header name", name)?;
-            let value = sendable("a header value", value)?;
-            text.push_str(&format!("{name}: {value}\r\n"));
+        if let Some(offer) = deflate.wanted() {
+            text.push_str(&format!("{EXTENSIONS}: {offer}\r\n"));
         }
+        text.push_str(&lines(extra)?);
         text.push_str("\r\n");
         Ok(Self {
             bytes: text.into_bytes(),
             key,
             subprotocols: subprotocols.to_vec(),
+            deflate,
         })
     }
 
-    /// Checks the answer; returns the chosen subprotocol.
-    pub(crate) fn check(&self, answer: &Response) -> Result<Option<String>, HandshakeError> {
+    /// Checks the answer; returns what the server chose.
+    pub(crate) fn check(&self, answer: &Response) -> Result<Agreed, HandshakeError> {
         let refuse = |why| Err(HandshakeError::Response(why));
         if answer.status != 101 {
             return Err(HandshakeError::Status(answer.status));
@@ -218,16 +277,23 @@ impl Asked {
         if field(&answer.fields, "Sec-WebSocket-Accept") != Some(accept.as_str()) {
             return refuse("wrong Sec-WebSocket-Accept");
         }
-        if field(&answer.fields, "Sec-WebSocket-Extensions").is_some() {
-            return refuse("an extension that was not offered");
+        let answered = extensions(&answer.fields).map_err(AnswerError::from)?;
+        let offers: Vec<Offer> = self.deflate.wanted().copied().into_iter().collect();
+        let deflate = Agreement::accept(&answered, &offers)?;
+        if self.deflate.is_required() && deflate.is_none() {
+            return refuse("permessage-deflate was not taken");
         }
-        match field(&answer.fields, "Sec-WebSocket-Protocol") {
-            None => Ok(None),
+        let subprotocol = match field(&answer.fields, "Sec-WebSocket-Protocol") {
+            None => None,
             Some(chosen) if self.subprotocols.iter().any(|ours| ours == chosen) => {
-                Ok(Some(chosen.to_owned()))
+                Some(chosen.to_owned())
             }
-            Some(_) => refuse("a subprotocol that was not offered"),
-        }
+            Some(_) => return refuse("a subprotocol that was not offered"),
+        };
+        Ok(Agreed {
+            subprotocol,
+            deflate,
+        })
     }
 }
 
@@ -251,12 +317,7 @@ pub(crate) fn respond(
     fields: &[(String, String)],
     body: &str,
 ) -> Result<Vec<u8>, HandshakeError> {
-    let mut text = format!("HTTP/1.1 {status} {}\r\n", phrase(status));
-    for (name, value) in fields {
-        let name = sendable("a header name", name)?;
-        let value = sendable("a header value", value)?;
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
+    let mut text = format!("HTTP/1.1 {status} {}\r\n{}", phrase(status), lines(fields)?);
     text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
     Ok(text.into_bytes())
 }
@@ -272,10 +333,37 @@ pub(crate) fn refusal(error: &HandshakeError) -> Option<Vec<u8>> {
             fields.push(("Sec-WebSocket-Version".to_owned(), "13".to_owned()));
             426
         }
-        HandshakeError::Request(_) => 400,
+        HandshakeError::Request(_) | HandshakeError::Offer(_) => 400,
         _ => return None,
     };
     respond(status, &fields, &format!("{error}\n")).ok()
+}
+
+/// The answer that completes the handshake.
+fn switching(accept: &str, fields: &[(String, String)]) -> Result<Vec<u8>, HandshakeError> {
+    let text = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{}\r\n",
+        lines(fields)?
+    );
+    Ok(text.into_bytes())
+}
+
+fn lines(fields: &[(String, String)]) -> Result<String, HandshakeError> {
+    let mut text = String::new();
+    for (name, value) in fields {
+        let name = sendable("a header name", name)?;
+        let value = sendable("a header value", value)?;
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    Ok(text)
+}
+
+fn extensions(fields: &[(String, String)]) -> Result<ExtensionList, ListError> {
+    let named = fields
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(EXTENSIONS));
+    ExtensionList::parse(named.map(|(_, value)| value.as_bytes()))
 }
 
 /// The first field of this name.
@@ -348,12 +436,29 @@ fn phrase(status: u16) -> &'static str {
     }
 }
 
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deflate::WindowBits;
+
+    const OFF: Deflate<Preferences> = Deflate::Off;
 
     fn request(extra: &[(String, String)]) -> Asked {
-        Asked::new("h", "/", &["chat".to_owned()], extra).expect("request")
+        Asked::new("h", "/", &["chat".to_owned()], Deflate::Off, extra).expect("request")
+    }
+
+    fn offering(deflate: Deflate<Offer>) -> Asked {
+        Asked::new("h", "/", &[], deflate, &[]).expect("request")
+    }
+
+    /// The client's view of an answer with this extension header.
+    fn answered(asked: &Asked, value: &str) -> Result<Agreed, HandshakeError> {
+        let request = Request::parse(&asked.bytes).expect("parse");
+        let fields = [(EXTENSIONS.to_owned(), value.to_owned())];
+        let upgraded = request.accept_with(&fields).expect("accept");
+        asked.check(&Response::parse(&upgraded.bytes).expect("parse answer"))
     }
 
     #[test]
@@ -361,23 +466,23 @@ mod tests {
         let asked = request(&[]);
         let parsed = Request::parse(&asked.bytes).expect("parse");
         let answer = parsed
-            .accept(&["other".to_owned(), "chat".to_owned()])
+            .accept(&["other".to_owned(), "chat".to_owned()], &OFF)
             .expect("accept");
         let answer = Response::parse(&answer.bytes).expect("parse answer");
         assert_eq!(
-            asked.check(&answer).expect("check").as_deref(),
+            asked.check(&answer).expect("check").subprotocol.as_deref(),
             Some("chat")
         );
     }
 
     #[test]
-    fn permessage_deflate_is_never_accepted() {
+    fn permessage_deflate_is_not_accepted_where_it_is_off() {
         let offer = (
             "Sec-WebSocket-Extensions".to_owned(),
             "permessage-deflate".to_owned(),
         );
         let parsed = Request::parse(&request(&[offer]).bytes).expect("parse");
-        let answer = parsed.accept(&[]).expect("accept");
+        let answer = parsed.accept(&[], &OFF).expect("accept");
         let answer = Response::parse(&answer.bytes).expect("parse answer");
         assert_eq!(field(&answer.fields, "Sec-WebSocket-Extensions"), None);
     }
@@ -385,7 +490,7 @@ mod tests {
     #[test]
     fn an_answer_to_another_key_is_refused() {
         let answer = Request::parse(&request(&[]).bytes)
-            .and_then(|r| r.accept(&[]))
+            .and_then(|r| r.accept(&[], &OFF))
             .and_then(|a| Response::parse(&a.bytes))
             .expect("answer");
         assert!(matches!(
@@ -397,8 +502,87 @@ mod tests {
     #[test]
     fn a_line_break_in_a_header_value_is_not_sent() {
         let bad = ("X".to_owned(), "a\r\nY: b".to_owned());
-        let made = Asked::new("h", "/", &[], &[bad]);
+        let made = Asked::new("h", "/", &[], Deflate::Off, &[bad]);
         assert!(matches!(made, Err(HandshakeError::Unsendable(_))));
+    }
+
+    #[test]
+    fn both_ends_agree_on_the_same_compression() {
+        let offer = Offer {
+            server_no_context_takeover: true,
+            ..Offer::default()
+        };
+        let wanted = Preferences {
+            client_max_window_bits: WindowBits::new(10),
+            ..Preferences::default()
+        };
+        let asked = offering(Deflate::Required(offer));
+        let request = Request::parse(&asked.bytes).expect("parse");
+        let upgraded = request
+            .accept(&[], &Deflate::Required(wanted))
+            .expect("accept");
+        let answer = Response::parse(&upgraded.bytes).expect("parse answer");
+        let agreed = asked.check(&answer).expect("check");
+        assert_eq!(agreed, upgraded.agreed);
+        let agreed = agreed.deflate.expect("compression");
+        assert!(agreed.server_no_context_takeover);
+        assert_eq!(agreed.client_max_window_bits, WindowBits::new(10));
+    }
+
+    #[test]
+    fn without_compression_there_is_no_connection_where_it_is_required() {
+        let request = Request::parse(&offering(Deflate::Off).bytes).expect("parse");
+        let required = Deflate::Required(Preferences::default());
+        let error = request.accept(&[], &required).expect_err("not offered");
+        assert!(
+            refusal(&error)
+                .expect("an answer")
+                .starts_with(b"HTTP/1.1 400 ")
+        );
+        let asked = offering(Deflate::Required(Offer::default()));
+        let request = Request::parse(&asked.bytes).expect("parse");
+        let answer = request.accept(&[], &OFF).expect("accept");
+        let answer = Response::parse(&answer.bytes).expect("parse answer");
+        assert!(matches!(
+            asked.check(&answer),
+            Err(HandshakeError::Response(_))
+        ));
+    }
+
+    #[test]
+    fn an_answer_that_the_offer_does_not_allow_is_refused() {
+        let asked = offering(Deflate::Offered(Offer::default()));
+        assert!(answered(&asked, "permessage-deflate").is_ok());
+        for wrong in [
+            "permessage-deflate; server_max_window_bits=16",
+            "permessage-deflate; mode=fast",
+            "permessage-deflate, permessage-deflate",
+            "x-webkit-deflate-frame",
+            "permessage-deflate;;",
+        ] {
+            let error = answered(&asked, wrong).expect_err(wrong);
+            assert!(
+                matches!(error, HandshakeError::Answer(_)),
+                "{wrong}: {error}"
+            );
+        }
+        let error = answered(&offering(Deflate::Off), "permessage-deflate").expect_err("off");
+        assert!(matches!(
+            error,
+            HandshakeError::Answer(AnswerError::NotOffered(_))
+        ));
+    }
+
+    #[test]
+    fn an_offer_against_the_grammar_is_answered_with_400() {
+        let bad = (EXTENSIONS.to_owned(), "permessage-deflate; =".to_owned());
+        let request = Request::parse(&request(&[bad]).bytes).expect("parse");
+        let error = request.accept(&[], &OFF).expect_err("malformed");
+        assert!(
+            refusal(&error)
+                .expect("an answer")
+                .starts_with(b"HTTP/1.1 400 ")
+        );
     }
 
     #[tokio::test]

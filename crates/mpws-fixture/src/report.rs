@@ -10,6 +10,7 @@ use mptcp::facts::SocketFacts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::handshake::Agreed;
 use crate::payload::{Digested, MessageKind};
 use crate::policy::{FellBack, Moment, Policy, Transport};
 use crate::stream::Watch;
@@ -49,7 +50,7 @@ pub struct ConnectionReport {
     pub upgraded: bool,
     /// Negotiated subprotocol.
     pub subprotocol: Option<String>,
-    /// Negotiated extensions: none, whatever was offered.
+    /// Negotiated extensions with their parameters, such as `permessage-deflate; server_max_window_bits=12`.
     pub extensions: Vec<String>,
     /// Header fields of the other side's request or response, at most 64.
     pub headers: Vec<(String, String)>,
@@ -174,6 +175,10 @@ fn class(error: &(dyn Error + 'static)) -> &'static str {
         crate::conversation::ScriptError => "mpws_fixture::ScriptError",
         crate::conversation::StepError => "mpws_fixture::StepError",
         crate::tls::TlsError => "mpws_fixture::TlsError",
+        crate::deflate::AnswerError => "mpws_codec::AnswerError",
+        crate::deflate::ListError => "mpws_codec::ListError",
+        crate::deflate::CompressError => "mpws_codec::CompressError",
+        crate::deflate::DecompressError => "mpws_codec::DecompressError",
         tokio_tungstenite::tungstenite::Error => "tungstenite::Error",
         tokio_tungstenite::tungstenite::error::ProtocolError => "tungstenite::ProtocolError",
         tokio_tungstenite::tungstenite::error::CapacityError => "tungstenite::CapacityError",
@@ -243,11 +248,12 @@ impl Recorder {
         judged.map(|_| ())
     }
 
-    pub(crate) fn upgraded(&self, subprotocol: Option<String>) {
+    pub(crate) fn upgraded(&self, agreed: &Agreed) {
         let read = self.watch.read();
         let mut report = self.edit();
         report.upgraded = true;
-        report.subprotocol = subprotocol;
+        report.subprotocol.clone_from(&agreed.subprotocol);
+        report.extensions = agreed.deflate.iter().map(ToString::to_string).collect();
         report.raw_bytes = read;
     }
 

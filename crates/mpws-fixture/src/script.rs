@@ -64,6 +64,13 @@ pub enum EchoFault {
 pub enum Step {
     /// Server: read the request and answer 101. Client: send the request and check the answer.
     Upgrade,
+    /// Server: read the request and answer 101 with these fields beside those that every answer has. Nothing is
+    /// negotiated: the answer may be wrong. Where it names permessage-deflate once and with valid parameters, messages are
+    /// compressed afterwards, whatever was offered.
+    UpgradeWith {
+        /// Header fields, in order.
+        headers: Vec<(String, String)>,
+    },
     /// Client: send the request in `parts` writes of about equal size, each in a segment of its own.
     UpgradeInParts {
         /// Number of writes, 1 to 64.
@@ -87,7 +94,7 @@ pub enum Step {
         /// The inner steps.
         steps: Vec<Step>,
     },
-    /// Send a message.
+    /// Send a message, compressed where that was agreed.
     Send {
         /// What to send.
         message: Payload,

@@ -1,6 +1,7 @@
 //! What both ends share above the handshake: limits, fragments, close codes, the end of the transport.
 
 use bytes::{Bytes, BytesMut};
+use mpws_codec::websocket::Sender;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -10,11 +11,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, O
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::deflate::{Agreement, DecompressError, Deflating, Inflating, undecodable};
 use crate::payload::MessageKind;
 use crate::stream::Channel;
 
 /// A connection after its handshake.
-pub(crate) type WebSocket = WebSocketStream<Channel>;
+pub(crate) type WebSocket = WebSocketStream<Inflating>;
 
 /// Most frames of a message that is sent in fragments.
 pub(crate) const MAX_FRAGMENTS: u8 = 64;
@@ -24,7 +26,15 @@ pub(crate) async fn start(
     leftover: BytesMut,
     role: Role,
     max_message: usize,
-) -> WebSocket {
+    agreed: Option<&Agreement>,
+) -> (WebSocket, Option<Deflating>) {
+    let (ours, theirs) = match role {
+        Role::Client => (Sender::Client, Sender::Server),
+        Role::Server => (Sender::Server, Sender::Client),
+    };
+    let deflating = agreed.map(|agreed| Deflating::new(agreed, ours));
+    let decompressor = agreed.map(|agreed| agreed.decompressor(theirs, max_message));
+    let (stream, leftover) = Inflating::new(channel, leftover, decompressor, max_message);
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
@@ -32,12 +42,28 @@ pub(crate) async fn start(
         .max_write_buffer_size(max_message.max(64 << 20).saturating_add(2 * BUFFER))
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message));
-    WebSocketStream::from_partially_read(channel, leftover.to_vec(), role, Some(config)).await
+    let ws =
+        WebSocketStream::from_partially_read(stream, leftover.to_vec(), role, Some(config)).await;
+    (ws, deflating)
 }
 
-/// Splits a message into `count` frames of about equal size (RFC 6455 section 5.4).
-pub(crate) fn fragments(kind: MessageKind, content: &Bytes, count: u8) -> Vec<Message> {
-    pieces(content, count)
+/// Splits a message, compressed where there is something to do that, into `count` frames of about equal size (RFC 6455
+/// section 5.4).
+pub(crate) fn fragments(
+    kind: MessageKind,
+    content: &Bytes,
+    count: u8,
+    deflating: Option<&mut Deflating>,
+) -> Result<Vec<Message>, Error> {
+    let compressed = deflating.is_some();
+    let content = match deflating {
+        Some(deflating) => {
+            let payload = deflating.message(content);
+            payload.map_err(std::io::Error::other)?.into()
+        }
+        None => content.clone(),
+    };
+    let frames = pieces(&content, count)
         .into_iter()
         .enumerate()
         .map(|(at, piece)| {
@@ -47,9 +73,13 @@ pub(crate) fn fragments(kind: MessageKind, content: &Bytes, count: u8) -> Vec<Me
                 _ => Data::Continue,
             };
             let last = at + 1 == usize::from(count.clamp(1, MAX_FRAGMENTS));
-            Message::Frame(Frame::message(piece, OpCode::Data(opcode), last))
+            let mut frame = Frame::message(piece, OpCode::Data(opcode), last);
+            // RFC 7692 section 6.1: on the first frame and on no other.
+            frame.header_mut().rsv1 = compressed && at == 0;
+            Message::Frame(frame)
         })
-        .collect()
+        .collect();
+    Ok(frames)
 }
 
 /// Cuts into `count` pieces (1 to [`MAX_FRAGMENTS`]) of about equal size; some are empty where there is too little.
@@ -92,8 +122,18 @@ pub(crate) fn verdict(error: &Error) -> Option<u16> {
         Error::Protocol(_) => Some(1002),
         Error::Utf8(_) => Some(1007),
         Error::Capacity(_) => Some(1009),
+        // RFC 7692 names no code for data that cannot be decompressed.
+        Error::Io(error) => undecodable(error).map(|why| match why {
+            DecompressError::TooLong { .. } => 1009,
+            _ => 1007,
+        }),
         _ => None,
     }
+}
+
+/// Whether nothing more can be sent.
+pub(crate) fn is_dead(error: &Error) -> bool {
+    matches!(error, Error::Io(error) if undecodable(error).is_none())
 }
 
 /// Ends our direction and reads until the other side ends its own; false where `deadline` came first.

@@ -179,8 +179,8 @@ async fn a_pending_open_does_not_block_other_operations() {
 #[tokio::test]
 async fn what_is_unknown_or_cannot_be_done_is_unsupported() {
     let mut suite = Suite::new().await;
-    let mut deflate = open(1);
-    deflate["deflate"] = json!(true);
+    let mut top_level = open(1);
+    top_level["top_level"] = json!(true);
     for (op, args) in [
         ("no.such", json!({})),
         ("process.descriptors", json!({"more": 1})),
@@ -188,7 +188,7 @@ async fn what_is_unknown_or_cannot_be_done_is_unsupported() {
             "client.iterate",
             json!({"uri": "ws://h/", "attempts": 1, "deadline_ms": 1}),
         ),
-        ("client.open", deflate),
+        ("client.open", top_level),
         ("socket.facts", json!({"socket": 99})),
     ] {
         let answer = suite.call(op, args).await;

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mpws_fixture::deflate::{Offer, Preferences};
 
-use crate::exit;
+use crate::{deflate, exit};
 
 /// Proves, cell by cell, whether a WebSocket stack works over Multipath TCP.
 #[derive(Debug, Parser)]
@@ -163,6 +164,10 @@ pub struct Serve {
     /// `mpws connect --ca`.
     #[arg(long, value_name = "CA-FILE", conflicts_with = "tls_cert")]
     pub tls_self_signed: Option<PathBuf>,
+    /// Accept permessage-deflate; ask for these parameters, by `;`.
+    #[arg(long, value_name = "PARAMETERS", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "", value_parser = deflate::preferences)]
+    pub deflate: Option<Preferences>,
     /// What to do with each connection.
     #[arg(long, value_enum, default_value_t)]
     pub behaviour: Behaviour,
@@ -215,6 +220,10 @@ pub struct Connect {
     /// Certificates (PEM) to trust, for wss.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    /// Offer permessage-deflate, with these parameters, by `;`.
+    #[arg(long, value_name = "PARAMETERS", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "client_max_window_bits", value_parser = deflate::offer)]
+    pub deflate: Option<Offer>,
     /// Text message to send; without any, each line of standard input is one. Repeatable.
     #[arg(long = "message", value_name = "TEXT")]
     pub messages: Vec<String>,
@@ -276,6 +285,7 @@ Examples:
   mpws serve --listen 127.0.0.1:8765
   mpws serve --listen '[::]:8765' --policy require
   mpws serve --listen 127.0.0.1:8765 --tls-self-signed ca.pem
+  mpws serve --listen 127.0.0.1:8765 --deflate='server_no_context_takeover; client_max_window_bits=10'
   mpws serve --listen 127.0.0.1:8765 --behaviour faulty-drop
 
 It prints `ready ws://ADDR:PORT` once it listens, and ends with Ctrl-C.";
@@ -285,4 +295,5 @@ Examples:
   mpws connect ws://127.0.0.1:8765 --message hello
   mpws connect ws://127.0.0.1:8765 --message ping --count 10 --interval 500
   mpws connect wss://127.0.0.1:8765 --ca ca.pem --policy require --message hello
+  mpws connect ws://127.0.0.1:8765 --deflate=server_max_window_bits=10 --message hello
   seq 5 | mpws connect ws://127.0.0.1:8765";

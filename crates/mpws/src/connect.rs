@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use mpws_fixture::client::{ClientTls, ConnectError, Received};
+use mpws_fixture::deflate::Deflate;
 use mpws_fixture::payload::{MessageKind, Payload};
 use mpws_fixture::policy::SocketError;
 use mpws_fixture::{Client, ClientConfig, ClientConnection, tls};
@@ -26,6 +27,7 @@ async fn connect(args: &args::Connect) -> Result<Exit, Failure> {
     let timeout = Duration::from_millis(args.timeout);
     let mut config = ClientConfig::new(&args.url);
     config.policy = policy(args.policy);
+    config.deflate = args.deflate.map_or(Deflate::Off, Deflate::Offered);
     config.open_deadline = timeout;
     config.close_deadline = timeout;
     if let Some(ca) = &args.ca {
@@ -44,6 +46,15 @@ async fn connect(args: &args::Connect) -> Result<Exit, Failure> {
         .map_err(|error| not_connected(&error))?;
     let mut output = Output::default();
     tell("connected", &connection, &mut output);
+    let report = connection.report();
+    if !report.extensions.is_empty() {
+        output.line(format_args!(
+            "WebSocket is open{}",
+            live::extensions(&report)
+        ));
+    } else if args.deflate.is_some() {
+        output.line("the server does not take permessage-deflate");
+    }
     let talked = talk(args, &connection, timeout, &mut output).await;
     tell("at the end", &connection, &mut output);
     let ended = connection.close(NORMAL_CLOSURE, "", timeout).await;

@@ -12,6 +12,7 @@ pub mod exit;
 pub mod failure;
 
 mod connect;
+mod deflate;
 mod doctor;
 mod explain;
 mod interrupt;

@@ -38,6 +38,14 @@ pub(crate) fn transport(report: &ConnectionReport, now: Option<&SocketFacts>) ->
     }
 }
 
+/// `, with permessage-deflate; ..`, or nothing where no extension was agreed on.
+pub(crate) fn extensions(report: &ConnectionReport) -> String {
+    match report.extensions.as_slice() {
+        [] => String::new(),
+        names => format!(", with {}", text::line(&names.join(", "), text::LINE_LIMIT)),
+    }
+}
+
 /// How a connection ended.
 pub(crate) fn end(end: &ConnectionEnd) -> String {
     let mut told = format!(

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use mpws_fixture::deflate::Deflate;
 use mpws_fixture::policy::{Policy, SocketError};
 use mpws_fixture::report::ConnectionReport;
 use mpws_fixture::script::{Behaviour, EchoFault};
@@ -27,6 +28,7 @@ async fn serve(args: &args::Serve) -> Result<Exit, Failure> {
     let mut config = ServerConfig::new(args.listen);
     config.policy = policy(args.policy);
     config.behaviour = behaviour(args.behaviour);
+    config.deflate = args.deflate.map_or(Deflate::Off, Deflate::Offered);
     config.tls = server_tls(args)?;
     let secure = config.tls.is_some();
     let server = Server::bind(config).map_err(|error| cannot_serve(&error))?;
@@ -110,7 +112,8 @@ impl Shown {
         }
         if report.upgraded && !told.upgraded {
             told.upgraded = true;
-            output.line(format_args!("#{number} WebSocket is open"));
+            let extensions = live::extensions(report);
+            output.line(format_args!("#{number} WebSocket is open{extensions}"));
         }
         if let Some(end) = &report.end {
             told.ended = true;

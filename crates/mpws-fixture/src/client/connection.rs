@@ -15,9 +15,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::{self, Message};
 
+use crate::deflate::Deflating;
 use crate::payload::{Digested, MessageKind, Payload};
 use crate::report::{ConnectionEnd, ConnectionReport, Recorder, TransportEnd};
-use crate::websocket::{WebSocket, begun, close_frame, fragments, linger, seen, verdict};
+use crate::websocket::{WebSocket, begun, close_frame, fragments, is_dead, linger, seen, verdict};
 
 /// Messages that wait to be received; then reading stops, and with it the other side.
 const INBOX: usize = 16;
@@ -92,8 +93,15 @@ pub enum ReceiveError {
     },
 }
 
-type Sink = tokio::sync::Mutex<Option<SplitSink<WebSocket, Message>>>;
+type Sink = tokio::sync::Mutex<Option<Sending>>;
 type Pongs = Mutex<HashMap<Vec<u8>, oneshot::Sender<()>>>;
+
+/// The sending half of a connection. One message at a time is compressed and sent: they refer to each other.
+#[derive(Debug)]
+struct Sending {
+    sink: SplitSink<WebSocket, Message>,
+    deflating: Option<Deflating>,
+}
 
 impl Received {
     /// Its description, to compare with [`Payload::digested`].
@@ -103,9 +111,14 @@ impl Received {
 }
 
 impl ClientConnection {
-    pub(super) fn new(ws: WebSocket, recorder: Recorder, close_deadline: Duration) -> Self {
+    pub(super) fn new(
+        ws: WebSocket,
+        deflating: Option<Deflating>,
+        recorder: Recorder,
+        close_deadline: Duration,
+    ) -> Self {
         let (sink, stream) = ws.split();
-        let sink = Arc::new(Sink::new(Some(sink)));
+        let sink = Arc::new(Sink::new(Some(Sending { sink, deflating })));
         let pongs = Arc::new(Pongs::default());
         let (outbox, inbox) = mpsc::channel(INBOX);
         let closing = watch::Sender::new(None);
@@ -156,8 +169,8 @@ impl ClientConnection {
         frames: u8,
         deadline: Duration,
     ) -> Result<(), SendError> {
-        self.write(fragments(kind, &content, frames), "sending", deadline)
-            .await?;
+        let make = |deflating: Option<&mut Deflating>| fragments(kind, &content, frames, deflating);
+        self.write(make, "sending", deadline).await?;
         self.recorder.sent();
         Ok(())
     }
@@ -188,8 +201,9 @@ impl ClientConnection {
         };
         let (answer, pong) = oneshot::channel();
         self.waiting().insert(content.clone(), answer);
-        let frames = vec![Message::Ping(content.clone().into())];
-        let sent = self.write(frames, "sending a ping", deadline).await;
+        let frame = Message::Ping(content.clone().into());
+        let sent = self.write(|_| Ok(vec![frame]), "sending a ping", deadline);
+        let sent = sent.await;
         let result = match sent {
             Err(error) => Err(error),
             Ok(()) => match timeout_at(until, pong).await {
@@ -213,8 +227,9 @@ impl ClientConnection {
         deadline: Duration,
     ) -> Result<ConnectionEnd, SendError> {
         let until = Instant::now() + deadline;
-        let frames = vec![Message::Close(Some(close_frame(code, reason)))];
-        let sent = self.write(frames, "sending a close frame", deadline).await;
+        let frame = Message::Close(Some(close_frame(code, reason)));
+        let sent = self.write(|_| Ok(vec![frame]), "sending a close frame", deadline);
+        let sent = sent.await;
         self.closing.send_if_modified(|closing| {
             let begins = closing.is_none();
             closing.get_or_insert(Instant::now() + self.close_deadline);
@@ -270,24 +285,19 @@ impl ClientConnection {
         matches!(waited, Ok(Ok(_)))
     }
 
+    /// Sends what `make` makes, which it does when its turn has come.
     async fn write(
         &self,
-        messages: Vec<Message>,
+        make: impl FnOnce(Option<&mut Deflating>) -> Result<Vec<Message>, tungstenite::Error>,
         what: &'static str,
         deadline: Duration,
     ) -> Result<(), SendError> {
         let writing = async {
             let mut sink = self.sink.lock().await;
-            let mut result = Ok(());
-            for message in messages {
-                let Some(open) = sink.as_mut() else {
-                    return Err(self.ended_error());
-                };
-                result = open.send(message).await.map_err(SendError::from);
-                if result.is_err() {
-                    break;
-                }
-            }
+            let Some(open) = sink.as_mut() else {
+                return Err(self.ended_error());
+            };
+            let result = open.send(make).await.map_err(SendError::from);
             if *self.ended.borrow() {
                 // The pump could not take it while this call held it.
                 sink.take();
@@ -319,6 +329,23 @@ impl ClientConnection {
             _ => None,
         };
         (end, source)
+    }
+}
+
+impl Sending {
+    async fn send(
+        &mut self,
+        make: impl FnOnce(Option<&mut Deflating>) -> Result<Vec<Message>, tungstenite::Error>,
+    ) -> Result<(), tungstenite::Error> {
+        let mut of_a_message = false;
+        for message in make(self.deflating.as_mut())? {
+            of_a_message |= matches!(message, Message::Frame(_));
+            self.sink.send(message).await?;
+        }
+        if let Some(deflating) = self.deflating.as_mut().filter(|_| of_a_message) {
+            deflating.handed_on();
+        }
+        Ok(())
     }
 }
 
@@ -406,7 +433,7 @@ impl Pump {
         // A sender that is stuck gives the sink back when its own deadline has passed.
         let sink = timeout_at(until, self.sink.lock()).await;
         if let Some(sink) = sink.ok().and_then(|mut sink| sink.take())
-            && let Ok(mut ws) = self.stream.reunite(sink)
+            && let Ok(mut ws) = self.stream.reunite(sink.sink)
         {
             if let Err(SendError::WebSocket(error)) = &result
                 && let Some(code) = verdict(error)
@@ -415,11 +442,8 @@ impl Pump {
                 // The error of interest is the violation.
                 let _ = timeout_at(until, closed).await;
             }
-            let dead = matches!(
-                &result,
-                Err(SendError::WebSocket(tungstenite::Error::Io(_)))
-            );
-            if !dead && !linger(ws.get_mut(), until).await {
+            let dead = matches!(&result, Err(SendError::WebSocket(error)) if is_dead(error));
+            if !dead && !linger(&mut ws.get_mut().channel, until).await {
                 how = TransportEnd::Timeout;
             }
         }

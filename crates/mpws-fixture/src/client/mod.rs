@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::conversation::{Conversation, ScriptError};
+use crate::deflate::{Agreement, Deflate, Offer};
 use crate::handshake::{Asked, HandshakeError, Response, read_head};
 use crate::policy::{FellBack, Moment, Policy, SocketError};
 use crate::report::{ConnectionReport, Recorder, TransportEnd};
@@ -45,7 +46,9 @@ pub struct ClientConfig {
     pub headers: Vec<(String, String)>,
     /// Subprotocols to offer, best first.
     pub subprotocols: Vec<String>,
-    /// Largest message to accept, in bytes.
+    /// Whether compression (RFC 7692) is offered, and how.
+    pub deflate: Deflate<Offer>,
+    /// Largest message to accept, in bytes, after decompression.
     pub max_message: usize,
     /// Limit for name lookup, connect, TLS and opening handshake together.
     pub open_deadline: Duration,
@@ -164,7 +167,7 @@ struct Limit {
 }
 
 impl ClientConfig {
-    /// Connect to a URI, with the defaults: MPTCP preferred, messages up to 16 MiB, 10 s for opening, closing and steps.
+    /// Connect to a URI, with the defaults: MPTCP preferred, no compression, messages up to 16 MiB, 10 s for opening, closing and steps.
     pub fn new(uri: impl Into<String>) -> Self {
         Self {
             uri: uri.into(),
@@ -174,6 +177,7 @@ impl ClientConfig {
             tls: None,
             headers: Vec::new(),
             subprotocols: Vec::new(),
+            deflate: Deflate::Off,
             max_message: 16 << 20,
             open_deadline: Duration::from_secs(10),
             close_deadline: Duration::from_secs(10),
@@ -204,9 +208,12 @@ impl Client {
             &recorder,
             asked,
         );
-        limit.within("the opening handshake", upgrading).await??;
-        let ws = websocket::start(channel, buffer, Role::Client, config.max_message).await;
-        Ok(ClientConnection::new(ws, recorder, config.close_deadline))
+        let agreed = limit.within("the opening handshake", upgrading).await??;
+        let max = config.max_message;
+        let (ws, deflating) =
+            websocket::start(channel, buffer, Role::Client, max, agreed.as_ref()).await;
+        let after = config.close_deadline;
+        Ok(ClientConnection::new(ws, deflating, recorder, after))
     }
 
     /// Connects, with TLS where the URI says so, and runs the steps; no opening handshake is made but theirs.
@@ -291,6 +298,7 @@ fn request(config: &ClientConfig, target: &Target) -> Result<Asked, HandshakeErr
         &target.authority,
         &target.path,
         &config.subprotocols,
+        config.deflate,
         &config.headers,
     )
 }
@@ -302,7 +310,7 @@ async fn upgrade(
     buffer: &mut BytesMut,
     recorder: &Recorder,
     asked: bool,
-) -> Result<(), ConnectError> {
+) -> Result<Option<Agreement>, ConnectError> {
     let sent = async {
         let size = request
             .bytes
@@ -320,8 +328,9 @@ async fn upgrade(
     recorder.look(asked, Moment::FirstData)?;
     let answer = Response::parse(&head?)?;
     recorder.edit().headers.clone_from(&answer.fields);
-    recorder.upgraded(request.check(&answer)?);
-    Ok(())
+    let agreed = request.check(&answer)?;
+    recorder.upgraded(&agreed);
+    Ok(agreed.deflate)
 }
 
 impl Target {

@@ -8,11 +8,14 @@ use std::io;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use mpws_codec::deflate::Decompressor;
+use mpws_codec::websocket::Sender;
 use thiserror::Error;
 use tokio::time::timeout;
 
+use crate::deflate::{CompressError, DecompressError, Deflate, Deflating, Preferences};
 use crate::frame;
-use crate::handshake::{Asked, HandshakeError, Request, respond};
+use crate::handshake::{Agreed, Asked, HandshakeError, Request, Response, Upgraded, respond};
 use crate::payload::MessageKind;
 use crate::policy::{FellBack, Moment};
 use crate::report::{Recorder, flat};
@@ -68,6 +71,12 @@ pub enum StepError {
     /// The other side sent a frame that cannot be handled.
     #[error("cannot handle what came: {0}")]
     Unexpected(&'static str),
+    /// A compressed message cannot be read.
+    #[error("cannot decompress a message")]
+    Decompress(#[from] DecompressError),
+    /// A message cannot be compressed.
+    #[error("cannot compress a message")]
+    Compress(#[from] CompressError),
     /// A frame or message is longer than the limit.
     #[error("{length} bytes announced, at most {limit} are accepted")]
     TooLong {
@@ -93,15 +102,26 @@ pub(crate) struct Conversation {
     pub(crate) asked: bool,
     /// Subprotocols that a server accepts.
     pub(crate) subprotocols: Vec<String>,
+    /// Whether a server takes offers of permessage-deflate.
+    pub(crate) deflate: Deflate<Preferences>,
+    deflating: Option<Deflating>,
+    decompressor: Option<Decompressor>,
     inbound: BytesMut,
     /// What a gather step has written so far, and what it must wait for afterwards.
     gathered: Option<(Vec<u8>, Vec<Awaited>)>,
     messages: VecDeque<(MessageKind, Bytes)>,
-    partial: Option<(MessageKind, BytesMut)>,
+    partial: Option<Partial>,
     pings: u32,
     close: Option<(u16, String)>,
     close_sent: bool,
     looked: bool,
+}
+
+/// A message of which more is to come.
+struct Partial {
+    kind: MessageKind,
+    content: BytesMut,
+    compressed: bool,
 }
 
 /// An answer that a step waits for.
@@ -126,6 +146,9 @@ impl Conversation {
             limit: max_message as u64,
             asked: false,
             subprotocols: Vec::new(),
+            deflate: Deflate::Off,
+            deflating: None,
+            decompressor: None,
             inbound: BytesMut::new(),
             gathered: None,
             messages: VecDeque::new(),
@@ -208,6 +231,7 @@ impl Conversation {
     async fn simple(&mut self, step: &Step) -> Result<(), StepError> {
         match step {
             Step::Upgrade => self.upgrade(1).await,
+            Step::UpgradeWith { headers } => self.upgrade_with(headers).await,
             Step::UpgradeInParts { parts } => {
                 if self.request.is_none() {
                     return Err(StepError::Misplaced("a server has no request to send"));
@@ -302,17 +326,8 @@ impl Conversation {
     async fn upgrade(&mut self, parts: u8) -> Result<(), StepError> {
         let Some(request) = self.request.clone() else {
             let request = self.read_request().await?;
-            let upgraded = request.accept(&self.subprotocols)?;
-            self.note(
-                Way::Sent,
-                Happening::Response {
-                    status: 101,
-                    headers: Vec::new(),
-                },
-            );
-            self.write(&upgraded.bytes).await?;
-            self.recorder.upgraded(upgraded.subprotocol);
-            return Ok(());
+            let upgraded = request.accept(&self.subprotocols, &self.deflate)?;
+            return self.switch(&upgraded).await;
         };
         let parsed = Request::parse(&request.bytes)?;
         self.note_request(Way::Sent, &parsed);
@@ -325,6 +340,40 @@ impl Conversation {
             }
         }
         self.await_or_later(Awaited::Response).await
+    }
+
+    async fn upgrade_with(&mut self, headers: &[(String, String)]) -> Result<(), StepError> {
+        let request = self.read_request().await?;
+        let upgraded = request.accept_with(headers)?;
+        self.switch(&upgraded).await
+    }
+
+    /// A server's answer.
+    async fn switch(&mut self, upgraded: &Upgraded) -> Result<(), StepError> {
+        let answer = Response::parse(&upgraded.bytes)?;
+        self.note(
+            Way::Sent,
+            Happening::Response {
+                status: answer.status,
+                headers: answer.fields,
+            },
+        );
+        self.write(&upgraded.bytes).await?;
+        self.agree(&upgraded.agreed);
+        Ok(())
+    }
+
+    /// The opening handshake is over.
+    fn agree(&mut self, agreed: &Agreed) {
+        let (ours, theirs) = match self.request {
+            Some(_) => (Sender::Client, Sender::Server),
+            None => (Sender::Server, Sender::Client),
+        };
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let deflate = agreed.deflate.as_ref();
+        self.deflating = deflate.map(|agreed| Deflating::new(agreed, ours));
+        self.decompressor = deflate.map(|agreed| agreed.decompressor(theirs, limit));
+        self.recorder.upgraded(agreed);
     }
 
     async fn read_request(&mut self) -> Result<Request, StepError> {
@@ -411,6 +460,7 @@ impl Conversation {
 fn name(step: &Step) -> &'static str {
     match step {
         Step::Upgrade => "upgrade",
+        Step::UpgradeWith { .. } => "upgrade-with",
         Step::UpgradeInParts { .. } => "upgrade-in-parts",
         Step::ReadRequest => "read-request",
         Step::Respond { .. } => "respond",

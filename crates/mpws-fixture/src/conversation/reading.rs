@@ -5,7 +5,8 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
-use super::{Awaited, Conversation, NO_CODE, StepError, close_code};
+use super::{Awaited, Conversation, NO_CODE, Partial, StepError, close_code};
+use crate::deflate::RSV1;
 use crate::frame::{self, Frame};
 use crate::handshake::{Response, read_head};
 use crate::payload::MessageKind;
@@ -44,8 +45,8 @@ impl Conversation {
                 self.recorder.edit().headers.clone_from(&answer.fields);
                 let request = self.request.as_ref();
                 let request = request.ok_or(StepError::Misplaced("a server gets no response"))?;
-                let subprotocol = request.check(&answer)?;
-                self.recorder.upgraded(subprotocol);
+                let agreed = request.check(&answer)?;
+                self.agree(&agreed);
                 Ok(())
             }
             Awaited::Pong(content) => loop {
@@ -146,15 +147,8 @@ impl Conversation {
             frame::TEXT => self.put_together(MessageKind::Text, frame),
             frame::BINARY => self.put_together(MessageKind::Binary, frame),
             frame::CONTINUATION => match self.partial.take() {
-                Some((kind, mut content)) => {
-                    let length = (content.len() + frame.payload.len()) as u64;
-                    if length > self.limit {
-                        let limit = self.limit;
-                        return Err(StepError::TooLong { length, limit });
-                    }
-                    content.extend_from_slice(&frame.payload);
-                    Ok(self.whole(kind, content, frame.fin))
-                }
+                Some(_) if frame.rsv != 0 => Err(RESERVED),
+                Some(partial) => self.go_on(partial, &frame),
                 None => Err(StepError::Unexpected("a continuation of nothing")),
             },
             _ => Err(StepError::Unexpected("a reserved opcode")),
@@ -169,18 +163,48 @@ impl Conversation {
         if self.partial.is_some() {
             return Err(StepError::Unexpected("a new message inside another one"));
         }
-        Ok(self.whole(kind, frame.payload.into(), frame.fin))
+        let compressed = frame.rsv == RSV1 && self.decompressor.is_some();
+        if frame.rsv != 0 && !compressed {
+            return Err(RESERVED);
+        }
+        let partial = Partial {
+            kind,
+            content: BytesMut::new(),
+            compressed,
+        };
+        self.go_on(partial, &frame)
     }
 
-    pub(super) fn whole(&mut self, kind: MessageKind, content: BytesMut, fin: bool) -> Event {
-        if !fin {
-            self.partial = Some((kind, content));
-            return Event::Nothing;
+    /// Adds a frame to its message.
+    fn go_on(&mut self, mut partial: Partial, frame: &Frame) -> Result<Event, StepError> {
+        let Partial {
+            kind,
+            content,
+            compressed,
+        } = &mut partial;
+        match self.decompressor.as_mut().filter(|_| *compressed) {
+            Some(decompressor) => {
+                let mut more = Vec::new();
+                decompressor.fragment(&frame.payload, frame.fin, &mut more)?;
+                content.extend_from_slice(&more);
+            }
+            None => {
+                let length = (content.len() + frame.payload.len()) as u64;
+                if length > self.limit {
+                    let limit = self.limit;
+                    return Err(StepError::TooLong { length, limit });
+                }
+                content.extend_from_slice(&frame.payload);
+            }
         }
-        if let Some(digested) = self.recorder.received(kind, &content) {
+        if !frame.fin {
+            self.partial = Some(partial);
+            return Ok(Event::Nothing);
+        }
+        if let Some(digested) = self.recorder.received(*kind, content) {
             self.note(Way::Received, Happening::Message(digested));
         }
-        Event::Message(kind, content.freeze())
+        Ok(Event::Message(partial.kind, partial.content.freeze()))
     }
 
     /// Notes a frame; remembers the first close frame.
@@ -213,6 +237,9 @@ impl Conversation {
         Ok(count)
     }
 }
+
+/// RFC 6455 section 5.2, RFC 7692 section 6.
+const RESERVED: StepError = StepError::Unexpected("a reserved bit that has no meaning here");
 
 /// Messages that are kept while something else is waited for.
 const MAX_KEPT: usize = 64;

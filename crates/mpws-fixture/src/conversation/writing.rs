@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 
 use super::{Conversation, StepError, close_code};
+use crate::deflate::RSV1;
 use crate::frame::{self, Head};
 use crate::payload::{MessageKind, Payload};
 use crate::script::RawFrame;
@@ -27,7 +28,12 @@ impl Conversation {
         content: &Bytes,
         fragments: u8,
     ) -> Result<(), StepError> {
-        let pieces = pieces(content, fragments);
+        let payload = match &mut self.deflating {
+            Some(deflating) => deflating.message(content)?.into(),
+            None => content.clone(),
+        };
+        let rsv = if self.deflating.is_some() { RSV1 } else { 0 };
+        let pieces = pieces(&payload, fragments);
         let last = pieces.len() - 1;
         for (at, piece) in pieces.into_iter().enumerate() {
             let opcode = match (at, kind) {
@@ -35,7 +41,11 @@ impl Conversation {
                 (0, MessageKind::Binary) => frame::BINARY,
                 _ => frame::CONTINUATION,
             };
-            self.send_frame(opcode, at == last, &piece).await?;
+            let rsv = if at == 0 { rsv } else { 0 };
+            self.send_with(opcode, at == last, rsv, &piece).await?;
+        }
+        if let Some(deflating) = &mut self.deflating {
+            deflating.handed_on();
         }
         self.recorder.sent();
         Ok(())
@@ -47,9 +57,20 @@ impl Conversation {
         fin: bool,
         content: &[u8],
     ) -> Result<(), StepError> {
+        self.send_with(opcode, fin, 0, content).await
+    }
+
+    async fn send_with(
+        &mut self,
+        opcode: u8,
+        fin: bool,
+        rsv: u8,
+        content: &[u8],
+    ) -> Result<(), StepError> {
         let masked = self.request.is_some();
         let head = Head {
             fin,
+            rsv,
             ..Head::new(opcode, masked, content.len())
         };
         self.put(head, content).await

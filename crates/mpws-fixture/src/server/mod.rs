@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use crate::deflate::{Deflate, Preferences};
 use crate::policy::{Moment, Policy, SocketError};
 use crate::report::{Cause, ConnectionReport, Recorder, TransportEnd, chain};
 use crate::script::Behaviour;
@@ -43,7 +44,9 @@ pub struct ServerConfig {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Subprotocols to accept, best first.
     pub subprotocols: Vec<String>,
-    /// Largest message to accept, in bytes.
+    /// Whether messages are compressed (RFC 7692), and how.
+    pub deflate: Deflate<Preferences>,
+    /// Largest message to accept, in bytes, after decompression.
     pub max_message: usize,
     /// Limit for TLS and opening handshake together.
     pub open_deadline: Duration,
@@ -145,6 +148,7 @@ struct Settings {
     policy: Policy,
     tls: Option<Arc<rustls::ServerConfig>>,
     subprotocols: Vec<String>,
+    deflate: Deflate<Preferences>,
     max_message: usize,
     open_deadline: Duration,
     close_deadline: Duration,
@@ -164,7 +168,8 @@ struct Progress {
 }
 
 impl ServerConfig {
-    /// Listen on one address, with the defaults: MPTCP preferred, echo, messages up to 16 MiB, 10 s for opening, closing
+    /// Listen on one address, with the defaults: MPTCP preferred, echo, no
+    /// compression, messages up to 16 MiB, 10 s for opening, closing
     /// and steps, 256 connections.
     pub fn new(address: SocketAddr) -> Self {
         Self {
@@ -174,6 +179,7 @@ impl ServerConfig {
             reuse_port: false,
             tls: None,
             subprotocols: Vec::new(),
+            deflate: Deflate::Off,
             max_message: 16 << 20,
             open_deadline: Duration::from_secs(10),
             close_deadline: Duration::from_secs(10),
@@ -202,6 +208,7 @@ impl Server {
             policy: config.policy,
             tls: config.tls,
             subprotocols: config.subprotocols,
+            deflate: config.deflate,
             max_message: config.max_message,
             open_deadline: config.open_deadline,
             close_deadline: config.close_deadline,

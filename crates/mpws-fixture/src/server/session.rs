@@ -16,13 +16,16 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::Shared;
 use super::behaviour::Answers;
 use crate::conversation::{Conversation, ScriptError};
+use crate::deflate::{Agreement, Deflating};
 use crate::handshake::{HandshakeError, Request, read_head, refusal};
 use crate::payload::MessageKind;
 use crate::policy::{FellBack, Moment};
 use crate::report::{Recorder, TransportEnd, flat};
 use crate::script::Behaviour;
 use crate::stream::{Channel, Socket};
-use crate::websocket::{self, WebSocket, begun, close_frame, linger, seen, verdict};
+use crate::websocket::{
+    self, WebSocket, begun, close_frame, fragments, is_dead, linger, seen, verdict,
+};
 
 /// The error that ended a connection of a server.
 #[derive(Debug, Error)]
@@ -77,7 +80,7 @@ pub(super) async fn run(
         }
     };
     match opened {
-        Ok((channel, leftover)) => match &shared.config.behaviour {
+        Ok((channel, leftover, agreed)) => match &shared.config.behaviour {
             Behaviour::Script { steps } => {
                 let deadline = shared.config.step_deadline;
                 let max = shared.config.max_message;
@@ -87,6 +90,7 @@ pub(super) async fn run(
                 conversation
                     .subprotocols
                     .clone_from(&shared.config.subprotocols);
+                conversation.deflate = shared.config.deflate;
                 tokio::select! {
                     run = conversation.run(steps) => {
                         let error = run.map_err(SessionError::from).err();
@@ -100,9 +104,14 @@ pub(super) async fn run(
             }
             behaviour => {
                 let max = shared.config.max_message;
-                let ws = websocket::start(channel, leftover, Role::Server, max).await;
-                let answers = Answers::new(behaviour.clone());
-                talk(&shared, ws, answers, &recorder, &mut stop).await;
+                let agreed = agreed.as_ref();
+                let (ws, deflating) =
+                    websocket::start(channel, leftover, Role::Server, max, agreed).await;
+                let answering = Answering {
+                    answers: Answers::new(behaviour.clone()),
+                    deflating,
+                };
+                talk(&shared, ws, answering, &recorder, &mut stop).await;
             }
         },
         Err(error) => {
@@ -118,7 +127,7 @@ async fn open(
     shared: &Shared,
     socket: Socket,
     recorder: &Recorder,
-) -> Result<(Channel, BytesMut), SessionError> {
+) -> Result<(Channel, BytesMut, Option<Agreement>), SessionError> {
     let after = shared.config.open_deadline;
     let deadline = Instant::now() + after;
     let late = |what| SessionError::Deadline { what, after };
@@ -135,12 +144,12 @@ async fn open(
         }
     };
     if matches!(shared.config.behaviour, Behaviour::Script { .. }) {
-        return Ok((channel, BytesMut::new()));
+        return Ok((channel, BytesMut::new(), None));
     }
     let mut buffer = BytesMut::new();
     let upgrading = upgrade(shared, &mut channel, &mut buffer, recorder);
     match timeout_at(deadline, upgrading).await {
-        Ok(Ok(())) => Ok((channel, buffer)),
+        Ok(Ok(agreed)) => Ok((channel, buffer, agreed)),
         Ok(Err(error)) => {
             if let SessionError::Handshake(why) = &error
                 && let Some(answer) = refusal(why)
@@ -161,27 +170,27 @@ async fn upgrade(
     channel: &mut Channel,
     buffer: &mut BytesMut,
     recorder: &Recorder,
-) -> Result<(), SessionError> {
+) -> Result<Option<Agreement>, SessionError> {
     let head = read_head(channel, buffer).await;
     recorder.look(shared.asked, Moment::FirstData)?;
     let request = Request::parse(&head?)?;
     recorder.edit().headers.clone_from(&request.fields);
-    let upgraded = request.accept(&shared.config.subprotocols)?;
+    let upgraded = request.accept(&shared.config.subprotocols, &shared.config.deflate)?;
     channel
         .write_all(&upgraded.bytes)
         .await
         .and(channel.flush().await)
         .map_err(HandshakeError::Io)?;
-    tracing::debug!(target = %request.target, subprotocol = ?upgraded.subprotocol, "upgraded");
-    recorder.upgraded(upgraded.subprotocol);
-    Ok(())
+    tracing::debug!(target = %request.target, agreed = ?upgraded.agreed, "upgraded");
+    recorder.upgraded(&upgraded.agreed);
+    Ok(upgraded.agreed.deflate)
 }
 
 /// Answers messages until the connection is closed.
 async fn talk(
     shared: &Shared,
     mut ws: WebSocket,
-    mut answers: Answers,
+    mut answering: Answering,
     recorder: &Recorder,
     stop: &mut Stop,
 ) {
@@ -215,13 +224,8 @@ async fn talk(
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => message,
             Some(Ok(_)) => continue,
         };
-        let kind = if message.is_text() {
-            MessageKind::Text
-        } else {
-            MessageKind::Binary
-        };
         let content = message.clone().into_data();
-        recorder.received(kind, &content);
+        recorder.received(kind(&message), &content);
         if closing.is_some() {
             continue;
         }
@@ -230,7 +234,7 @@ async fn talk(
                 closing = Some(Instant::now() + after);
                 ws.close(Some(close_frame(*code, reason))).await
             }
-            _ => answer(&mut ws, answers.to(message), recorder).await,
+            _ => answering.answer(&mut ws, message, recorder).await,
         };
         if let Err(error) = sent {
             break Err(error.into());
@@ -240,17 +244,44 @@ async fn talk(
     finish(ws, close, deadline, recorder, result).await;
 }
 
-async fn answer(
-    ws: &mut WebSocket,
-    answers: Vec<Message>,
-    recorder: &Recorder,
-) -> Result<(), tungstenite::Error> {
-    for answer in answers {
-        // `send` flushes: each answer is a write of its own, which is what Nagle's algorithm would hold back.
-        ws.send(answer).await?;
-        recorder.sent();
+/// What is answered, and how it is sent.
+struct Answering {
+    answers: Answers,
+    deflating: Option<Deflating>,
+}
+
+impl Answering {
+    async fn answer(
+        &mut self,
+        ws: &mut WebSocket,
+        message: Message,
+        recorder: &Recorder,
+    ) -> Result<(), tungstenite::Error> {
+        for answer in self.answers.to(message) {
+            // `send` flushes: each answer is a write of its own, which is what Nagle's algorithm would hold back.
+            match &mut self.deflating {
+                None => ws.send(answer).await?,
+                Some(deflating) => {
+                    let kind = kind(&answer);
+                    let content = answer.into_data();
+                    for frame in fragments(kind, &content, 1, Some(deflating))? {
+                        ws.send(frame).await?;
+                    }
+                    deflating.handed_on();
+                }
+            }
+            recorder.sent();
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+fn kind(message: &Message) -> MessageKind {
+    if message.is_text() {
+        MessageKind::Text
+    } else {
+        MessageKind::Binary
+    }
 }
 
 /// Fails the connection where the other side broke a rule (RFC 6455 section 7.1.7), then ends the transport.
@@ -268,11 +299,8 @@ async fn finish(
         // The error of interest is the violation.
         let _ = timeout_at(deadline, closed).await;
     }
-    let alive = !matches!(
-        &result,
-        Err(SessionError::WebSocket(tungstenite::Error::Io(_)))
-    );
-    let lingered = alive && linger(ws.get_mut(), deadline).await;
+    let alive = !matches!(&result, Err(SessionError::WebSocket(error)) if is_dead(error));
+    let lingered = alive && linger(&mut ws.get_mut().channel, deadline).await;
     let how = match (&result, lingered) {
         (Ok(()), true) => TransportEnd::Eof,
         (_, false) if alive => TransportEnd::Timeout,

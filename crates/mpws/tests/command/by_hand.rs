@@ -120,6 +120,24 @@ fn a_client_that_requires_mptcp_refuses_tcp_with_code_1() {
 }
 
 #[test]
+fn both_ends_tell_what_compression_they_agree_on() {
+    let server = Served::start(&["--policy", "never", "--deflate=server_no_context_takeover"]);
+    let client = [&server.url, "--policy", "never", "--message", "hello"];
+    let offered = connect(&[client.as_slice(), &["--deflate=server_max_window_bits=10"]].concat());
+    let agreed = "with permessage-deflate; server_no_context_takeover; server_max_window_bits=10";
+    assert!(stdout(&offered).contains(agreed), "{offered:?}");
+    assert!(stdout(&offered).contains(": hello"), "{offered:?}");
+    let plain = connect(&client);
+    assert!(!stdout(&plain).contains("permessage-deflate"), "{plain:?}");
+    let (printed, _) = server.stop();
+    assert!(
+        printed.contains(&format!("#1 WebSocket is open, {agreed}")),
+        "{printed}"
+    );
+    assert!(printed.contains("#2 WebSocket is open\n"), "{printed}");
+}
+
+#[test]
 fn each_line_of_standard_input_is_a_message() {
     let server = Served::start(&["--policy", "never"]);
     let mut client = mpws(["connect", &server.url, "--policy", "never"])
