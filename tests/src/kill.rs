@@ -216,11 +216,7 @@ fn duels_of(plan: &Plan, case: &Case, mutant: &Mutant) -> Vec<Duel> {
 }
 
 /// Mutants and who stands for them without a fault.
-const FLAVOURS: [(&str, &str); 3] = [
-    ("mutant-own", "honest-own"),
-    ("mutant-sock", "honest-sock"),
-    ("mutant-deflate", REAL),
-];
+const FLAVOURS: [(&str, &str); 2] = [("mutant-own", "honest-own"), ("mutant-sock", "honest-sock")];
 
 /// Opposite ends, the plainest first.
 const OPPOSITE: [&str; 4] = [FIXTURE, "honest-own", "honest-sock", REAL];

@@ -63,7 +63,7 @@ impl Stage {
             let entry = mutant::ENTRY;
             stage.add(&PeerFile {
                 name: &format!("{name}-own"),
-                features: &["script", "tls", STAND_IN],
+                features: &["script", "tls", "deflate", STAND_IN],
                 entry,
                 env: &[(mutant::FAULT, fault)],
                 version: None,
@@ -71,22 +71,12 @@ impl Stage {
             });
             stage.add(&PeerFile {
                 name: &format!("{name}-sock"),
-                features: &["script", "tls", "sock-handover", "asyncio-loop"],
+                features: &["script", "tls", "deflate", "sock-handover", "asyncio-loop"],
                 entry,
                 env: &[(mutant::FAULT, fault), (mutant::HANDOVER, "1")],
                 version: None,
                 deviations: None,
             });
-            if fault.ends_with("-deflate") {
-                stage.add(&PeerFile {
-                    name: &format!("{name}-deflate"),
-                    features: &["deflate"],
-                    entry,
-                    env: &[(mutant::FAULT, fault)],
-                    version: None,
-                    deviations: None,
-                });
-            }
         }
         stage
     }

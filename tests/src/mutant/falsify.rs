@@ -146,6 +146,9 @@ impl Mutant {
             (Fault::ClientClaimsDeflate | Fault::ClientOffersNoDeflate, "client.open") => {
                 args["deflate"] = false.into();
             }
+            (Fault::ClientIgnoresSize, "client.open") => {
+                args["max_size"] = (1_u64 << 30).into();
+            }
             (Fault::ServerIgnoresLimit, "server.start") => {
                 args["max_size"] = (1_u64 << 30).into();
             }

@@ -61,6 +61,8 @@ pub enum Fault {
     ClientClaimsDeflate,
     /// Offers no extension where it should.
     ClientOffersNoDeflate,
+    /// Accepts messages of any size.
+    ClientIgnoresSize,
     /// Listens with TCP and reports MPTCP.
     ServerClaimsMptcp,
     /// Listens with MPTCP where it should not.
@@ -91,7 +93,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::ClientNeverAsks,
         Self::ClientSpeaksMptcp,
         Self::ClientRefusesAll,
@@ -108,6 +110,7 @@ impl Fault {
         Self::ClientResolvesHost,
         Self::ClientClaimsDeflate,
         Self::ClientOffersNoDeflate,
+        Self::ClientIgnoresSize,
         Self::ServerClaimsMptcp,
         Self::ServerSpeaksMptcp,
         Self::ServerNeverAccepts,
@@ -142,6 +145,7 @@ impl Fault {
             Self::ClientResolvesHost => "client-resolves-host",
             Self::ClientClaimsDeflate => "client-claims-deflate",
             Self::ClientOffersNoDeflate => "client-offers-no-deflate",
+            Self::ClientIgnoresSize => "client-ignores-size",
             Self::ServerClaimsMptcp => "server-claims-mptcp",
             Self::ServerSpeaksMptcp => "server-speaks-mptcp",
             Self::ServerNeverAccepts => "server-never-accepts",

@@ -29,6 +29,7 @@ pub fn catalogue() -> &'static [Case] {
             client_ordering::ways::CASES,
             server_ordering::CASES,
             compatibility::wire::CASES,
+            compatibility::deflate::CASES,
             compatibility::api::CASES,
             latency::CASES,
         ]
