@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use mpws_codec::mptcp::{Key, Token};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{link::LinkType, packet::Packet};
 
@@ -87,7 +89,10 @@ pub enum Role {
 }
 
 /// Which way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// From the initiator (the client) to the responder (the server).
     ToResponder,
@@ -181,6 +186,9 @@ impl Counts {
 }
 
 impl Direction {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::ToResponder, Self::ToInitiator];
+
     /// The other one.
     pub fn reverse(self) -> Self {
         match self {

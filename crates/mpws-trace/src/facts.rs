@@ -6,6 +6,7 @@ use mpws_codec::mptcp::MptcpOption;
 
 use crate::{
     connection::{Connection, Direction, Flow, Role, Seen},
+    data::track::{Track, View},
     packet::{Image, Packet},
     ranges::{Ranges, Unwrap, range},
 };
@@ -90,7 +91,7 @@ fn flow(connection: &Connection, direction: Direction) -> Flow {
         match (&packet.sent, &packet.delivered) {
             (Some(sent), None) => {
                 flow.dropped += 1;
-                flow.dropped_data += u32::from(!sent.payload.is_empty());
+                flow.dropped_data += u32::from(sent.payload_length > 0);
             }
             (Some(sent), Some(delivered)) => {
                 flow.stripped += u32::from(!sent.syn && lost_mptcp(sent, delivered));
@@ -100,13 +101,14 @@ fn flow(connection: &Connection, direction: Direction) -> Flow {
             (None, None) => {}
         }
     }
-    let mapped = mapped_ranges(connection, direction);
+    let track = Track::of(connection, direction, View::Delivered);
+    let mapped = mapped_ranges(&track);
     let mut unmapped = Ranges::default();
-    for piece in pieces(connection, direction) {
-        let (start, end) = range(piece.place, piece.image.payload.len());
-        for (from, to) in mapped.gaps(start, end) {
+    for piece in &track.pieces {
+        let (start, end) = range(piece.place, piece.length as usize);
+        mapped.each_gap(start, end, |from, to| {
             flow.unmapped_bytes += unmapped.insert(from, to);
-        }
+        });
     }
     flow
 }
@@ -121,105 +123,10 @@ pub(crate) fn lost_mptcp(sent: &Image, delivered: &Image) -> bool {
         || lost(sent.dss().is_some(), delivered.dss().is_some())
 }
 
-/// A segment with payload that arrived.
-pub(crate) struct Piece<'a> {
-    /// Index of its packet.
-    pub(crate) index: usize,
-    pub(crate) packet: &'a Packet,
-    pub(crate) image: &'a Arc<Image>,
-    /// Place of its first byte in the TCP stream of its direction.
-    pub(crate) place: i64,
-}
-
-/// The segments with payload that arrived in one direction, in the order in which they were at the wire.
-pub(crate) fn pieces(connection: &Connection, direction: Direction) -> Vec<Piece<'_>> {
-    let Some(mut places) = places(connection, direction) else {
-        return Vec::new();
-    };
-    let arrived = connection
-        .packets
-        .iter()
-        .enumerate()
-        .filter(|(_, packet)| packet.direction == direction);
-    arrived
-        .filter_map(|(index, packet)| Some((index, packet, packet.delivered.as_ref()?)))
-        .filter(|(_, _, image)| !image.payload.is_empty() && !image.rst)
-        .map(|(index, packet, image)| Piece {
-            index,
-            packet,
-            image,
-            place: places.place(image.payload_seq()),
-        })
-        .collect()
-}
-
-/// Places in the TCP stream of one direction: 0 is the byte after the SYN, or the first byte seen.
-pub(crate) fn places(connection: &Connection, direction: Direction) -> Option<Unwrap> {
-    let images = || {
-        let packets = connection
-            .packets
-            .iter()
-            .filter(|packet| packet.direction == direction);
-        packets.filter_map(|packet| packet.sent.as_ref().or(packet.delivered.as_ref()))
-    };
-    let first = images()
-        .find(|image| image.syn)
-        .or_else(|| images().find(|image| !image.rst))?;
-    Some(Unwrap::new(first.payload_seq()))
-}
-
-/// A mapping that arrived, by places in the TCP stream of its direction.
-pub(crate) struct Mapped {
-    pub(crate) place: i64,
-    /// Without the DATA_FIN.
-    pub(crate) length: u16,
-    /// Data sequence number as sent; `None` stands for the first byte of the data stream.
-    pub(crate) data_seq: Option<mpws_codec::mptcp::WireSeq>,
-}
-
-/// The finite mappings that arrived in one direction, in the order in which they were at the wire.
-pub(crate) fn mappings(connection: &Connection, direction: Direction) -> Vec<Mapped> {
-    let Some(mut places) = places(connection, direction) else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for packet in connection
-        .packets
-        .iter()
-        .filter(|packet| packet.direction == direction)
-    {
-        let Some(image) = &packet.delivered else {
-            continue;
-        };
-        let here = places.place(image.payload_seq());
-        if let Some(length) = image.capable_length() {
-            found.push(Mapped {
-                place: 0,
-                length,
-                data_seq: None,
-            });
-        }
-        let Some(dss) = image.dss() else { continue };
-        let Some(mapping) = dss.mapping.filter(|mapping| !mapping.is_infinite()) else {
-            continue;
-        };
-        // The subflow sequence number 1 is that of the byte after the SYN. It has 32 bits and wraps.
-        let relative = mapping.subflow_seq.0.wrapping_sub(1);
-        let place =
-            here.saturating_add(i64::from(relative.wrapping_sub(here as u32).cast_signed()));
-        let length = mapping.length - u16::from(dss.data_fin);
-        found.push(Mapped {
-            place,
-            length,
-            data_seq: Some(mapping.data_seq),
-        });
-    }
-    found
-}
-
-fn mapped_ranges(connection: &Connection, direction: Direction) -> Ranges {
+/// The places in the TCP stream of one direction that mappings cover.
+pub(crate) fn mapped_ranges(track: &Track) -> Ranges {
     let mut mapped = Ranges::default();
-    for mapping in mappings(connection, direction) {
+    for mapping in &track.mappings {
         let (start, end) = range(mapping.place, usize::from(mapping.length));
         mapped.insert(start, end);
     }
@@ -236,7 +143,7 @@ fn seen<'a>(images: impl Iterator<Item = &'a Arc<Image>>) -> Seen {
             .get_or_insert_with(|| Unwrap::new(image.payload_seq()))
             .place(image.payload_seq());
         // Bytes before the first packet count as well, which is why places start at a distance from 0.
-        let (start, end) = range(place.saturating_add(1 << 40), image.payload.len());
+        let (start, end) = range(place.saturating_add(1 << 40), image.payload_length);
         if !image.rst {
             seen.payload_bytes += bytes.insert(start, end);
         }
@@ -247,7 +154,7 @@ fn seen<'a>(images: impl Iterator<Item = &'a Arc<Image>>) -> Seen {
 fn count(image: &Image, seen: &mut Seen) {
     let add = |count: &mut u32, holds: bool| *count += u32::from(holds);
     let (capable, join) = (image.mp_capable().is_some(), image.mp_join().is_some());
-    let data = !image.payload.is_empty() && !image.rst;
+    let data = image.payload_length > 0 && !image.rst;
     add(&mut seen.packets, true);
     add(&mut seen.syn, image.syn);
     add(&mut seen.syn_mp_capable, image.syn && capable);

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 /// A set of places, kept as ranges that neither touch nor overlap.
+///
+/// Streams mostly grow at their end, so the highest range is at hand, apart from the others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ranges {
-    /// Start to end, exclusive.
+    /// Start to end, exclusive; all below `last`.
     map: BTreeMap<u64, u64>,
+    last: Option<(u64, u64)>,
 }
 
 impl Ranges {
@@ -15,8 +18,33 @@ impl Ranges {
         if start >= end {
             return 0;
         }
+        match &mut self.last {
+            None => {
+                self.last = Some((start, end));
+                end - start
+            }
+            Some((_, last_end)) if start > *last_end => {
+                let before = self.last.replace((start, end));
+                self.map.extend(before);
+                end - start
+            }
+            Some((last_start, last_end)) if start >= *last_start => {
+                let fresh = end.saturating_sub(*last_end);
+                *last_end = (*last_end).max(end);
+                fresh
+            }
+            Some(_) => self.insert_below(start, end),
+        }
+    }
+
+    fn insert_below(&mut self, start: u64, end: u64) -> u64 {
         let fresh = self.missing(start, end);
         let (mut from, mut to) = (start, end);
+        if let Some((last_start, last_end)) = self.last.filter(|&(last, _)| last <= to) {
+            from = from.min(last_start);
+            to = to.max(last_end);
+            self.last = None;
+        }
         while let Some((&other, &other_end)) = self
             .map
             .range(..=to)
@@ -27,36 +55,55 @@ impl Ranges {
             to = to.max(other_end);
             self.map.remove(&other);
         }
-        self.map.insert(from, to);
+        if self.last.is_none() {
+            self.last = Some((from, to));
+        } else {
+            self.map.insert(from, to);
+        }
         fresh
     }
 
     /// How many places of a range are not in the set.
     pub(crate) fn missing(&self, start: u64, end: u64) -> u64 {
-        self.gaps(start, end)
-            .into_iter()
-            .map(|(start, end)| end - start)
-            .sum()
+        let mut missing = 0;
+        self.each_gap(start, end, |from, to| missing += to - from);
+        missing
     }
 
-    /// The parts of a range that are not in the set, in order.
-    pub(crate) fn gaps(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
-        let mut gaps = Vec::new();
-        if start >= end {
-            return gaps;
-        }
-        let before = self.map.range(..start).next_back();
+    /// Calls a function with each part of a range that is not in the set, in order.
+    pub(crate) fn each_gap(&self, start: u64, end: u64, mut gap: impl FnMut(u64, u64)) {
         let mut at = start;
-        for (&from, &to) in before.into_iter().chain(self.map.range(start..end)) {
+        if let Some((last_start, _)) = self.last
+            && start < last_start
+        {
+            let before = self.map.range(..start).next_back();
+            for (&from, &to) in before
+                .into_iter()
+                .chain(self.map.range(start..end.max(start)))
+            {
+                if from > at {
+                    gap(at, from);
+                }
+                at = at.max(to);
+            }
+        }
+        if let Some((from, to)) = self.last.filter(|&(from, _)| from < end) {
             if from > at {
-                gaps.push((at, from));
+                gap(at, from);
             }
             at = at.max(to);
         }
         if at < end {
-            gaps.push((at, end));
+            gap(at, end);
         }
-        gaps
+    }
+
+    /// The ranges, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.map
+            .iter()
+            .map(|(&start, &end)| (start, end))
+            .chain(self.last)
     }
 }
 

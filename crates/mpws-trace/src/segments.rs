@@ -2,7 +2,7 @@
 
 use crate::{
     connection::{Connection, Direction},
-    facts::places,
+    data::track::{View, places},
     ranges::{Ranges, range},
 };
 
@@ -120,7 +120,7 @@ impl Connection {
         direction: Direction,
         mut released: impl FnMut(usize, usize, u64),
     ) -> Vec<Segment> {
-        let Some(mut places) = places(self, direction) else {
+        let Some(mut places) = places(self, direction, View::Sent) else {
             return Vec::new();
         };
         let largest = self.largest_segment(direction);
@@ -153,7 +153,7 @@ impl Connection {
                     !acked
                 });
                 if unacked.len() < waiting {
-                    let bare = image.payload.is_empty() && !image.syn && !image.fin;
+                    let bare = image.payload_length == 0 && !image.syn && !image.fin;
                     last_ack = Some((packet.time_ns, covers, bare));
                 }
                 continue;
@@ -161,19 +161,19 @@ impl Connection {
             let Some(image) = packet.sent.as_deref() else {
                 continue;
             };
-            if image.payload.is_empty() || image.rst {
+            if image.payload_length == 0 || image.rst {
                 continue;
             }
             let place = places.place(image.payload_seq());
-            let (start, end) = range(place, image.payload.len());
-            let len = u32::try_from(image.payload.len()).unwrap_or(u32::MAX);
+            let (start, end) = range(place, image.payload_length);
+            let len = u32::try_from(image.payload_length).unwrap_or(u32::MAX);
             let retransmission = sent.insert(start, end) < u64::from(len);
             let index = segments.len();
             segments.push(Segment {
                 time_ns: packet.time_ns,
                 seq: start,
                 len,
-                small: image.payload.len() + image.options_length < largest,
+                small: image.payload_length + image.options_length < largest,
                 retransmission,
                 delivered: packet.delivered.is_some(),
                 acked_at_ns: None,

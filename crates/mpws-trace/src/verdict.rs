@@ -3,9 +3,10 @@
 use crate::{
     cause::{Cause, TransportTruth},
     connection::{Connection, Direction, Role},
+    data::track::{Track, View},
     facts,
     packet::Packet,
-    ranges::{Ranges, range},
+    ranges::range,
 };
 
 impl Connection {
@@ -201,18 +202,15 @@ impl Connection {
     }
 
     /// Index of the first packet with data that no mapping covers.
-    fn first_unmapped(&self) -> Option<usize> {
+    pub(crate) fn first_unmapped(&self) -> Option<usize> {
         let first = |direction| {
-            let mut mapped = Ranges::default();
-            for mapping in facts::mappings(self, direction) {
-                let (start, end) = range(mapping.place, usize::from(mapping.length));
-                mapped.insert(start, end);
-            }
-            let unmapped = facts::pieces(self, direction).into_iter().find(|piece| {
-                let (start, end) = range(piece.place, piece.image.payload.len());
+            let track = Track::of(self, direction, View::Delivered);
+            let mapped = facts::mapped_ranges(&track);
+            let unmapped = track.pieces.iter().find(|piece| {
+                let (start, end) = range(piece.place, piece.length as usize);
                 mapped.missing(start, end) > 0
             });
-            unmapped.map(|piece| piece.index)
+            unmapped.map(|piece| piece.packet as usize)
         };
         let both = [first(Direction::ToResponder), first(Direction::ToInitiator)];
         both.into_iter().flatten().min()

@@ -106,7 +106,7 @@ impl Connection {
         frames.collect()
     }
 
-    fn handshake(&self) -> Option<Handshake> {
+    fn handshake(&self) -> Option<Handshake<'_>> {
         let requests = Stream::of(self, Direction::ToResponder);
         let responses = Stream::of(self, Direction::ToInitiator);
         let request = Head::parse(&requests.bytes, MAX_HEAD).ok()??;
@@ -132,10 +132,10 @@ impl Connection {
 }
 
 /// A handshake and the streams that it opens.
-struct Handshake {
+struct Handshake<'a> {
     upgrade: Upgrade,
-    requests: Stream,
-    responses: Stream,
+    requests: Stream<'a>,
+    responses: Stream<'a>,
     /// Place of the first byte after the response.
     response_end: usize,
 }

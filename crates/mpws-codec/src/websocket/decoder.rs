@@ -139,6 +139,16 @@ impl Decoder {
         self.buffer.len() - self.used
     }
 
+    /// Bytes that the frame under way still lacks; `None` where its header has not come, or decoding has failed.
+    ///
+    /// Who knows that bytes are missing from the stream can fill in so many at most, and go on with the next frame.
+    pub fn awaited(&self) -> Option<u64> {
+        let rest = self.buffer.get(self.used..).filter(|_| !self.failed)?;
+        let (header, header_length) = FrameHeader::parse(rest)?;
+        let length = header.length.checked_add(header_length as u64)?;
+        length.checked_sub(rest.len() as u64)
+    }
+
     fn violations(&mut self, header: &FrameHeader, payload: &[u8]) -> Vec<Violation> {
         let mut found = Vec::new();
         let mut check = |broken, violation| {
@@ -443,6 +453,19 @@ mod tests {
         assert_eq!(decoder.next(), Some(Err(expected)));
         decoder.push(&FrameSpec::new(opcode::PING, []).encode());
         assert_eq!(decoder.next(), None);
+    }
+
+    #[test]
+    fn a_frame_under_way_says_how_much_it_still_lacks() {
+        let mut decoder = Decoder::new(Sender::Server, 1000);
+        let frame = FrameSpec::new(opcode::BINARY, vec![7; 200]).encode();
+        assert_eq!(decoder.awaited(), None);
+        decoder.push(&frame[..3]);
+        assert_eq!(decoder.awaited(), None, "its length takes two bytes");
+        decoder.push(&frame[3..54]);
+        assert_eq!((decoder.next(), decoder.awaited()), (None, Some(150)));
+        decoder.push(&[0; 150]);
+        assert_eq!(decoder.by_ref().count(), 1);
     }
 
     fn any_spec() -> impl Strategy<Value = FrameSpec> {

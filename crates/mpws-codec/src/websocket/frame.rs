@@ -193,7 +193,14 @@ impl FrameSpec {
 
 /// Masks or unmasks a payload in place (RFC 6455 section 5.3).
 pub fn apply_mask(key: [u8; 4], payload: &mut [u8]) {
-    for (byte, key) in payload.iter_mut().zip(key.iter().cycle()) {
+    let key = u64::from_ne_bytes([
+        key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3],
+    ]);
+    let (words, rest) = payload.as_chunks_mut::<8>();
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key.to_ne_bytes()) {
         *byte ^= key;
     }
 }
@@ -235,6 +242,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn each_byte_is_masked_with_the_byte_of_the_key_at_its_place(
+            key in any::<[u8; 4]>(),
+            payload in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let mut masked = payload.clone();
+            apply_mask(key, &mut masked);
+            let expected: Vec<u8> = payload.iter().zip(key.iter().cycle()).map(|(a, b)| a ^ b).collect();
+            prop_assert_eq!(masked, expected);
+        }
+
         #[test]
         fn every_header_is_written_as_it_was_read(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
             match FrameHeader::parse(&bytes) {

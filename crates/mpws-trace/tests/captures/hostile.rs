@@ -1,6 +1,9 @@
 //! Captures that nobody would write on purpose.
 
-use mpws_trace::{Direction, LinkType, PacketRecord, analyse};
+use mpws_trace::{
+    Direction, LinkType, Options, PacketRecord, analyse,
+    report::{Detail, FileSummary, Report, render},
+};
 use proptest::prelude::*;
 
 use crate::support::*;
@@ -8,6 +11,9 @@ use crate::support::*;
 /// Everything that can be asked of a capture.
 fn ask_everything(records: &[PacketRecord]) {
     let trace = analyse(records);
+    let report = Report::of(&trace, FileSummary::default(), &Options::default());
+    let mut text = String::new();
+    render(&report, Detail::Timeline, &mut text).expect("a string takes it");
     for connection in &trace.connections {
         connection.transport();
         connection.upgrade();

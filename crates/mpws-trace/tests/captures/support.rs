@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use etherparse::PacketBuilder;
 use mpws_codec::mptcp::{
     CapableFlags, CapableForm, DataSeq, Dss, JoinForm, Key, Mapping, MpCapable, MpJoin,
-    MptcpOption, Nonce, SubflowSeq, WireSeq, edit,
+    MptcpOption, Nonce, SubflowSeq, WireSeq, crypto::join_hmac, edit,
 };
 use mpws_trace::{Connection, LinkType, PacketRecord, analyse};
 
@@ -59,6 +59,21 @@ impl Talk {
                 SERVER_KEY.idsn().0.wrapping_add(1),
             ],
         }
+    }
+
+    /// A further subflow of the same connection, at the same time and place of the data.
+    pub fn joined(&self, client: &str, server: &str) -> Self {
+        Self {
+            now_ns: self.now_ns,
+            data: self.data,
+            ..Self::between(client, server)
+        }
+    }
+
+    /// Back to the sequence numbers of the SYN.
+    pub fn restart(&mut self) -> &mut Self {
+        self.next = [0xffff_fffa, 5000];
+        self
     }
 
     /// Lets time go by.
@@ -180,6 +195,15 @@ impl Talk {
             .packet(Client, "A", &[capable_ack()], b"")
     }
 
+    /// Opens a further subflow, with the right HMACs.
+    pub fn join_handshake(&mut self) -> &mut Self {
+        let [syn, syn_ack, ack] = right_joins();
+        self.packet(Client, "S", &[syn], b"")
+            .packet(Server, "SA", &[syn_ack], b"")
+            .packet(Client, "A", &[ack], b"")
+            .ack(Server)
+    }
+
     /// Data with its mapping.
     pub fn data(&mut self, from: Side, payload: &[u8]) -> &mut Self {
         let mapping = self.mapping(from, payload.len() as u16);
@@ -262,7 +286,22 @@ pub fn capable_data(length: u16) -> MptcpOption {
     })
 }
 
-/// MP_JOIN of SYN, SYN/ACK and third ACK.
+/// MP_JOIN of SYN, SYN/ACK and third ACK, with the right HMACs.
+pub fn right_joins() -> [MptcpOption; 3] {
+    let [syn, mut syn_ack, mut ack] = joins();
+    let nonce = Nonce(7);
+    if let MptcpOption::MpJoin(MpJoin::SynAck { hmac, .. }) = &mut syn_ack {
+        let full = join_hmac(SERVER_KEY, CLIENT_KEY, nonce, nonce);
+        hmac.copy_from_slice(&full[..8]);
+    }
+    if let MptcpOption::MpJoin(MpJoin::Ack { hmac, .. }) = &mut ack {
+        let full = join_hmac(CLIENT_KEY, SERVER_KEY, nonce, nonce);
+        hmac.copy_from_slice(&full[..20]);
+    }
+    [syn, syn_ack, ack]
+}
+
+/// MP_JOIN of SYN, SYN/ACK and third ACK; the HMACs are wrong.
 pub fn joins() -> [MptcpOption; 3] {
     let common = JoinForm {
         address: mpws_codec::mptcp::AddressId(1),

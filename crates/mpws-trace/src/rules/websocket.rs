@@ -1,0 +1,117 @@
+//! RFC 6455 and RFC 7692: opening handshake and frames.
+
+use mpws_codec::websocket::{Head, Violation};
+
+use crate::{
+    application::{Handshake, Heads},
+    connection::Direction,
+    message::{Conversation, escaped},
+    proof::Proof,
+    rules::{Offence, Rule},
+};
+
+/// What is wrong with a handshake that led to WebSocket.
+pub(crate) fn judge_handshake(heads: &Heads, handshake: &Handshake) -> Vec<Offence> {
+    let (Some(request), Some(response)) = (&heads.request, &heads.response) else {
+        return Vec::new();
+    };
+    if !heads.switched() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let mut offence = |direction, rule: Rule, detail: String| {
+        found.push(Offence {
+            time_ns: match direction {
+                Direction::ToResponder => handshake.request_ns,
+                Direction::ToInitiator => handshake.response_ns.unwrap_or(handshake.request_ns),
+            },
+            subflow: 0,
+            direction,
+            rule,
+            section: rule.section().to_owned(),
+            detail,
+        });
+    };
+    for (name, value) in [("Upgrade", "websocket"), ("Connection", "Upgrade")] {
+        if !request.lists(name, value) {
+            let detail = format!("request without `{name}: {value}`");
+            offence(Direction::ToResponder, Rule::RequestHeaders, detail);
+        }
+        if !response.lists(name, value) {
+            let detail = format!("response 101 without `{name}: {value}`");
+            offence(Direction::ToInitiator, Rule::UpgradeHeaders, detail);
+        }
+    }
+    for name in ["Host", "Sec-WebSocket-Key"] {
+        if request.field(name).is_none() {
+            let detail = format!("request without `{name}`");
+            offence(Direction::ToResponder, Rule::RequestHeaders, detail);
+        }
+    }
+    if request.field("Sec-WebSocket-Version") != Some(b"13") {
+        let detail = "request without `Sec-WebSocket-Version: 13`".to_owned();
+        offence(Direction::ToResponder, Rule::RequestHeaders, detail);
+    }
+    if handshake.accept == Proof::Wrong {
+        let detail = "Sec-WebSocket-Accept is not the answer to the key".to_owned();
+        offence(Direction::ToInitiator, Rule::WrongAccept, detail);
+    }
+    for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
+        let offered = elements(request, name);
+        for chosen in elements(response, name) {
+            if !offered.contains(&chosen) {
+                let detail = format!("{name} `{chosen}` was not offered");
+                offence(Direction::ToInitiator, Rule::NotOffered, detail);
+            }
+        }
+    }
+    if let Err(error) = heads.deflate_agreement() {
+        let detail = format!("permessage-deflate: {error}");
+        offence(Direction::ToInitiator, Rule::DeflateParameters, detail);
+    }
+    found
+}
+
+/// Elements of a list field without their parameters.
+fn elements(head: &Head, name: &str) -> Vec<String> {
+    let values = head
+        .fields(name)
+        .flat_map(|value| value.split(|&byte| byte == b','));
+    values
+        .filter_map(|element| {
+            let token = element.split(|&byte| byte == b';').next()?.trim_ascii();
+            (!token.is_empty()).then(|| escaped(token, 60))
+        })
+        .collect()
+}
+
+/// What is wrong with the frames of one direction.
+pub(crate) fn judge_frames(direction: Direction, conversation: &Conversation) -> Vec<Offence> {
+    let offences = conversation
+        .violations
+        .iter()
+        .map(|(rule, detail, message)| {
+            let message = conversation.messages.get(*message);
+            Offence {
+                time_ns: message.map_or(0, |message| message.last_ns),
+                subflow: message
+                    .and_then(|message| message.carried.first())
+                    .map_or(0, |carried| carried.subflow),
+                direction,
+                rule: *rule,
+                section: rule.section().to_owned(),
+                detail: detail.clone(),
+            }
+        });
+    offences.collect()
+}
+
+/// The rule that a frame breaks, and what was seen.
+pub(crate) fn named(violation: Violation) -> (Rule, String) {
+    let text = violation.to_string();
+    // The section is said apart.
+    let detail = text
+        .split_once(" (RFC")
+        .map_or(text.as_str(), |(detail, _)| detail);
+    (Rule::from(violation), detail.to_owned())
+}
