@@ -26,12 +26,50 @@ pub struct SocketFacts {
     pub nodelay: Option<bool>,
     /// `SO_KEEPALIVE`.
     pub keepalive: Option<bool>,
+    /// Further options that take a number.
+    pub tuning: Tuning,
     /// Whether `O_NONBLOCK` is set.
     pub nonblocking: bool,
     /// Own address; `None` if the socket is of another family than IPv4 and IPv6.
     pub local: Option<SocketAddr>,
     /// The peer's address; `None` while there is no connection. On MPTCP that of the first subflow.
     pub remote: Option<SocketAddr>,
+}
+
+/// Options that programs set to make a connection behave; `None` where the socket does not know one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+pub struct Tuning {
+    /// `TCP_KEEPIDLE`, seconds.
+    pub keepidle: Option<i32>,
+    /// `TCP_KEEPINTVL`, seconds.
+    pub keepintvl: Option<i32>,
+    /// `TCP_KEEPCNT`.
+    pub keepcnt: Option<i32>,
+    /// `SO_RCVBUF`, bytes, twice what was set.
+    pub rcvbuf: Option<i32>,
+    /// `SO_SNDBUF`, bytes, twice what was set.
+    pub sndbuf: Option<i32>,
+    /// `SO_PRIORITY`.
+    pub priority: Option<i32>,
+    /// `IP_TOS`.
+    pub tos: Option<i32>,
+}
+
+impl Tuning {
+    fn of(fd: &impl AsFd) -> Self {
+        let tcp = |option| sockopt::number(fd, libc::IPPROTO_TCP, option).ok();
+        let socket = |option| sockopt::number(fd, libc::SOL_SOCKET, option).ok();
+        Self {
+            keepidle: tcp(libc::TCP_KEEPIDLE),
+            keepintvl: tcp(libc::TCP_KEEPINTVL),
+            keepcnt: tcp(libc::TCP_KEEPCNT),
+            rcvbuf: socket(libc::SO_RCVBUF),
+            sndbuf: socket(libc::SO_SNDBUF),
+            priority: socket(libc::SO_PRIORITY),
+            tos: sockopt::number(fd, libc::IPPROTO_IP, libc::IP_TOS).ok(),
+        }
+    }
 }
 
 impl SocketFacts {
@@ -57,6 +95,7 @@ impl SocketFacts {
             info_errno,
             nodelay: socket.tcp_nodelay().ok(),
             keepalive: socket.keepalive().ok(),
+            tuning: Tuning::of(&fd),
             nonblocking: socket.nonblocking()?,
             local: socket
                 .local_addr()
@@ -80,6 +119,9 @@ mod tests {
         let address = listener.local_addr().expect("its address");
         let stream = std::net::TcpStream::connect(address).expect("a connection");
         stream.set_nodelay(true).expect("TCP_NODELAY");
+        let keepidle = 33_i32.to_ne_bytes();
+        sockopt::set_bytes(&stream, libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, &keepidle)
+            .expect("TCP_KEEPIDLE");
         let facts = SocketFacts::of(&stream).expect("facts");
         assert_eq!(facts.so_protocol, libc::IPPROTO_TCP);
         assert_eq!(facts.is_mptcp, IsMptcp::No);
@@ -87,6 +129,8 @@ mod tests {
         assert!(facts.info_errno.is_some());
         assert_eq!(facts.nodelay, Some(true));
         assert_eq!(facts.keepalive, Some(false));
+        assert_eq!(facts.tuning.keepidle, Some(33));
+        assert_eq!(facts.tuning.tos, Some(0));
         assert!(!facts.nonblocking);
         assert_eq!(facts.local, stream.local_addr().ok());
         assert_eq!(facts.remote, Some(address));

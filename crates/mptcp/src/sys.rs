@@ -39,6 +39,23 @@ pub(crate) fn getsockopt(
     Ok((length as usize).min(capacity))
 }
 
+/// Sets a socket option. The kernel only reads the value.
+pub(crate) fn setsockopt(
+    fd: BorrowedFd<'_>,
+    level: i32,
+    option: i32,
+    value: &[u8],
+) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(value.len()).map_err(io::Error::other)?;
+    // SAFETY: the pointer and `length` describe one live, borrowed slice.
+    let status =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, value.as_ptr().cast(), length) };
+    if status == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Reads `MPTCP_FULL_INFO`: `head` is `struct mptcp_full_info` with all but the two pointers filled
 /// in. The arrays must have at least as many elements as `size_arrays_user` says, each of the sizes
 /// that `head` says.

@@ -97,6 +97,31 @@ pub fn full_info(fd: impl AsFd) -> io::Result<FullInfo> {
     subflow::full_info(fd.as_fd())
 }
 
+/// Reads any option, as bytes, into `buffer`; gives the length that the kernel returned.
+///
+/// For looking at how MPTCP treats options; what has a function of its own here is better read with
+/// that. What the buffer holds before the call is given to the kernel too.
+///
+/// # Errors
+///
+/// The error of `getsockopt()`. Kind `InvalidInput` for options whose argument holds addresses of
+/// memory (`MPTCP_FULL_INFO`, `TCP_ZEROCOPY_RECEIVE`), which bytes cannot vouch for.
+pub fn bytes(fd: impl AsFd, level: i32, option: i32, buffer: &mut [u8]) -> io::Result<usize> {
+    refuse_addresses(level, option)?;
+    sys::getsockopt(fd.as_fd(), level, option, buffer)
+}
+
+/// Sets any option to these bytes.
+///
+/// # Errors
+///
+/// The error of `setsockopt()`. Kind `InvalidInput` for options whose argument holds addresses of
+/// memory (`SO_ATTACH_FILTER` and its like), which bytes cannot vouch for.
+pub fn set_bytes(fd: impl AsFd, level: i32, option: i32, value: &[u8]) -> io::Result<()> {
+    refuse_addresses(level, option)?;
+    sys::setsockopt(fd.as_fd(), level, option, value)
+}
+
 /// Whether a socket speaks MPTCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
@@ -134,6 +159,21 @@ pub(crate) fn number(fd: &impl AsFd, level: i32, option: i32) -> io::Result<i32>
     }
     Ok(i32::from_ne_bytes(buffer))
 }
+
+fn refuse_addresses(level: i32, option: i32) -> io::Result<()> {
+    if WITH_ADDRESSES.contains(&(level, option)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(())
+}
+
+/// Options whose argument holds addresses of memory.
+const WITH_ADDRESSES: [(i32, i32); 4] = [
+    (sys::SOL_MPTCP, sys::MPTCP_FULL_INFO),
+    (libc::IPPROTO_TCP, libc::TCP_ZEROCOPY_RECEIVE),
+    (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER),
+    (libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF),
+];
 
 /// The error for a structure that is shorter than the oldest kernel's.
 fn short(what: &str, length: usize) -> io::Error {
@@ -189,6 +229,29 @@ mod tests {
             matches!(errno, Some(libc::EOPNOTSUPP | libc::ENOPROTOOPT)),
             "{errno:?}"
         );
+    }
+
+    #[test]
+    fn an_option_is_read_back_as_the_bytes_that_were_set() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let (level, option) = (libc::IPPROTO_TCP, libc::TCP_CONGESTION);
+        set_bytes(&listener, level, option, b"reno").expect("set");
+        let mut buffer = [0xff; 16];
+        let length = bytes(&listener, level, option, &mut buffer).expect("read");
+        assert_eq!(buffer[..length][..5], *b"reno\0");
+    }
+
+    #[test]
+    fn options_with_addresses_are_not_taken_as_bytes() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+        for (level, option) in WITH_ADDRESSES {
+            let read = bytes(&listener, level, option, &mut [0; 136]);
+            let set = set_bytes(&listener, level, option, &[0; 136]);
+            for refused in [read.map(drop), set] {
+                let error = refused.expect_err("refused");
+                assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            }
+        }
     }
 
     #[test]
