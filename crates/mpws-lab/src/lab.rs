@@ -409,16 +409,21 @@ pub(crate) fn nonsense(rule: &Rule) -> Option<&'static str> {
         Action::Delay(time) if time > Duration::from_secs(3600) => {
             Some("a delay is at most 1 hour")
         }
-        Action::Rewrite(Rewrite::StripSubtype(subtype)) if !BITS.contains(&subtype) => {
-            Some("a subtype is 0 to 15")
+        Action::Rewrite(
+            Rewrite::StripSubtype(subtype) | Rewrite::FlipOptionByte { subtype, .. },
+        ) if !BITS.contains(&subtype) => Some("a subtype is 0 to 15"),
+        Action::Rewrite(Rewrite::FlipOptionByte { offset: 0..4, .. }) => {
+            Some("the first 4 bytes of an option stay as they are")
         }
         Action::Rewrite(Rewrite::SetCapableVersion(version)) if !BITS.contains(&version) => {
             Some("a version is 0 to 15")
         }
         Action::Rewrite(Rewrite::StripKind(0 | 1)) => Some("padding is not stripped"),
-        Action::Rewrite(Rewrite::CorruptPayload { mask: 0, .. } | Rewrite::FlipCapableFlags(0)) => {
-            Some("a mask of 0 changes nothing")
-        }
+        Action::Rewrite(
+            Rewrite::CorruptPayload { mask: 0, .. }
+            | Rewrite::FlipOptionByte { mask: 0, .. }
+            | Rewrite::FlipCapableFlags(0),
+        ) => Some("a mask of 0 changes nothing"),
         _ => None,
     }
 }

@@ -126,6 +126,16 @@ pub enum Rewrite {
         /// Mask, not 0.
         mask: u8,
     },
+    /// Exclusive-ors one byte of each MPTCP option of one subtype, such as the token of an MP_JOIN (RFC 8684 section 3.2);
+    /// options that are shorter pass unchanged.
+    FlipOptionByte {
+        /// Subtype, 0 to 15.
+        subtype: u8,
+        /// Offset from the kind byte of the option; from 4 on, for what stands before tells options apart.
+        offset: u8,
+        /// Mask, not 0.
+        mask: u8,
+    },
     /// Exclusive-ors the flags byte of MP_CAPABLE (RFC 8684 section 3.1).
     FlipCapableFlags(u8),
     /// Sets the version of MP_CAPABLE, 0 to 15.

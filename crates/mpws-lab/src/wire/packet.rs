@@ -103,6 +103,20 @@ impl Packet {
             }
             Rewrite::StripKind(kind) => edit::strip(options, |option| option.kind() == kind) > 0,
             Rewrite::ClampMss(limit) => clamp_mss(options, limit),
+            Rewrite::FlipOptionByte {
+                subtype,
+                offset,
+                mask,
+            } => {
+                let mut changed = false;
+                edit::modify(options, Subtype::from_number(subtype), |option| {
+                    if let Some(byte) = option.get_mut(usize::from(offset)) {
+                        *byte ^= mask;
+                        changed = true;
+                    }
+                });
+                changed
+            }
             // RFC 8684 section 3.1: subtype and version share the third byte, flags are the fourth.
             Rewrite::FlipCapableFlags(mask) => capable(options, |option| {
                 option.get_mut(3).map(|flags| *flags ^= mask)
@@ -267,6 +281,25 @@ mod tests {
     fn a_reset_is_not_answered_by_a_reset() {
         let rst = frame(b"", |tcp| tcp.rst = true);
         assert_eq!(reset(&rst), None);
+    }
+
+    #[test]
+    fn one_byte_of_an_option_is_flipped_and_shorter_options_stay() {
+        let mut join = frame(b"", |tcp| {
+            tcp.syn = true;
+            // MP_JOIN of a SYN: kind, length, subtype, address id, token, nonce.
+            let option = [30, 12, 0x10, 1, 9, 9, 9, 9, 5, 5, 5, 5];
+            tcp.set_options_raw(&option).expect("12 bytes of options");
+        });
+        let packet = Packet::parse(&join).expect("packet");
+        let flip = |offset| Rewrite::FlipOptionByte {
+            subtype: 1,
+            offset,
+            mask: 0xff,
+        };
+        assert!(packet.rewrite(&mut join, flip(4)));
+        assert_eq!(packet.options(&join)[..8], [30, 12, 0x10, 1, 0xf6, 9, 9, 9]);
+        assert!(!packet.rewrite(&mut join, flip(12)));
     }
 
     #[test]
