@@ -254,6 +254,21 @@ async fn a_connected_socket_is_handed_over_and_counted_until_it_is_closed() {
 }
 
 #[tokio::test]
+async fn options_that_are_set_stand_among_the_facts() {
+    let mut suite = Suite::new().await;
+    let made = json!({"family": "v4", "protocol": "tcp"});
+    let socket = suite.ok("socket.create", made).await["socket"].clone();
+    for (option, value) in [("keepidle", 33), ("tos", 16)] {
+        let args = json!({"socket": socket, "option": option, "value": value});
+        suite.ok("socket.set", args).await;
+    }
+    let facts = suite.ok("socket.facts", json!({"socket": socket})).await;
+    assert_eq!(facts["options"]["keepidle"], 33);
+    assert_eq!(facts["options"]["tos"], 16);
+    suite.stop().await;
+}
+
+#[tokio::test]
 async fn a_refused_blocking_connect_is_an_error_and_a_started_one_tells_its_errno() {
     let mut suite = Suite::new().await;
     let made = json!({"family": "v4", "protocol": "tcp"});

@@ -7,6 +7,7 @@ missing library or a host without MPTCP is a failure, otherwise a skip.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
 import socket
@@ -311,6 +312,20 @@ class Conversation:
         self.assertEqual(facts["local"], f"127.0.0.1:{port}")
         self.adapter.do("socket.close", socket=sock)
         self.assertEqual(self.adapter.do("process.descriptors")["sockets"], [])
+
+    def test_options_that_are_set_stand_among_the_facts(self: Any) -> None:
+        sock = self.adapter.socket("tcp")
+        for option, value in (("keepidle", 33), ("tos", 16)):
+            self.adapter.do("socket.set", socket=sock, option=option, value=value)
+        options = self.adapter.do("socket.facts", socket=sock)["options"]
+        self.assertEqual((options["keepidle"], options["tos"]), (33, 16))
+
+    def test_without_free_descriptors_no_socket_is_made_until_the_limit_is_lifted(self: Any) -> None:
+        self.adapter.do("process.limit", free=0)
+        error = self.adapter.error("socket.create", family="v4", protocol="tcp")
+        self.assertEqual(error["chain"][0]["errno"], errno.EMFILE)
+        self.adapter.do("process.limit")
+        self.adapter.socket("tcp")
 
     def test_a_rewrapped_socket_says_tcp_and_is_mptcp(self: Any) -> None:
         old = self.adapter.socket("mptcp")

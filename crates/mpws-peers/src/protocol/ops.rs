@@ -54,6 +54,7 @@ operations! {
     "server.wait" ServerWait -> ServerState;
     "server.stop" ServerStop -> ServerStopped;
     "process.descriptors" ProcessDescriptors -> Descriptors;
+    "process.limit" ProcessLimit -> Limited;
     "process.log" ProcessLog -> LogLines;
 }
 
@@ -145,7 +146,9 @@ pub struct SocketSet {
 }
 
 /// An option that takes a whole number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum SocketOption {
     /// `TCP_NODELAY`.
@@ -164,6 +167,20 @@ pub enum SocketOption {
     UserTimeout,
     /// `TCP_SYNCNT`.
     Syncnt,
+    /// `TCP_KEEPIDLE`, seconds.
+    Keepidle,
+    /// `TCP_KEEPINTVL`, seconds.
+    Keepintvl,
+    /// `TCP_KEEPCNT`.
+    Keepcnt,
+    /// `SO_RCVBUF`, bytes; the kernel reports twice as many.
+    Rcvbuf,
+    /// `SO_SNDBUF`, bytes; the kernel reports twice as many.
+    Sndbuf,
+    /// `SO_PRIORITY`.
+    Priority,
+    /// `IP_TOS`.
+    Tos,
 }
 
 /// Set the blocking mode.
@@ -656,6 +673,23 @@ pub struct ProcessDescriptors {}
 pub struct Descriptors {
     /// TCP and MPTCP sockets: by descriptor, with local and remote address.
     pub sockets: Vec<SocketFacts>,
+}
+
+/// Let the process open only so many descriptors more than it has now, or again as many as it may (`RLIMIT_NOFILE`).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessLimit {
+    /// How many more; the limit with which the process started where absent.
+    #[serde(default)]
+    pub free: Option<u32>,
+}
+
+/// A limit is set.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limited {
+    /// The limit now: no descriptor gets this number or a higher one.
+    pub limit: u64,
 }
 
 /// Lines that the library logged (debug level), oldest first, at most 500.

@@ -1,9 +1,13 @@
 //! What peers report: errors, socket facts, connections.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use mpws_fixture::payload::Digested;
+
+use super::SocketOption;
 
 /// Number of a socket inside one peer.
 pub type SocketId = u32;
@@ -72,6 +76,9 @@ pub struct SocketFacts {
     /// `SO_KEEPALIVE`.
     #[serde(default)]
     pub keepalive: Option<bool>,
+    /// Other options that take a whole number, those that the kernel lets one read; see `socket.set`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<SocketOption, i32>,
     /// Whether the descriptor is in blocking mode (`O_NONBLOCK` clear).
     #[serde(default)]
     pub blocking: Option<bool>,

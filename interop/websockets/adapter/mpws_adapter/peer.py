@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import resource
 import socket
 from typing import Any, Callable, TypeVar
 
@@ -42,6 +44,8 @@ class Peer:
     def __init__(self, log: Log) -> None:
         self.sockets = Sockets()
         self._log = log
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._descriptor_limit, self._hardest_limit = limits
         self.immediate: dict[str, Callable[[Arguments], Reply]] = {
             "socket.create": self._socket_create,
             "socket.pair": self._socket_pair,
@@ -54,6 +58,7 @@ class Peer:
             "socket.close": self._socket_close,
             "socket.facts": self._socket_facts,
             "process.descriptors": self._process_descriptors,
+            "process.limit": self._process_limit,
             "process.log": self._process_log,
         }
 
@@ -130,6 +135,18 @@ class Peer:
         args.finish()
         gc.collect()
         return {"sockets": open_sockets()}
+
+    def _process_limit(self, args: Arguments) -> Reply:
+        free = args.optional_number("free")
+        args.finish()
+        limit = self._descriptor_limit
+        if free is not None:
+            # The kernel hands out the lowest free number.
+            lowest = os.open("/dev/null", os.O_RDONLY)
+            os.close(lowest)
+            limit = lowest + free
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, self._hardest_limit))
+        return {"limit": limit}
 
     def _process_log(self, args: Arguments) -> Reply:
         containing = args.optional_text("containing")

@@ -31,7 +31,17 @@ OPTIONS = {
     "quickack": (socket.IPPROTO_TCP, socket.TCP_QUICKACK),
     "user-timeout": (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
     "syncnt": (socket.IPPROTO_TCP, socket.TCP_SYNCNT),
+    "keepidle": (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+    "keepintvl": (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+    "keepcnt": (socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+    "rcvbuf": (socket.SOL_SOCKET, socket.SO_RCVBUF),
+    "sndbuf": (socket.SOL_SOCKET, socket.SO_SNDBUF),
+    "priority": (socket.SOL_SOCKET, socket.SO_PRIORITY),
+    "tos": (socket.IPPROTO_IP, socket.IP_TOS),
 }
+
+# Options that stand among the facts of a socket.
+REPORTED = ("keepidle", "keepintvl", "keepcnt", "rcvbuf", "sndbuf", "priority", "tos")
 
 
 class Held:
@@ -100,6 +110,8 @@ def facts(sock: Any) -> dict[str, Any]:
     record["is_mptcp"] = _flag(sock, socket.IPPROTO_TCP, TCP_IS_MPTCP)
     record["nodelay"] = _flag(sock, socket.IPPROTO_TCP, socket.TCP_NODELAY)
     record["keepalive"] = _flag(sock, socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    options = {name: _option(sock, *OPTIONS[name]) for name in REPORTED}
+    record["options"] = {name: value for name, value in options.items() if value is not None}
     _add_mptcp_info(sock, record)
     for name, ask in (("local", sock.getsockname), ("remote", sock.getpeername)):
         try:
