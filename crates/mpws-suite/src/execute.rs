@@ -126,6 +126,7 @@ impl Bench<'_> {
             scratch: scratch.path().to_owned(),
             each: Vec::new(),
             no_holding: Vec::new(),
+            no_reset: false,
             compressed: false,
             witness,
             checks: Vec::new(),

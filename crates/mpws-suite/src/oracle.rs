@@ -48,6 +48,9 @@ pub fn judge(
     for &side in &cell.no_holding {
         checks.push(judge_holding(side, &connections));
     }
+    if cell.no_reset {
+        checks.push(judge_resets(&connections));
+    }
     if cell.compressed {
         checks.push(judge_compression(&connections));
     }
@@ -282,6 +285,27 @@ fn judge_holding(side: Side, connections: &[&Connection]) -> Check {
             _ => "segments left only when a delayed ACK had come".to_owned(),
         },
         held: looked_at > 0 && held == 0,
+    }
+}
+
+fn judge_resets(connections: &[&Connection]) -> Check {
+    let flows = connections
+        .iter()
+        .flat_map(|connection| connection.subflows())
+        .flat_map(|subflow| {
+            [Direction::ToResponder, Direction::ToInitiator].map(|way| subflow.flow(way))
+        });
+    let resets: u32 = flows.map(|flow| flow.delivered.rst).sum();
+    let held = resets == 0 && !connections.is_empty();
+    Check {
+        name: "no reset on the wire".to_owned(),
+        expected: "none".to_owned(),
+        observed: match resets {
+            _ if connections.is_empty() => "no connection was seen".to_owned(),
+            0 => "none".to_owned(),
+            _ => "at least one".to_owned(),
+        },
+        held,
     }
 }
 

@@ -18,21 +18,30 @@ pub enum Sabotage {
     FilterLeftOut,
     /// `constant-left-in`: the client's environment variables are not set.
     ConstantLeftIn,
+    /// `bench-speaks-tcp`: sockets of the bench are TCP where they should be MPTCP.
+    BenchSpeaksTcp,
+    /// `bench-speaks-mptcp`: sockets of the bench are MPTCP where they should be TCP.
+    BenchSpeaksMptcp,
     /// `wire-strips-mptcp`: the wire removes every MPTCP option.
     WireStripsMptcp,
+    /// `wire-resets-fin`: the wire answers every FIN with a reset.
+    WireResetsFin,
     /// `wire-corrupts-payload`: the wire changes a byte of every segment that is long enough.
     WireCorruptsPayload,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::RuleLeftOut,
         Self::RuleLeftIn,
         Self::SysctlLeftOn,
         Self::FilterLeftOut,
         Self::ConstantLeftIn,
+        Self::BenchSpeaksTcp,
+        Self::BenchSpeaksMptcp,
         Self::WireStripsMptcp,
+        Self::WireResetsFin,
         Self::WireCorruptsPayload,
     ];
 
@@ -44,7 +53,10 @@ impl Sabotage {
             Self::SysctlLeftOn => "sysctl-left-on",
             Self::FilterLeftOut => "filter-left-out",
             Self::ConstantLeftIn => "constant-left-in",
+            Self::BenchSpeaksTcp => "bench-speaks-tcp",
+            Self::BenchSpeaksMptcp => "bench-speaks-mptcp",
             Self::WireStripsMptcp => "wire-strips-mptcp",
+            Self::WireResetsFin => "wire-resets-fin",
             Self::WireCorruptsPayload => "wire-corrupts-payload",
         }
     }
@@ -55,6 +67,11 @@ impl Sabotage {
             Self::WireStripsMptcp => Some(
                 Rule::new("sabotage", Action::Rewrite(Rewrite::StripMptcp)).mptcp(MptcpMatch::Any),
             ),
+            Self::WireResetsFin => {
+                let mut rule = Rule::new("sabotage", Action::Reset);
+                rule.when.fin = Some(true);
+                Some(rule)
+            }
             Self::WireCorruptsPayload => Some(
                 Rule::new(
                     "sabotage",

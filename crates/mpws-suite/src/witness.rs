@@ -1,6 +1,7 @@
 //! The kernels' word: counters and MPTCP sockets of both hosts.
 
 use std::fs::File;
+use std::io::{Read, Seek};
 
 use mptcp::counters::{CounterDelta, Counters};
 use mptcp::diag::{Diag, MptcpSocket};
@@ -22,6 +23,16 @@ pub struct Snapshot {
     pub server_facts: Vec<SocketFacts>,
 }
 
+/// Stream sockets of a host, by `/proc/net/protocols`: IPv4 and IPv6 together, listeners included. A socket in `TIME_WAIT`
+/// is none any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InUse {
+    /// TCP, subflows of MPTCP included.
+    pub tcp: u64,
+    /// MPTCP.
+    pub mptcp: u64,
+}
+
 /// Eyes in both hosts.
 pub struct Witness {
     client: Eyes,
@@ -30,6 +41,7 @@ pub struct Witness {
 
 struct Eyes {
     netstat: File,
+    protocols: File,
     diag: Diag,
     before: Counters,
 }
@@ -52,6 +64,11 @@ impl Witness {
         })
     }
 
+    /// The stream sockets of both hosts, client then server.
+    pub fn in_use(&mut self) -> Result<[InUse; 2], CellEnd> {
+        Ok([self.client.in_use()?, self.server.in_use()?])
+    }
+
     /// What the counters of client and server have moved by since the beginning.
     pub fn deltas(&mut self) -> Result<(CounterDelta, CounterDelta), CellEnd> {
         Ok((self.client.delta()?, self.server.delta()?))
@@ -68,11 +85,13 @@ impl Eyes {
         };
         let mut netstat = host.open_proc("net/netstat").map_err(broken)?;
         let before = read(&mut netstat)?;
+        let protocols = host.open_proc("net/protocols").map_err(broken)?;
         let socket = host
             .socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG)
             .map_err(broken)?;
         Ok(Self {
             netstat,
+            protocols,
             diag: Diag::from_fd(socket),
             before,
         })
@@ -89,8 +108,35 @@ impl Eyes {
             .collect())
     }
 
+    fn in_use(&mut self) -> Result<InUse, CellEnd> {
+        let mut text = String::new();
+        self.protocols
+            .rewind()
+            .and_then(|()| self.protocols.read_to_string(&mut text))
+            .map_err(|error| CellEnd::broken("/proc/net/protocols was not read", &error))?;
+        Ok(InUse::parse(&text))
+    }
+
     fn delta(&mut self) -> Result<CounterDelta, CellEnd> {
         Ok(read(&mut self.netstat)?.delta(&self.before))
+    }
+}
+
+impl InUse {
+    /// Reads the table: name, size and number of sockets stand first in each line.
+    fn parse(text: &str) -> Self {
+        let mut in_use = Self::default();
+        for line in text.lines() {
+            let mut fields = line.split_whitespace();
+            let (name, sockets) = (fields.next(), fields.nth(1));
+            let sockets = sockets.and_then(|number| number.parse().ok()).unwrap_or(0);
+            match name {
+                Some("TCP" | "TCPv6") => in_use.tcp += sockets,
+                Some("MPTCP" | "MPTCPv6") => in_use.mptcp += sockets,
+                _ => {}
+            }
+        }
+        in_use
     }
 }
 
@@ -104,3 +150,19 @@ const AF_NETLINK: i32 = 16;
 const SOCK_RAW: i32 = 3;
 /// `include/uapi/linux/netlink.h`.
 const NETLINK_SOCK_DIAG: i32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_of_both_ip_versions_are_added_up() {
+        let text = "protocol  size sockets  memory press maxhdr\n\
+            MPTCPv6   2000      1       0   no       0\n\
+            MPTCP     1900      2       0   no       0\n\
+            TCPv6     2400      3       1   no     320\n\
+            UDP       1200      9       1   NI       0\n\
+            TCP       2300      4       1   no     320\n";
+        assert_eq!(InUse::parse(text), InUse { tcp: 7, mptcp: 3 });
+    }
+}

@@ -136,6 +136,13 @@ impl Mutant {
             (Fault::ClientNagles, "client.open") | (Fault::ServerNagles, "server.start") => {
                 args["extra"] = json!({ "nodelay": false });
             }
+            (Fault::ClientResetsOptions, "client.open")
+            | (Fault::ServerResetsOptions, "server.start")
+                if !own =>
+            {
+                let set = json!({ "socket": args["socket"], "option": "keepalive", "value": 0 });
+                self.honest.ask("socket.set", set).await;
+            }
             (Fault::ClientResolvesHost, "client.open") => {
                 if let Some(socket) = number(args, "socket")
                     && let Some(remote) = self.honest.facts(socket).await.remote

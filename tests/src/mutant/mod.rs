@@ -55,6 +55,8 @@ pub enum Fault {
     ClientIteratesTwice,
     /// Leaves TCP_NODELAY off.
     ClientNagles,
+    /// Sets the options of a socket that it is given back to their defaults.
+    ClientResetsOptions,
     /// Puts the address that it is connected to into the Host field.
     ClientResolvesHost,
     /// Offers no extension and reports permessage-deflate.
@@ -79,6 +81,8 @@ pub enum Fault {
     ServerMisnamesProtocol,
     /// Accepts messages of any size.
     ServerIgnoresLimit,
+    /// Sets the options of a listener that it is given back to their defaults.
+    ServerResetsOptions,
     /// Leaves TCP_NODELAY off.
     ServerNagles,
     /// Changes a byte of every message.
@@ -93,7 +97,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::ClientNeverAsks,
         Self::ClientSpeaksMptcp,
         Self::ClientRefusesAll,
@@ -107,6 +111,7 @@ impl Fault {
         Self::ClientMisnamesSubprotocol,
         Self::ClientIteratesTwice,
         Self::ClientNagles,
+        Self::ClientResetsOptions,
         Self::ClientResolvesHost,
         Self::ClientClaimsDeflate,
         Self::ClientOffersNoDeflate,
@@ -119,6 +124,7 @@ impl Fault {
         Self::ServerMisreportsClose,
         Self::ServerMisnamesProtocol,
         Self::ServerIgnoresLimit,
+        Self::ServerResetsOptions,
         Self::ServerNagles,
         Self::EchoAlters,
         Self::EchoDrops,
@@ -142,6 +148,7 @@ impl Fault {
             Self::ClientMisnamesSubprotocol => "client-misnames-subprotocol",
             Self::ClientIteratesTwice => "client-iterates-twice",
             Self::ClientNagles => "client-nagles",
+            Self::ClientResetsOptions => "client-resets-options",
             Self::ClientResolvesHost => "client-resolves-host",
             Self::ClientClaimsDeflate => "client-claims-deflate",
             Self::ClientOffersNoDeflate => "client-offers-no-deflate",
@@ -154,6 +161,7 @@ impl Fault {
             Self::ServerMisreportsClose => "server-misreports-close",
             Self::ServerMisnamesProtocol => "server-misnames-protocol",
             Self::ServerIgnoresLimit => "server-ignores-limit",
+            Self::ServerResetsOptions => "server-resets-options",
             Self::ServerNagles => "server-nagles",
             Self::EchoAlters => "echo-alters",
             Self::EchoDrops => "echo-drops",

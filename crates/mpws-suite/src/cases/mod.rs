@@ -9,7 +9,9 @@ pub mod fallback;
 pub mod latency;
 pub mod negotiation;
 pub mod server_ordering;
+pub mod sockopts;
 pub(crate) mod support;
+pub mod teardown;
 
 use std::sync::LazyLock;
 
@@ -32,6 +34,12 @@ pub fn catalogue() -> &'static [Case] {
             compatibility::deflate::CASES,
             compatibility::api::CASES,
             latency::CASES,
+            sockopts::matrix::CASES,
+            sockopts::inherited::CASES,
+            sockopts::info::CASES,
+            sockopts::libraries::CASES,
+            teardown::kernel::CASES,
+            teardown::peers::CASES,
         ]
         .concat()
     });

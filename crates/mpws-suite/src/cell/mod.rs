@@ -5,9 +5,11 @@
 //! | `mod.rs` | ask what the cell is about; judge and record |
 //! | `network.rs` | rules, sysctls, witnesses |
 //! | `asking.rs` | single operations of the peers |
+//! | `bench.rs` | sockets of the bench itself, for what is asked of the kernel alone |
 //! | `ordinary.rs` | what careful users do: serve, connect, echo, close |
 
 mod asking;
+mod bench;
 mod network;
 mod ordinary;
 
@@ -26,6 +28,7 @@ use crate::result::Check;
 use crate::sabotage::Sabotage;
 use crate::witness::{Snapshot, Witness};
 
+pub use bench::{Wired, carry, refused};
 pub use ordinary::{Connect, Serve};
 
 /// The port that servers of cells listen on.
@@ -68,6 +71,8 @@ pub struct Cell {
     pub(crate) each: Vec<Expect>,
     /// Sides whose segments must not wait for an ACK.
     pub(crate) no_holding: Vec<Side>,
+    /// No packet with RST may have arrived.
+    pub(crate) no_reset: bool,
     /// Every message must be compressed on the wire.
     pub(crate) compressed: bool,
     pub(crate) witness: Witness,
@@ -111,6 +116,11 @@ impl Cell {
     /// Segments of this side must not have waited for an ACK; the wire tells, once the cell is over.
     pub fn must_not_hold(&mut self, side: Side) {
         self.no_holding.push(side);
+    }
+
+    /// No reset may have crossed the wire; it tells, once the cell is over.
+    pub fn must_not_reset(&mut self) {
+        self.no_reset = true;
     }
 
     /// Every message, either way, must be compressed (RFC 7692) on the wire; the wire tells, once the cell is over.

@@ -1,12 +1,15 @@
 //! The network of a cell, and its witnesses.
 
+use mptcp::counters::CounterDelta;
 use mpws_lab::RuleId;
 use mpws_lab::rule::Rule;
 use mpws_peers::protocol::{ConnectionId, ConnectionLook};
 
 use super::{Cell, CellEnd};
 use crate::case::Side;
+use crate::deadline;
 use crate::sabotage::Sabotage;
+use crate::witness::{InUse, Snapshot};
 
 /// The network.
 impl Cell {
@@ -60,6 +63,43 @@ impl Cell {
         })
     }
 
+    /// What the counters of client and server have moved by since the beginning.
+    pub fn counters(&mut self) -> Result<(CounterDelta, CounterDelta), CellEnd> {
+        self.witness.deltas()
+    }
+
+    /// The stream sockets that both kernels have, client then server.
+    pub fn sockets_in_use(&mut self) -> Result<[InUse; 2], CellEnd> {
+        self.witness.in_use()
+    }
+
+    /// How many MPTCP sockets both kernels have together, listeners left out.
+    pub fn mptcp_sockets(&mut self) -> Result<usize, CellEnd> {
+        let now = self.witness.snapshot()?;
+        Ok(now.client_sockets.len() + now.server_sockets.len())
+    }
+
+    /// Kills the process of a peer, and waits until it is gone.
+    pub fn kill(&mut self, side: Side) -> Result<(), CellEnd> {
+        let process = self.peer(side).process();
+        let broken = |error: std::io::Error| CellEnd::broken("a peer was not killed", &error);
+        process.kill(SIGKILL).map_err(broken)?;
+        let limit = std::time::Duration::from_millis(deadline::PEER_EXIT_MS);
+        match process.wait(limit).map_err(broken)? {
+            Some(_) => Ok(()),
+            None => Err(CellEnd::Broken(format!(
+                "the {} outlived SIGKILL by {} ms",
+                side.word(),
+                limit.as_millis()
+            ))),
+        }
+    }
+
+    /// What the witnesses said last.
+    pub fn last_snapshot(&self) -> Option<&Snapshot> {
+        self.snapshots.last()
+    }
+
     /// Reads counter deltas of both sides and the state of their MPTCP sockets, while a connection stands.
     pub fn witness(&mut self, connection: Option<ConnectionId>) -> Result<(), CellEnd> {
         let mut snapshot = self.witness.snapshot()?;
@@ -71,3 +111,6 @@ impl Cell {
         Ok(())
     }
 }
+
+/// `include/uapi/asm-generic/signal.h`.
+const SIGKILL: i32 = 9;

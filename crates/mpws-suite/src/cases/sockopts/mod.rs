@@ -1,0 +1,28 @@
+//! Which socket options can be set, in which state of a socket, and who sets them.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`matrix`] | Which options does a socket take: fresh, connected, accepted, fallen back, plain TCP? |
+//! | [`table`] | The answers, as data. |
+//! | [`inherited`] | What becomes of an option on the way to an accepted socket, or through a fallback? |
+//! | [`info`] | What does a socket say of its connection? |
+//! | [`libraries`] | What do libraries do to the options of their users, and to a refusal? |
+//!
+//! All but the last ask the kernel alone, on sockets of the bench; [`option`] does it.
+
+pub mod info;
+pub mod inherited;
+pub mod libraries;
+pub mod matrix;
+mod option;
+mod table;
+
+use option::{IPPROTO_TCP, SocketOption, Value};
+
+/// `TCP_INFO`, on MPTCP that of the first subflow; read only.
+pub(crate) const TCP_INFO: SocketOption = SocketOption {
+    name: "TCP_INFO",
+    level: IPPROTO_TCP,
+    number: 11,
+    value: Value::ReadOnly,
+};

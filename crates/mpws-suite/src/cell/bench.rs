@@ -1,0 +1,164 @@
+//! Sockets of the bench itself in the hosts, for what is asked of the kernel alone.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mpws_peers::protocol::{SocketFamily, SocketProtocol};
+use socket2::{SockAddr, Socket};
+
+use super::{Cell, CellEnd, PORT};
+use crate::case::Side;
+use crate::deadline;
+use crate::sabotage::Sabotage;
+
+/// A connection between two sockets of the bench. The bytes that crossed it while it was made are read on both sides.
+#[derive(Debug)]
+pub struct Wired {
+    /// The side that connected.
+    pub client: Socket,
+    /// What was accepted.
+    pub server: Socket,
+    /// What accepted it.
+    pub listener: Socket,
+}
+
+/// Making sockets of the bench.
+impl Cell {
+    /// A fresh socket in a side's host; its reads and writes end after [`deadline::STEP_MS`].
+    pub fn bench_socket(&self, side: Side, protocol: SocketProtocol) -> Result<Socket, CellEnd> {
+        let protocol = match (self.sabotage, protocol) {
+            (Some(Sabotage::BenchSpeaksTcp), _) => IPPROTO_TCP,
+            (Some(Sabotage::BenchSpeaksMptcp), _) | (_, SocketProtocol::Mptcp) => IPPROTO_MPTCP,
+            (_, SocketProtocol::Tcp) => IPPROTO_TCP,
+        };
+        self.raw(side, protocol)
+    }
+
+    fn raw(&self, side: Side, protocol: i32) -> Result<Socket, CellEnd> {
+        let family = match self.family() {
+            SocketFamily::V4 => AF_INET,
+            SocketFamily::V6 => AF_INET6,
+        };
+        let descriptor = self.host(side).socket(family, SOCK_STREAM, protocol);
+        let socket = Socket::from(descriptor.map_err(refused("making a socket"))?);
+        let limit = Some(Duration::from_millis(deadline::STEP_MS));
+        socket
+            .set_read_timeout(limit)
+            .and_then(|()| socket.set_write_timeout(limit))
+            .map_err(refused("setting time limits"))?;
+        Ok(socket)
+    }
+
+    /// A fresh TCP socket in the client's host, whatever is sabotaged: what the kernel can is asked of it.
+    pub fn plain_socket(&self) -> Result<Socket, CellEnd> {
+        self.raw(Side::Client, IPPROTO_TCP)
+    }
+
+    /// A socket of the bench that listens on the server's address at [`PORT`], after `prepare` has had it.
+    pub fn bench_listener(
+        &self,
+        protocol: SocketProtocol,
+        backlog: i32,
+        prepare: impl FnOnce(&Socket) -> Result<(), CellEnd>,
+    ) -> Result<Socket, CellEnd> {
+        let socket = self.bench_socket(Side::Server, protocol)?;
+        prepare(&socket)?;
+        socket
+            .bind(&self.bench_target(PORT)?)
+            .and_then(|()| socket.listen(backlog))
+            .map_err(refused("listening"))?;
+        Ok(socket)
+    }
+
+    /// The server's address on the first path, with this port.
+    pub fn bench_target(&self, port: u16) -> Result<SockAddr, CellEnd> {
+        let address = self.address(Side::Server);
+        let address = address
+            .parse()
+            .map_err(|error| CellEnd::broken(format!("address {address}"), &error))?;
+        Ok(SocketAddr::new(address, port).into())
+    }
+
+    /// A connection to a listener of the bench; a byte goes each way.
+    pub fn bench_dial(&self, client: Socket, listener: Socket) -> Result<Wired, CellEnd> {
+        client
+            .connect(&self.bench_target(PORT)?)
+            .map_err(refused("connecting"))?;
+        let (server, _) = listener.accept().map_err(refused("accepting"))?;
+        let wired = Wired {
+            client,
+            server,
+            listener,
+        };
+        wired.exchange(1)?;
+        Ok(wired)
+    }
+
+    /// A connection between two fresh sockets of the bench.
+    pub fn wired(&self, client: SocketProtocol, server: SocketProtocol) -> Result<Wired, CellEnd> {
+        let listener = self.bench_listener(server, 8, |_| Ok(()))?;
+        let client = self.bench_socket(Side::Client, client)?;
+        self.bench_dial(client, listener)
+    }
+
+    /// Asks again and again until there is an answer. `what` is waited for; without it the cell fails.
+    pub fn wait_for<T>(
+        &mut self,
+        what: &str,
+        mut ask: impl FnMut(&mut Self) -> Result<Option<T>, CellEnd>,
+    ) -> Result<T, CellEnd> {
+        let limit = Duration::from_millis(deadline::STEP_MS);
+        let started = Instant::now();
+        loop {
+            if let Some(answer) = ask(self)? {
+                return Ok(answer);
+            }
+            if started.elapsed() > limit {
+                return Err(CellEnd::Failed(format!(
+                    "waited {} ms for {what}",
+                    limit.as_millis()
+                )));
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+impl Wired {
+    /// Sends so many bytes each way, the client first, and checks that they arrive unchanged.
+    pub fn exchange(&self, bytes: usize) -> Result<(), CellEnd> {
+        carry(&self.client, &self.server, bytes)?;
+        carry(&self.server, &self.client, bytes)
+    }
+}
+
+/// Sends so many bytes from one socket to the other, all of which must fit the buffers.
+pub fn carry(from: &Socket, to: &Socket, bytes: usize) -> Result<(), CellEnd> {
+    let sent: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
+    let (mut from, mut to) = (from, to);
+    from.write_all(&sent).map_err(refused("sending"))?;
+    let mut received = vec![0; bytes];
+    to.read_exact(&mut received).map_err(refused("receiving"))?;
+    if sent == received {
+        Ok(())
+    } else {
+        Err(CellEnd::Failed(format!(
+            "{bytes} bytes did not arrive as they were sent"
+        )))
+    }
+}
+
+/// A refusal of the kernel where it must not refuse.
+pub fn refused(what: &str) -> impl Fn(std::io::Error) -> CellEnd {
+    move |error| CellEnd::Failed(format!("the kernel refused {what}: {error}"))
+}
+
+/// The pause between two questions of [`Cell::wait_for`]. Nothing is judged by it.
+const POLL: Duration = Duration::from_millis(5);
+
+const AF_INET: i32 = 2;
+const AF_INET6: i32 = 10;
+const SOCK_STREAM: i32 = 1;
+const IPPROTO_TCP: i32 = 6;
+const IPPROTO_MPTCP: i32 = 262;
