@@ -320,7 +320,9 @@ class Conversation:
         options = self.adapter.do("socket.facts", socket=sock)["options"]
         self.assertEqual((options["keepidle"], options["tos"]), (33, 16))
 
-    def test_without_free_descriptors_no_socket_is_made_until_the_limit_is_lifted(self: Any) -> None:
+    def test_without_free_descriptors_no_socket_is_made_until_the_limit_is_lifted(
+        self: Any,
+    ) -> None:
         self.adapter.do("process.limit", free=0)
         error = self.adapter.error("socket.create", family="v4", protocol="tcp")
         self.assertEqual(error["chain"][0]["errno"], errno.EMFILE)
