@@ -60,6 +60,7 @@ impl Wire {
         thread::Builder::new()
             .name("wire".to_owned())
             .spawn(move || {
+                sys::be_prompt();
                 let run = AssertUnwindSafe(|| forwarder.run(&queue, &ring_bell));
                 // Hosts that talk over a dead wire would look like hosts behind a bad network.
                 match catch_unwind(run) {
