@@ -3,7 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mpws_trace::{CaptureReader, Direction, analyse};
+use mpws_trace::{
+    CaptureReader, Direction, Options, analyse,
+    report::{Detail, FileSummary, Report, render},
+};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut packets = Vec::new();
@@ -33,4 +36,10 @@ fuzz_target!(|bytes: &[u8]| {
             connection.delivered_bytes(direction);
         }
     }
+    let report = Report::of(&trace, FileSummary::default(), &Options::default());
+    assert_eq!(report.connections.len(), trace.connections.len());
+    let mut text = String::new();
+    render(&report, Detail::Timeline, &mut text).expect("a string takes it");
+    // Whatever peers sent, a terminal gets nothing to interpret.
+    assert!(!text.chars().any(|character| character.is_control() && character != '\n'));
 });

@@ -32,6 +32,8 @@ pub enum Command {
     Serve(Serve),
     /// Connect to a WebSocket server over MPTCP by hand, and tell what the kernel says.
     Connect(Connect),
+    /// Tell what captures show: transport, subflows, WebSocket messages, broken rules.
+    Check(Check),
 }
 
 /// Which cells.
@@ -239,6 +241,27 @@ pub struct Connect {
     pub timeout: u64,
 }
 
+/// `mpws check`.
+#[derive(Args, Debug)]
+#[command(after_help = with_exit_codes(CHECK_EXAMPLES))]
+pub struct Check {
+    /// Captures, pcap or pcapng; `-` is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// For machines: one JSON document a line, one for each file (docs/schemas/capture.schema.json).
+    #[arg(long)]
+    pub json: bool,
+    /// Leave the timeline out.
+    #[arg(long, conflicts_with = "json")]
+    pub summary: bool,
+    /// Secrets of TLS connections, as SSLKEYLOGFILE makes programs write them.
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Option<PathBuf>,
+    /// Only connections with this port at one end. Repeatable.
+    #[arg(long = "port", value_name = "N")]
+    pub ports: Vec<u16>,
+}
+
 fn with_exit_codes(examples: &str) -> String {
     format!("{examples}\n\n{}", exit::HELP)
 }
@@ -289,6 +312,16 @@ Examples:
   mpws serve --listen 127.0.0.1:8765 --behaviour faulty-drop
 
 It prints `ready ws://ADDR:PORT` once it listens, and ends with Ctrl-C.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  mpws check capture.pcapng                       all that it shows
+  mpws check --port 8765 --summary a.pcap b.pcap  who fell back, and why?
+  mpws check --json capture.pcap | jq '.connections[].transport'
+  mpws check --keylog keys.log wss.pcapng         what was said within TLS
+  tcpdump -w - -i any tcp port 8765 | mpws check -
+
+The capture need not come from mpws. Take it where all subflows pass, with whole packets.";
 
 const CONNECT_EXAMPLES: &str = "\
 Examples:

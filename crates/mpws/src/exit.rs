@@ -11,9 +11,10 @@ pub enum Exit {
     /// 0: every cell is green or a known deviation; other commands: done.
     Green = 0,
     /// 1: at least one cell is red, or the run as a whole has a problem; `connect`: no connection
-    /// or no answer.
+    /// or no answer; `check`: a rule is broken.
     Red = 1,
-    /// 2: the command line, a file named on it, or the output folder cannot be used.
+    /// 2: the command line, a file named on it, or the output folder cannot be used; `check`: a capture
+    /// without connections, or not readable to its end, and no rule is broken in the rest.
     Usage = 2,
     /// 3: this host cannot show anything.
     Host = 3,
@@ -28,8 +29,9 @@ pub const HELP: &str = "\
 Exit codes:
     0  every cell is green or a known deviation
     1  at least one cell is red, or the run as a whole has a problem; `connect`: no connection,
-       or no answer
-    2  the command line, a file named on it, or the output folder cannot be used
+       or no answer; `check`: a rule is broken
+    2  the command line, a file named on it, or the output folder cannot be used; `check`: a
+       capture has no connection, or cannot be read to its end
     3  this host cannot show anything; `mpws doctor` tells why
     4  an error of mpws itself, or results that could not be written
   130  stopped by Ctrl-C; the results so far are written";

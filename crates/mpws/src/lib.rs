@@ -11,6 +11,7 @@ pub mod args;
 pub mod exit;
 pub mod failure;
 
+mod check;
 mod connect;
 mod deflate;
 mod doctor;
@@ -46,19 +47,22 @@ pub fn main() -> Exit {
         Command::Doctor(args) => doctor::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Connect(args) => connect::run(&args),
+        Command::Check(args) => check::run(&args),
     };
-    outcome.unwrap_or_else(tell)
+    outcome.unwrap_or_else(|failure| {
+        let exit = failure.exit();
+        tell(failure);
+        exit
+    })
 }
 
-fn tell(failure: Failure) -> Exit {
-    let exit = failure.exit();
+fn tell(failure: Failure) {
     // Nobody is left to tell where standard error is closed; the code still says it.
     let _ = writeln!(
         std::io::stderr().lock(),
         "{:?}",
         miette::Report::new(failure)
     );
-    exit
 }
 
 /// Logs go to standard error: errors, or what `MPWS_LOG` asks for, such as `debug` or

@@ -2,7 +2,9 @@
 
 use crate::support;
 
-const SUBCOMMANDS: [&str; 6] = ["run", "list", "explain", "doctor", "serve", "connect"];
+const SUBCOMMANDS: [&str; 7] = [
+    "run", "list", "explain", "doctor", "serve", "connect", "check",
+];
 
 fn help(args: &[&str]) -> String {
     let output = support::run(args.iter().chain(&["--help"]));

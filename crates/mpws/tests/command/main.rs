@@ -1,6 +1,7 @@
 //! The command as a user runs it.
 
 mod by_hand;
+mod check;
 mod help;
 mod interrupt;
 mod outcome;
