@@ -13,6 +13,7 @@ use crate::{
     connection::{Connection, Direction, Role},
     data::track::View,
     packet::Image,
+    report::capable_version,
 };
 
 /// Whether an HMAC or key is what it must be.
@@ -85,9 +86,13 @@ impl Connection {
             .collect()
     }
 
-    /// Keys of the end that sends in a direction of this connection, and of the other end.
+    /// Keys of the end that sends in a direction of this connection, and of the other end. Version 0 hashes its keys
+    /// otherwise, so they tell nothing here.
     pub(crate) fn keys(&self, direction: Direction) -> Option<(Key, Key)> {
         let (initiator, responder) = (self.initiator_key?, self.responder_key?);
+        if capable_version(self) == Some(0) {
+            return None;
+        }
         Some(match direction {
             Direction::ToResponder => (initiator, responder),
             Direction::ToInitiator => (responder, initiator),

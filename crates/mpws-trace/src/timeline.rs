@@ -6,7 +6,7 @@ use mpws_codec::mptcp::{AddressId, MpJoin, MptcpOption};
 
 use crate::{
     cause::TransportTruth,
-    connection::{Connection, Direction},
+    connection::{Connection, Direction, Role},
     data::DataStream,
     event::{Entry, Event, Fate, Opening},
     packet::{Image, Packet},
@@ -27,7 +27,8 @@ pub(crate) fn timeline(
             subflow,
             index,
             check,
-            confirmed: false,
+            // Without its SYN in the capture, the first packet is no third ACK.
+            confirmed: subflow.role == Role::Unknown,
             ended: HashSet::new(),
             said: HashSet::new(),
             entries: &mut entries,

@@ -10,6 +10,7 @@ use crate::{
     },
     packet::Packet,
     ranges::Ranges,
+    report::capable_version,
 };
 
 /// The data stream of one direction of a connection, over all its subflows.
@@ -370,8 +371,11 @@ fn lowest<'a>(mappings: impl Iterator<Item = &'a Declared>) -> Option<DataSeq> {
     first.map(|first| DataSeq(first.0.wrapping_add_signed(lowest)))
 }
 
-/// The key of the end that sends in a direction, if it is one of RFC 8684.
-pub(crate) fn key_of(connection: &Connection, direction: Direction) -> Option<Key> {
+/// The key of the end that sends in a direction. Version 0 makes its initial data sequence numbers otherwise.
+fn key_of(connection: &Connection, direction: Direction) -> Option<Key> {
+    if capable_version(connection) == Some(0) {
+        return None;
+    }
     match direction {
         Direction::ToResponder => connection.initiator_key,
         Direction::ToInitiator => connection.responder_key,

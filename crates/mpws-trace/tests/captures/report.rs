@@ -193,6 +193,61 @@ fn compressed_messages_are_inflated_up_to_a_limit() {
     assert!(some.contains(&None) && some.iter().flatten().all(|&length| length <= 1000));
 }
 
+/// A capture that others made, in `tests/foreign`.
+fn foreign(name: &str) -> Report {
+    let path = format!("{}/tests/foreign/{name}.pcap", env!("CARGO_MANIFEST_DIR"));
+    let file = std::fs::File::open(path).expect("a file");
+    let records: Result<Vec<_>, _> = mpws_trace::CaptureReader::new(file).collect();
+    report(&records.expect("readable"))
+}
+
+#[test]
+fn version_0_is_named_and_its_keys_are_not_judged() {
+    let report = foreign("mptcp-fclose");
+    let connection = &report.connections[0];
+    assert_eq!(connection.mptcp_version, Some(0));
+    assert_eq!(connection.violations, []);
+    assert_eq!(
+        (connection.to_responder.bytes, connection.to_initiator.bytes),
+        (1, 1)
+    );
+    assert_eq!(connection.to_responder.holes, []);
+    let text = text(&report);
+    assert!(text.contains("MPTCP version 0 (RFC 6824)"), "{text}");
+    assert!(text.contains("MP_FASTCLOSE, key unknown"), "{text}");
+}
+
+#[test]
+fn a_capture_of_version_1_from_elsewhere_is_read_whole() {
+    let report = foreign("mptcp-v1");
+    let connection = &report.connections[0];
+    assert_eq!(connection.mptcp_version, Some(1));
+    assert_eq!(connection.violations, []);
+    for stream in [&connection.to_responder, &connection.to_initiator] {
+        assert_eq!((stream.bytes, stream.doubled), (10_268, 0));
+        assert_eq!((stream.holes.len(), stream.from_start), (0, true));
+    }
+}
+
+#[test]
+fn an_early_kernel_that_cut_the_hmac_at_the_wrong_end_is_found_out() {
+    // It sent the leftmost 64 bits of the right HMAC; RFC 8684 section 3.4.1 wants the rightmost.
+    let report = foreign("mptcp-aa-v1");
+    let rules: Vec<_> = report.connections[0]
+        .violations
+        .iter()
+        .map(|one| one.rule)
+        .collect();
+    assert_eq!(rules, [mpws_trace::Rule::AddAddrHmac]);
+}
+
+#[test]
+fn the_first_packet_of_a_connection_without_syn_is_no_third_ack() {
+    let report = foreign("mptcp-aa-echo");
+    let text = text(&report);
+    assert!(!text.contains(">  ACK"), "{text}");
+}
+
 #[test]
 fn what_was_cut_from_a_packet_is_missing_and_not_lost() {
     let mut talk = Talk::new();
