@@ -349,8 +349,8 @@ fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `2026-01-31T12:00:00Z`.
-fn rfc3339(time: SystemTime) -> String {
+/// A time as `2026-01-31T12:00:00Z` (RFC 3339, UTC).
+pub fn rfc3339(time: SystemTime) -> String {
     let seconds = time
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
