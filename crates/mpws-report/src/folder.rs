@@ -89,7 +89,7 @@ pub fn write(folder: &Path, result: &RunResult) -> Result<Vec<PathBuf>, WriteErr
     Ok(written)
 }
 
-fn replace(folder: &Path, name: &str, content: &str) -> Result<PathBuf, WriteError> {
+pub(crate) fn replace(folder: &Path, name: &str, content: &str) -> Result<PathBuf, WriteError> {
     let path = folder.join(name);
     let outcome = temporary(folder).and_then(|mut file| {
         file.write_all(content.as_bytes())?;

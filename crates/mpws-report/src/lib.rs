@@ -11,11 +11,13 @@
 //! - [`json`]: `result.json`, the whole result; schema `docs/schemas/result.schema.json`
 //! - [`junit`]: `junit.xml`, for CI systems; schema `docs/schemas/junit.xsd`
 //! - [`markdown`]: `summary.md`, for a job summary or a pull request
+//! - [`mod@bench`]: all that a bench run gives: table, `bench.json`, histograms, charts
 //! - [`folder`]: all of these into the output folder, each complete or not at all
 //! - [`text`]: how hostile text is made harmless
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod folder;
 pub mod json;
 pub mod junit;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mpws_fixture::deflate::{Offer, Preferences};
+use mpws_lab::preset::OnPath;
 
 use crate::{deflate, exit};
 
@@ -28,6 +29,8 @@ pub enum Command {
     Explain(Explain),
     /// Tell what this host can prove, and how to get the rest.
     Doctor(Doctor),
+    /// Measure MPTCP beside TCP, with the transport of each connection proven.
+    Bench(Bench),
     /// Serve WebSocket over MPTCP by hand, and tell what the kernel says of each connection.
     Serve(Serve),
     /// Connect to a WebSocket server over MPTCP by hand, and tell what the kernel says.
@@ -144,6 +147,56 @@ pub struct Doctor {
     /// that has been built, or the user's cache folder.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+/// `mpws bench`.
+#[derive(Args, Debug)]
+#[command(after_help = with_exit_codes(BENCH_EXAMPLES))]
+pub struct Bench {
+    /// Peers by name or glob; the fixture with itself where there is none. A client that is not the
+    /// fixture is measured by the wire's time stamps, as far as they can show it.
+    #[arg(value_name = "CLIENT:SERVER")]
+    pub pairs: Vec<String>,
+    /// The fixture's client with every server of the catalogue.
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub peers: Option<BenchPeers>,
+    /// A peer of your own, described in a peer.toml file. Repeatable.
+    #[arg(long = "peer-file", value_name = "FILE")]
+    pub peer_files: Vec<PathBuf>,
+    /// Only these measures: connect, upgrade, latency, bulk, aggregation, failover, or one of them
+    /// in full, such as bulk-up.
+    #[arg(long, value_name = "MEASURE", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Rounds of each measure, each over MPTCP and then over TCP; those over two paths have at
+    /// most 2.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub rounds: u32,
+    /// About a tenth of the volume, for a first look.
+    #[arg(long)]
+    pub quick: bool,
+    /// Condition of path 1 or 2, such as 1:rate=20mbit,delay=30ms. Path 1 is in every measure, path 2 in
+    /// aggregation and failover, where both are by default rate=50mbit,delay=10ms,queue=250kb.
+    /// Repeatable.
+    #[arg(long = "path", value_name = "N:CONDITION")]
+    pub paths: Vec<OnPath>,
+    /// From which the contents of messages are made.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Folder for bench.json, the charts and the histograms.
+    #[arg(long, value_name = "DIR", default_value = "mpws-bench")]
+    pub out: PathBuf,
+    /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a checkout
+    /// that has been built, or the user's cache folder.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// Which servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchPeers {
+    /// Every server that speaks the adapter protocol.
+    All,
 }
 
 /// `mpws serve`.
@@ -302,6 +355,19 @@ Examples:
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   mpws doctor                     exit code 3 if cells cannot be shown on this host at all";
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  mpws bench                                     the fixture with itself, under a minute
+  mpws bench --quick                             a first look
+  mpws bench --peers all --only latency          the fixture with each server
+  mpws bench fixture:websockets-14.2-asyncio     one server
+  mpws bench 'websockets-14.2-*:fixture'         clients, by the wire's time stamps
+  mpws bench --only aggregation,failover         what a second path is worth
+  mpws bench --only latency,bulk --path 1:rate=20mbit,delay=30ms
+
+Ctrl-C ends the row that runs after the rounds that it has, and writes what there is; a second Ctrl-C
+ends it at once. docs/bench.md tells what the figures mean.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:

@@ -28,8 +28,9 @@ pub enum Exit {
 pub const HELP: &str = "\
 Exit codes:
     0  every cell is green or a known deviation
-    1  at least one cell is red, or the run as a whole has a problem; `connect`: no connection,
-       or no answer; `check`: a rule is broken
+    1  at least one cell is red, or the run as a whole has a problem; `bench`: a row is an error or
+       does not hold what is demanded of it; `connect`: no connection, or no answer; `check`: a
+       rule is broken
     2  the command line, a file named on it, or the output folder cannot be used; `check`: a
        capture has no connection, or cannot be read to its end
     3  this host cannot show anything; `mpws doctor` tells why

@@ -11,6 +11,7 @@ pub mod args;
 pub mod exit;
 pub mod failure;
 
+mod bench;
 mod check;
 mod connect;
 mod deflate;
@@ -45,6 +46,7 @@ pub fn main() -> Exit {
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Connect(args) => connect::run(&args),
         Command::Check(args) => check::run(&args),

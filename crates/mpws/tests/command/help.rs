@@ -2,8 +2,8 @@
 
 use crate::support;
 
-const SUBCOMMANDS: [&str; 7] = [
-    "run", "list", "explain", "doctor", "serve", "connect", "check",
+const SUBCOMMANDS: [&str; 8] = [
+    "run", "list", "explain", "doctor", "bench", "serve", "connect", "check",
 ];
 
 fn help(args: &[&str]) -> String {
