@@ -131,6 +131,7 @@ impl Stage {
             profile: Profile::Full,
             peers: Vec::new(),
             peer_files: self.files.clone(),
+            paths: Vec::new(),
             jobs: Some(JOBS),
             out: self.out(),
             keep: Keep::None,

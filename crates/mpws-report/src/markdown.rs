@@ -37,6 +37,10 @@ fn heading(result: &RunResult, summary: &mut String) {
         let selectors: Vec<String> = result.selectors.iter().map(|word| code(word)).collect();
         summary.push_str(&format!("\nOnly {}.\n", selectors.join(" ")));
     }
+    if !result.paths.is_empty() {
+        let paths: Vec<String> = result.paths.iter().map(|path| code(path)).collect();
+        summary.push_str(&format!("\nOn the paths: {}.\n", paths.join(" ")));
+    }
 }
 
 fn problems(result: &RunResult, summary: &mut String) {

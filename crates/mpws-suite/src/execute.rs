@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mpws_lab::Lab;
+use mpws_lab::preset::OnPath;
 use mpws_peers::{LaunchError, LaunchOptions, Launcher, Peer, PeerSpec};
 
 use crate::case::Side;
@@ -105,6 +106,13 @@ impl Bench<'_> {
             mpws_lab::StartError::Unsupported { .. } => CellEnd::Unprovable(error.to_string()),
             other => CellEnd::broken("the lab did not start", &other),
         })?;
+        for OnPath { path, spec } in &self.options.paths {
+            if *path <= planned.case.paths {
+                let what = || format!("path {path} was not given the condition {spec}");
+                lab.apply(*path, spec)
+                    .map_err(|error| CellEnd::broken(what(), &error))?;
+            }
+        }
         let scratch = tempfile::Builder::new()
             .prefix("mpws-cell-")
             .tempdir()

@@ -1,7 +1,6 @@
 //! What a run found out, in plain words, and how a cell compares with its control.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -11,6 +10,7 @@ use crate::plan::PlannedCell;
 use crate::result::{
     CellResult, Control, ControlRole, Finding, FindingKind, TransportKind, Verdict,
 };
+use crate::run::RunOptions;
 
 /// Fills in how each cell stands to its twin.
 pub fn compare_controls(planned: &[PlannedCell], cells: &mut [CellResult]) {
@@ -46,8 +46,8 @@ pub fn compare_controls(planned: &[PlannedCell], cells: &mut [CellResult]) {
 
 /// The findings, the most urgent first.
 ///
-/// `peer_files` are those that the user named: repeating a cell needs them again.
-pub fn findings(cells: &[CellResult], peer_files: &[PathBuf]) -> Vec<Finding> {
+/// Repeating a cell needs the peer files and conditions of the run again.
+pub fn findings(cells: &[CellResult], options: &RunOptions) -> Vec<Finding> {
     let mut groups: BTreeMap<(Rank, String), Vec<&CellResult>> = BTreeMap::new();
     for cell in cells {
         if cell.is_red() {
@@ -76,19 +76,19 @@ pub fn findings(cells: &[CellResult], peer_files: &[PathBuf]) -> Vec<Finding> {
                 .push(cell);
         }
     }
-    shown(cells, peer_files)
+    shown(cells, options)
         .into_iter()
         .chain(groups.into_iter().map(|((rank, text), cells)| Finding {
             kind: rank.kind(),
             text,
-            command: command(cells[0], peer_files),
+            command: command(cells[0], options),
             cells: cells.iter().map(|cell| cell.cell.clone()).collect(),
         }))
         .collect()
 }
 
 /// How many pairs of programs really spoke MPTCP, case by case where that is the question.
-fn shown(cells: &[CellResult], peer_files: &[PathBuf]) -> Vec<Finding> {
+fn shown(cells: &[CellResult], options: &RunOptions) -> Vec<Finding> {
     ["negotiation/both-ends", "compatibility/conversation"]
         .into_iter()
         .filter_map(|case| {
@@ -108,7 +108,7 @@ fn shown(cells: &[CellResult], peer_files: &[PathBuf]) -> Vec<Finding> {
                     done.len(),
                     tried.len()
                 ),
-                command: command(first, peer_files),
+                command: command(first, options),
                 cells: done.iter().map(|cell| cell.cell.clone()).collect(),
             })
         })
@@ -116,14 +116,15 @@ fn shown(cells: &[CellResult], peer_files: &[PathBuf]) -> Vec<Finding> {
 }
 
 /// The command that repeats a cell.
-pub fn command(cell: &CellResult, peer_files: &[PathBuf]) -> String {
+pub fn command(cell: &CellResult, options: &RunOptions) -> String {
     // Started by `cargo run`, the user's command is cargo.
     let mpws = if std::env::var_os("CARGO").is_some() {
         "cargo run --release -- run"
     } else {
         "mpws run"
     };
-    let files: String = peer_files
+    let files: String = options
+        .peer_files
         .iter()
         .map(|path| format!(" --peer-file '{}'", path.display()))
         .collect();
@@ -132,7 +133,14 @@ pub fn command(cell: &CellResult, peer_files: &[PathBuf]) -> String {
         Profile::Default => String::new(),
         larger => format!(" --profile {}", larger.word()),
     };
-    format!("{mpws} '{}' --keep all{profile}{files}", cell.cell)
+    let own = |path: u8| case.is_none_or(|case| path <= case.paths);
+    let paths: String = options
+        .paths
+        .iter()
+        .filter(|on_path| own(on_path.path))
+        .map(|on_path| format!(" --path '{}'", on_path.to_string().replace('\'', r"'\''")))
+        .collect();
+    format!("{mpws} '{}' --keep all{profile}{files}{paths}", cell.cell)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mpws_lab::preset::OnPath;
 use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::{PeerSpec, Role};
 
@@ -62,6 +63,22 @@ pub enum PlanError {
     /// Nothing was planned at all.
     #[error("nothing to run: the chosen peers fit no case")]
     Empty,
+    /// No cell has such a path.
+    #[error("`{condition}` is for path {path}, and no chosen cell has more than {most}")]
+    NoSuchPath {
+        /// The condition.
+        condition: String,
+        /// The path.
+        path: u8,
+        /// Most paths of a chosen cell.
+        most: u8,
+    },
+    /// Cells cannot have the condition.
+    #[error("`{condition}` leads to a third host, and cells have two; `balance` alone needs none")]
+    NoThirdHost {
+        /// The condition.
+        condition: String,
+    },
     /// A `peer.toml` cannot be used.
     #[error("a peer file cannot be used")]
     Peers(#[from] mpws_peers::CatalogueError),
@@ -136,6 +153,28 @@ impl Plan {
         } else {
             Ok(self)
         }
+    }
+}
+
+impl Plan {
+    /// Checks that the condition can be put on at least one cell.
+    pub(crate) fn takes(&self, on_path: &OnPath) -> Result<(), PlanError> {
+        let condition = || on_path.to_string();
+        let most = self.cells.iter().map(|cell| cell.case.paths).max();
+        let (path, most) = (on_path.path, most.unwrap_or(0));
+        if path > most {
+            let condition = condition();
+            return Err(PlanError::NoSuchPath {
+                condition,
+                path,
+                most,
+            });
+        }
+        if on_path.spec.leads_elsewhere() {
+            let condition = condition();
+            return Err(PlanError::NoThirdHost { condition });
+        }
+        Ok(())
     }
 }
 

@@ -32,6 +32,10 @@ pub struct RunResult {
     pub profile: Profile,
     /// Selectors that narrowed the plan; empty for the whole catalogue.
     pub selectors: Vec<String>,
+    /// Conditions of paths under which all cells ran that have the path, as `--path` takes them; empty where each cell
+    /// had the network that its case describes and nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
     /// Number of cells that were planned.
     pub planned: usize,
     /// Whether it was stopped before its end; cells that did not run are reported as `error`.

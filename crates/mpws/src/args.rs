@@ -27,6 +27,8 @@ pub enum Command {
     List(List),
     /// Tell all about a case.
     Explain(Explain),
+    /// List middleboxes and link qualities for `run --path`.
+    Presets(Presets),
     /// Tell what this host can prove, and how to get the rest.
     Doctor(Doctor),
     /// Measure MPTCP beside TCP, with the transport of each connection proven.
@@ -73,6 +75,10 @@ pub struct Run {
     /// Which cells.
     #[command(flatten)]
     pub selection: Selection,
+    /// What stands on a path and how its link is, in every cell that has the path, beside what the case does;
+    /// `mpws presets` shows what there is. Repeatable.
+    #[arg(long = "path", value_name = "N:CONDITION,...")]
+    pub paths: Vec<String>,
     /// Cells that run at a time; by default the runner chooses by the processors.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
@@ -137,6 +143,15 @@ pub struct Explain {
     /// Name of the case, as `mpws list` shows it, or of one of its cells.
     #[arg(value_name = "CASE")]
     pub case: String,
+}
+
+/// `mpws presets`.
+#[derive(Args, Debug)]
+#[command(after_help = PRESETS_EXAMPLES)]
+pub struct Presets {
+    /// Names of presets; all presets, and all keys, where there is none.
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
 }
 
 /// `mpws doctor`.
@@ -337,6 +352,7 @@ Examples:
   mpws run --peer-file my/peer.toml          a program of your own
   mpws run --keep all --out results          keep the captures of green cells too
   mpws run --list fallback/                  which cells would that be?
+  mpws run negotiation/ --path 1:nat,delay=30ms   all under NAT on a slow link
 
 Ctrl-C stops the run and writes the results so far; a second Ctrl-C ends it at once.";
 
@@ -351,6 +367,13 @@ Examples:
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   mpws explain fallback/syn-option-stripped";
+
+const PRESETS_EXAMPLES: &str = "\
+Examples:
+  mpws presets                                 all, and the keys that they are made of
+  mpws presets nat strip-syn                   only these
+  mpws run --path 1:strip-syn                  a preset
+  mpws run --path 1:nat,rate=20mbit,delay=30ms a preset and keys, in this order on the path";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:

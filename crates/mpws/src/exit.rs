@@ -105,6 +105,7 @@ mod tests {
             peers: Vec::new(),
             profile: Profile::Default,
             selectors: Vec::new(),
+            paths: Vec::new(),
             planned: cells.len(),
             interrupted: false,
             findings: Vec::new(),

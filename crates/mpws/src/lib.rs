@@ -22,6 +22,7 @@ mod list;
 mod live;
 mod output;
 mod plan;
+mod presets;
 mod run;
 mod runtime;
 mod serve;
@@ -45,6 +46,7 @@ pub fn main() -> Exit {
         Command::Run(args) => run::run(&args),
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Presets(args) => presets::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Serve(args) => serve::run(&args),

@@ -21,6 +21,7 @@ pub(crate) fn options(selection: &Selection) -> RunOptions {
         },
         peers: selection.peers.clone(),
         peer_files: selection.peer_files.clone(),
+        paths: Vec::new(),
         jobs: None,
         out: PathBuf::new(),
         keep: Keep::default(),
@@ -42,6 +43,10 @@ pub(crate) fn refused(error: &PlanError) -> Failure {
         PlanError::InLargerProfile { profile, .. } => {
             failure.next(format!("add --profile {}", profile.word()))
         }
+        PlanError::NoSuchPath { .. } => {
+            failure.next("`mpws explain CASE` tells how many paths a case has")
+        }
+        PlanError::NoThirdHost { .. } => failure.next("`mpws presets` shows what there is"),
         _ => failure.next("`mpws list --cells` and `mpws list --peers` show what there is"),
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use mpws_lab::preset::OnPath;
 use mpws_report::folder;
 use mpws_report::terminal::{self, Paint, Progress};
 use mpws_suite::event::RunEvent;
@@ -19,6 +20,7 @@ use crate::{interrupt, list, plan};
 /// Runs cells, shows what comes of them and writes the reports.
 pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
     let mut options = plan::options(&args.selection);
+    options.paths = conditions(&args.paths)?;
     if args.list {
         return list::cells(&options);
     }
@@ -48,6 +50,20 @@ pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
     })?;
     output.finish()?;
     Ok(Exit::of(&result))
+}
+
+/// Reads what `--path` says.
+fn conditions(given: &[String]) -> Result<Vec<OnPath>, Failure> {
+    given
+        .iter()
+        .map(|text| {
+            text.parse().map_err(|error| {
+                let doing = format!("cannot understand --path {text}");
+                Failure::of(Exit::Usage, doing, &error)
+                    .next("`mpws presets` shows what a path can be like")
+            })
+        })
+        .collect()
 }
 
 /// Runs the plan and shows its events.

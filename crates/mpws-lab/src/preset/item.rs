@@ -346,6 +346,10 @@ impl Item {
         )
     }
 
+    pub(super) fn leads_elsewhere(&self) -> bool {
+        matches!(self, Self::Balance(Some(_)))
+    }
+
     /// The boxes that it means, on a path from the host `first` to `second`; none for a link quality.
     pub(super) fn boxes(&self, [first, second]: [&str; 2]) -> Vec<Middlebox> {
         let name = self.to_string();

@@ -45,6 +45,11 @@ impl PathSpec {
         Some(all.fold(Shape::default(), |shape, item| item.shape(shape)))
     }
 
+    /// Whether it leads to a host that is not at the path, as `balance=3` does.
+    pub fn leads_elsewhere(&self) -> bool {
+        self.items.iter().any(Item::leads_elsewhere)
+    }
+
     /// Refuses what is given twice or says nothing.
     fn check(&self) -> Result<(), SpecError> {
         for (at, item) in self.items.iter().enumerate() {
@@ -177,7 +182,7 @@ mod tests {
         );
         assert_eq!(
             refused("1:delay=30"),
-            "`delay=30`: the unit is missing; a whole number and us, ms or s, up to 3600s"
+            "`delay=30`: the unit is missing; a whole number and us, ms or s"
         );
         assert_eq!(
             refused("1:mtu=100"),

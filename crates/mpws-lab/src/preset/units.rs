@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Why a text is no number of the kind.
 pub(super) type Wrong = &'static str;
 
-pub(super) const DURATION: &str = "a whole number and us, ms or s, up to 3600s";
+pub(super) const DURATION: &str = "a whole number and us, ms or s";
 pub(super) const RATE: &str = "a whole number and bit, kbit, mbit or gbit, from 1kbit to 100gbit";
 pub(super) const BYTES: &str = "a whole number and b, kb or mb, up to 1000mb";
 pub(super) const SHARE: &str = "a percentage from 0.0001% to 100%";

@@ -123,6 +123,7 @@ pub fn run() -> RunResult {
         ],
         profile: Profile::Full,
         selectors: vec!["echo/*".to_owned(), "`fallback`/*".to_owned()],
+        paths: vec!["1:nat,delay=30ms".to_owned()],
         planned: cells.len(),
         interrupted: false,
         findings: vec![
@@ -167,6 +168,7 @@ pub fn green() -> RunResult {
         peers: vec![peer("mpws", "0.1.0", "rust")],
         profile: Profile::Default,
         selectors: Vec::new(),
+        paths: Vec::new(),
         planned: 1,
         findings: Vec::new(),
         problems: Vec::new(),

@@ -2,8 +2,8 @@
 
 use crate::support;
 
-const SUBCOMMANDS: [&str; 8] = [
-    "run", "list", "explain", "doctor", "bench", "serve", "connect", "check",
+const SUBCOMMANDS: [&str; 9] = [
+    "run", "list", "explain", "presets", "doctor", "bench", "serve", "connect", "check",
 ];
 
 fn help(args: &[&str]) -> String {

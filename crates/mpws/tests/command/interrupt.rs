@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{mpws, run};
+use crate::support::{mpws, skips_without_labs};
 
 /// A run that has begun, of cells of the fixture alone; it is killed if a test fails.
 struct Running {
@@ -53,17 +53,6 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Whether no cell can run here; prints so, and fails where everything is expected to be there.
-fn skips_without_labs() -> bool {
-    let missing = run(["doctor"]).status.code() == Some(3);
-    if missing {
-        println!("skipped: this host cannot have labs, `mpws doctor` tells why");
-        let expected = std::env::var_os("MPWS_EXPECT_ALL").is_some_and(|value| value == "1");
-        assert!(!expected, "labs are missing although MPWS_EXPECT_ALL=1");
-    }
-    missing
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod check;
+mod conditions;
 mod help;
 mod interrupt;
 mod outcome;

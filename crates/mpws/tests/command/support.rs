@@ -31,3 +31,14 @@ pub fn stdout(output: &Output) -> String {
 pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("text")
 }
+
+/// Whether no cell can run here; prints so, and fails where everything is expected to be there.
+pub fn skips_without_labs() -> bool {
+    let missing = run(["doctor"]).status.code() == Some(3);
+    if missing {
+        println!("skipped: this host cannot have labs, `mpws doctor` tells why");
+        let expected = std::env::var_os("MPWS_EXPECT_ALL").is_some_and(|value| value == "1");
+        assert!(!expected, "labs are missing although MPWS_EXPECT_ALL=1");
+    }
+    missing
+}
