@@ -9,6 +9,7 @@ use crate::{
     facts,
     packet::{Act, Image, Packet, Unread},
     read::PacketRecord,
+    translation::Translation,
 };
 
 /// The TCP connections among these packets, which must be in the order in which they were at the wire.
@@ -44,6 +45,7 @@ struct Sorter {
     /// The latest attempt between two sockets, the lower one first.
     latest: HashMap<(SocketAddr, SocketAddr), usize>,
     counts: Counts,
+    translation: Translation,
 }
 
 /// A connection whose packets are being gathered.
@@ -63,7 +65,7 @@ impl Sorter {
             Err(unread) => return self.counts.leave(unread),
         };
         self.counts.cut += u64::from(image.payload.len() < image.payload_length);
-        let (sent, delivered, rule) = match act {
+        let (mut sent, mut delivered, rule) = match act {
             Act::Passed => (Some(image.clone()), Some(image.clone()), None),
             Act::Touched(rule) => (Some(image.clone()), Some(image.clone()), Some(rule)),
             Act::Lost(rule) => (Some(image.clone()), None, Some(rule)),
@@ -76,6 +78,10 @@ impl Sorter {
             }
             Act::LostReplacement(_) | Act::Void => return,
             Act::Replacement(rule) | Act::Forged(rule) => (None, Some(image.clone()), Some(rule)),
+        };
+        self.translation.undo(&mut sent, &mut delivered);
+        let Some(image) = sent.clone().or_else(|| delivered.clone()) else {
+            return;
         };
         let attempt = self.attempt(&image);
         let direction = if attempt.initiator == image.source {

@@ -42,6 +42,7 @@ mod segments;
 mod stream;
 mod timeline;
 mod tls;
+mod translation;
 mod verdict;
 mod websocket;
 
