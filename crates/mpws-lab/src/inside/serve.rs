@@ -209,10 +209,9 @@ impl Server {
             }
             Ok(())
         })?;
-        if up {
-            self.wire.set_link(path, end, true)?;
-        }
-        Ok(())
+        // Again where it goes: an interface that is taken down says farewell to its neighbours, and what it said
+        // would be on its way over a link that is not there.
+        self.wire.set_link(path, end, up)
     }
 
     fn shape(&self, path: u8, from: Option<usize>, shape: Shape) -> io::Result<()> {
