@@ -48,6 +48,8 @@ impl Ring {
         let version = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
         set(&socket, libc::PACKET_VERSION, &version)?;
         set(&socket, libc::PACKET_IGNORE_OUTGOING, &1_i32)?;
+        // The queue of an interface whose other end has just come up loses what it is given, for up to a second.
+        set(&socket, libc::PACKET_QDISC_BYPASS, &1_i32)?;
         let request = libc::tpacket_req {
             tp_block_size: BLOCK as u32,
             tp_block_nr: (SLOTS * SLOT / BLOCK) as u32,
