@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mpws_lab::rule::{Action, Rule};
 use mpws_peers::protocol::{
-    BlockingMode, ConnectWay, Half, ProcessLog, SocketBind, SocketBlocking, SocketClose,
-    SocketConnect, SocketListen, SocketShutdown,
+    BlockingMode, ConnectWay, ConnectionClose, Half, ProcessLog, SocketBind, SocketBlocking,
+    SocketClose, SocketConnect, SocketListen, SocketShutdown,
 };
 
 use super::{
@@ -31,6 +31,7 @@ pub const CASES: &[Case] = &[
     CLOSED,
     LISTENING,
     WRITE_HALF_CLOSED,
+    READ_HALF_CLOSED,
     SAME_SOCKET_TWICE,
     REUSED_AFTER_CLOSE,
 ];
@@ -293,6 +294,52 @@ const WRITE_HALF_CLOSED: Case = Case {
         let bytes = state.connections.first().and_then(|one| one.raw_bytes);
         cell.equal("bytes that the server received", &Some(0), &bytes);
         Ok(())
+    },
+    ..ORDERING
+};
+
+const READ_HALF_CLOSED: Case = Case {
+    slug: "client-ordering/read-half-closed",
+    title: "A connected socket whose reading half the caller has shut",
+    requirement: "shutdown(2); Linux still delivers what arrives after SHUT_RD, and end of file whenever nothing waits",
+    why: "Who reads first decides whether the WebSocket opens; either way the program must not hang on it.",
+    outcome: "an error at once, or an opening that can be closed in time; nothing is left; which of the two is recorded",
+    mutants: &["client-leaks"],
+    steps: |cell| {
+        let server = echo(cell)?;
+        let socket = connected(cell)?;
+        cell.ask(
+            Side::Client,
+            &SocketShutdown {
+                socket,
+                half: Half::Read,
+            },
+        )?;
+        match cell.attempt(Side::Client, &open(cell, Some(socket)))? {
+            Outcome::Done(opened) => {
+                cell.record_volatile("reading half shut", "opened");
+                let close = ConnectionClose {
+                    connection: opened.connection,
+                    code: 1000,
+                    reason: String::new(),
+                    deadline_ms: LIMIT_MS + deadline::SLACK_MS,
+                };
+                // Its end is 1000 or an error, by the same race.
+                cell.attempt(Side::Client, &close)?;
+            }
+            Outcome::Refused(record, elapsed_us) => {
+                cell.record_volatile("reading half shut", crate::cell::classes(&record));
+                let late = elapsed_us / 1000 > support::AT_ONCE_MS;
+                cell.check(
+                    "the error comes at once",
+                    "at once",
+                    if late { "late" } else { "at once" },
+                    !late,
+                );
+            }
+        }
+        cell.server_saw(server, 1, 1)?;
+        nothing_left(cell)
     },
     ..ORDERING
 };
