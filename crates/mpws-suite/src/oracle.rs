@@ -45,8 +45,8 @@ pub fn judge(
     let mut checks = Vec::new();
     let control = cell.protocol == SocketProtocol::Tcp;
     judge_expectation(cell, control, &proven, trace, &mut checks);
-    for &side in &cell.no_holding {
-        checks.push(judge_holding(side, &connections));
+    for &(side, rounds) in &cell.no_holding {
+        checks.push(judge_holding(side, rounds, &connections));
     }
     if cell.no_reset {
         checks.push(judge_resets(&connections));
@@ -263,7 +263,7 @@ fn matches(expect: Expect, proven: Proven) -> bool {
     }
 }
 
-fn judge_holding(side: Side, connections: &[&Connection]) -> Check {
+fn judge_holding(side: Side, rounds: u32, connections: &[&Connection]) -> Check {
     let direction = match side {
         Side::Client => Direction::ToResponder,
         Side::Server => Direction::ToInitiator,
@@ -276,15 +276,18 @@ fn judge_holding(side: Side, connections: &[&Connection]) -> Check {
         .iter()
         .map(|one| one.held_segments(direction).len())
         .sum();
+    // One held segment a round is what Nagle's algorithm does; a busy machine makes one look so now and then.
+    let waits = held as u64 * 2 >= u64::from(rounds);
+    let none = "none, or few by chance";
     Check {
-        name: format!("no segment of the {} waits for an ACK", side.word()),
-        expected: "none of the segments on the wire".to_owned(),
-        observed: match (looked_at, held) {
+        name: format!("segments of the {} that wait for an ACK", side.word()),
+        expected: none.to_owned(),
+        observed: match (looked_at, waits) {
             (0, _) => "no segment was seen".to_owned(),
-            (_, 0) => "none of the segments on the wire".to_owned(),
-            _ => "segments left only when a delayed ACK had come".to_owned(),
+            (_, false) => none.to_owned(),
+            (_, true) => "one in every second round or more".to_owned(),
         },
-        held: looked_at > 0 && held == 0,
+        held: looked_at > 0 && !waits,
     }
 }
 

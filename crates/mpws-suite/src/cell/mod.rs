@@ -69,8 +69,8 @@ pub struct Cell {
     pub(crate) protocol: SocketProtocol,
     pub(crate) scratch: PathBuf,
     pub(crate) each: Vec<Expect>,
-    /// Sides whose segments must not wait for an ACK.
-    pub(crate) no_holding: Vec<Side>,
+    /// Sides whose segments must not wait for an ACK, and how many rounds would show it.
+    pub(crate) no_holding: Vec<(Side, u32)>,
     /// No packet with RST may have arrived.
     pub(crate) no_reset: bool,
     /// Every message must be compressed on the wire.
@@ -113,9 +113,13 @@ impl Cell {
         self.each = each;
     }
 
-    /// Segments of this side must not have waited for an ACK; the wire tells, once the cell is over.
-    pub fn must_not_hold(&mut self, side: Side) {
-        self.no_holding.push(side);
+    /// Segments of this side must not have waited for an ACK in half of so many rounds or more; the wire tells, once
+    /// the cell is over.
+    ///
+    /// A program that was not scheduled for as long as a delayed ACK takes looks held for that one round. Nagle's
+    /// algorithm holds a segment in every round.
+    pub fn must_not_hold(&mut self, side: Side, rounds: u32) {
+        self.no_holding.push((side, rounds));
     }
 
     /// No reset may have crossed the wire; it tells, once the cell is over.
