@@ -86,7 +86,8 @@ struct DataJudge {
 struct Acks {
     seq: Option<u32>,
     tcp: u32,
-    data: Option<DataSeq>,
+    /// Lower 32 bits.
+    data: Option<u32>,
 }
 
 impl DataJudge {
@@ -101,7 +102,8 @@ impl DataJudge {
             return;
         };
         let before = self.acks.data;
-        let full = ack.extend(before.unwrap_or(DataSeq(u64::from(ack.low()))));
+        // An end may send 32 bits of one and 64 of the next, so 32 are compared.
+        let low = ack.low();
         // A packet that is older than one before it, by TCP's own numbers, may say less.
         let in_order = self.acks.seq.is_none_or(|seq| {
             image.seq.wrapping_sub(seq).cast_signed() >= 0
@@ -110,7 +112,7 @@ impl DataJudge {
         if !in_order {
             return;
         }
-        let back = before.map_or(0, |before| before.0.wrapping_sub(full.0).cast_signed());
+        let back = before.map_or(0, |before| before.wrapping_sub(low).cast_signed());
         if back > 0 && !self.infinite {
             let detail = format!("DATA_ACK goes back by {back}");
             sheet.add(packet, Rule::DataAckBackwards, detail);
@@ -119,7 +121,7 @@ impl DataJudge {
         self.acks = Acks {
             seq: Some(image.seq),
             tcp,
-            data: Some(full),
+            data: Some(low),
         };
     }
 

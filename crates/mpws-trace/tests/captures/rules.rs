@@ -317,6 +317,24 @@ fn a_data_ack_never_goes_back() {
 }
 
 #[test]
+fn data_acks_of_32_and_of_64_bits_go_together() {
+    // The upper half of the client's numbers is such that a signed difference to 32 bits alone would be negative.
+    let rules = after_opening(|talk| {
+        let long = Dss {
+            data_ack: Some(WireSeq::Long(DataSeq(
+                1 << 63 | u64::from(talk.data[0] as u32),
+            ))),
+            mapping: None,
+            data_fin: false,
+            reserved: 0,
+        };
+        talk.ack(Server)
+            .packet(Server, "A", &[MptcpOption::Dss(long)], b"");
+    });
+    assert_eq!(rules, []);
+}
+
+#[test]
 fn an_older_packet_that_comes_late_may_acknowledge_less() {
     let mut talk = opened();
     talk.data(Client, b"one").ack(Server);
