@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use mpws_peers::protocol::SocketProtocol;
-use mpws_suite::case::{Case, Pairs};
+use mpws_suite::case::{Case, Pairs, Profile};
 use mpws_suite::cases::catalogue;
 use mpws_suite::plan::{FIXTURE, Plan, PlannedCell};
 use mpws_suite::result::{CellResult, Verdict};
@@ -119,7 +119,8 @@ pub fn kill(name: &str) -> Result<(), String> {
     }
 }
 
-/// Runs every cell in which the honest peer meets the fixture, over both transports and IP versions.
+/// Runs every cell of the profile `default` in which the honest peer meets the fixture, over both transports and IP
+/// versions. Those of larger profiles run beside their mutants.
 ///
 /// # Errors
 ///
@@ -132,6 +133,9 @@ pub fn be_honest() -> Result<(), String> {
         .cells
         .iter()
         .filter(|cell| {
+            if cell.case.profile != Profile::Default {
+                return false;
+            }
             let (client, server) = (&cell.client.name, &cell.server.name);
             (honest(client) && server == FIXTURE) || (client == FIXTURE && honest(server))
         })

@@ -16,6 +16,14 @@ pub const CLOSE_TIMEOUT_MS: u64 = 5_000;
 pub const ORDERING_OPEN_MS: u64 = 1_000;
 /// `close_timeout` of the ordering cases, in milliseconds.
 pub const ORDERING_CLOSE_MS: u64 = 500;
+/// What the kernel's path manager does by itself (a join, an announcement), in milliseconds.
+pub const JOIN_MS: u64 = 10_000;
+/// An answer while a path goes away, in milliseconds: several times what the kernel needs to notice.
+pub const SWITCH_MS: u64 = 20_000;
+/// A transfer of 16 MiB, in milliseconds.
+pub const LARGE_MS: u64 = 180_000;
+/// Pause before something that the kernel does by itself is looked at again, in milliseconds. Nothing rests on it.
+pub const LOOK_AGAIN_MS: u64 = 5;
 /// What an answer may be late by scheduling alone, in milliseconds.
 pub const SLACK_MS: u64 = 5_000;
 /// How long a server is given to notice the end of a connection before it is asked what it saw, in milliseconds.

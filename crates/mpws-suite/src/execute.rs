@@ -11,7 +11,7 @@ use mpws_lab::preset::OnPath;
 use mpws_peers::{LaunchError, LaunchOptions, Launcher, Peer, PeerSpec};
 
 use crate::case::Side;
-use crate::cell::{Cell, CellEnd};
+use crate::cell::{Cell, CellEnd, Paths};
 use crate::deadline;
 use crate::evidence::{self, Kept};
 use crate::oracle;
@@ -136,6 +136,7 @@ impl Bench<'_> {
             no_holding: Vec::new(),
             no_reset: false,
             compressed: false,
+            paths: Paths::default(),
             witness,
             checks: Vec::new(),
             recorded: BTreeMap::new(),

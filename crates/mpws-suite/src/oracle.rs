@@ -1,5 +1,7 @@
 //! From witnesses to a judgement of the transport. No peer's own word decides anything here.
 
+mod paths;
+
 use std::net::IpAddr;
 
 use mptcp::counters::CounterDelta;
@@ -54,6 +56,7 @@ pub fn judge(
     if cell.compressed {
         checks.push(judge_compression(&connections));
     }
+    paths::judge(cell, &connections, client_moved, server_moved, &mut checks);
     let mut evidence = Evidence {
         wire: connections
             .iter()

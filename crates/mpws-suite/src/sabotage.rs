@@ -14,6 +14,12 @@ pub enum Sabotage {
     RuleLeftIn,
     /// `sysctl-left-on`: sysctls are not set.
     SysctlLeftOn,
+    /// `endpoint-left-out`: no endpoint is given to a path manager.
+    EndpointLeftOut,
+    /// `limits-left-out`: the limits of the path managers stay as the kernel sets them.
+    LimitsLeftOut,
+    /// `cut-left-out`: links stay up, and endpoints stay.
+    CutLeftOut,
     /// `filter-left-out`: no seccomp filter is installed.
     FilterLeftOut,
     /// `constant-left-in`: the client's environment variables are not set.
@@ -32,10 +38,13 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::RuleLeftOut,
         Self::RuleLeftIn,
         Self::SysctlLeftOn,
+        Self::EndpointLeftOut,
+        Self::LimitsLeftOut,
+        Self::CutLeftOut,
         Self::FilterLeftOut,
         Self::ConstantLeftIn,
         Self::BenchSpeaksTcp,
@@ -51,6 +60,9 @@ impl Sabotage {
             Self::RuleLeftOut => "rule-left-out",
             Self::RuleLeftIn => "rule-left-in",
             Self::SysctlLeftOn => "sysctl-left-on",
+            Self::EndpointLeftOut => "endpoint-left-out",
+            Self::LimitsLeftOut => "limits-left-out",
+            Self::CutLeftOut => "cut-left-out",
             Self::FilterLeftOut => "filter-left-out",
             Self::ConstantLeftIn => "constant-left-in",
             Self::BenchSpeaksTcp => "bench-speaks-tcp",

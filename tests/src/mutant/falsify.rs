@@ -1,6 +1,6 @@
 //! One fault in front of the honest peer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -21,6 +21,10 @@ pub struct Mutant {
     next: AtomicU64,
     /// Connections whose first message is lost already.
     robbed: Mutex<BTreeSet<u64>>,
+    /// How the last connection was opened.
+    opening: Mutex<Value>,
+    /// How often a connection was to send, and the one that took its place.
+    replaced: Mutex<BTreeMap<u64, (u32, Option<u64>)>>,
 }
 
 /// Numbers from here on are of what does not exist.
@@ -34,6 +38,8 @@ impl Mutant {
             honest,
             next: AtomicU64::new(PRETENDED),
             robbed: Mutex::default(),
+            opening: Mutex::default(),
+            replaced: Mutex::default(),
         }
     }
 
@@ -310,6 +316,42 @@ impl Mutant {
         )
     }
 
+    /// Puts another connection in the place of the one that is to send for the third time.
+    async fn reconnect(&self, op: &str, args: &mut Value) {
+        if self.fault != Fault::ClientReconnects {
+            return;
+        }
+        if op == "client.open" {
+            *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = args.clone();
+            return;
+        }
+        let Some(connection) = number(args, "connection") else {
+            return;
+        };
+        let (sent, mut taken) = {
+            let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+            let entry = replaced.entry(connection).or_default();
+            entry.0 += u32::from(op == "connection.send");
+            *entry
+        };
+        if sent == 3 && taken.is_none() {
+            let mut opening = self
+                .opening
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            opening["socket"] = Value::Null;
+            opening["protocol"] = Value::Null;
+            let opened = self.honest.ask("client.open", opening).await;
+            taken = opened.and_then(|opened| number(&opened, "connection"));
+            let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+            replaced.insert(connection, (sent, taken));
+        }
+        if let Some(taken) = taken {
+            args["connection"] = taken.into();
+        }
+    }
+
     /// Whether the first message of a connection is still to be lost.
     fn robs(&self, op: &str, args: &Value) -> bool {
         self.fault == Fault::ClientLosesMessage
@@ -332,6 +374,7 @@ impl Adapter for Mutant {
             return response;
         }
         self.falsify_request(&op, &mut request.args).await;
+        self.reconnect(&op, &mut request.args).await;
         if self.robs(&op, &request.args) {
             self.honest.handle(request.clone()).await;
         }

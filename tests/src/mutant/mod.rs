@@ -47,6 +47,8 @@ pub enum Fault {
     ClientLenient,
     /// Loses the first message of a connection.
     ClientLosesMessage,
+    /// Opens another connection in silence when it is to send for the third time, and goes on with that.
+    ClientReconnects,
     /// Reports a close code that did not come.
     ClientMisreportsClose,
     /// Reports a subprotocol that was not chosen.
@@ -97,7 +99,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::ClientNeverAsks,
         Self::ClientSpeaksMptcp,
         Self::ClientRefusesAll,
@@ -107,6 +109,7 @@ impl Fault {
         Self::ClientIgnoresLimit,
         Self::ClientLenient,
         Self::ClientLosesMessage,
+        Self::ClientReconnects,
         Self::ClientMisreportsClose,
         Self::ClientMisnamesSubprotocol,
         Self::ClientIteratesTwice,
@@ -144,6 +147,7 @@ impl Fault {
             Self::ClientIgnoresLimit => "client-ignores-limit",
             Self::ClientLenient => "client-lenient",
             Self::ClientLosesMessage => "client-loses-message",
+            Self::ClientReconnects => "client-reconnects",
             Self::ClientMisreportsClose => "client-misreports-close",
             Self::ClientMisnamesSubprotocol => "client-misnames-subprotocol",
             Self::ClientIteratesTwice => "client-iterates-twice",

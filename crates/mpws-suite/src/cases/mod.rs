@@ -5,9 +5,14 @@
 
 pub mod client_ordering;
 pub mod compatibility;
+pub(crate) mod crossing;
+pub mod failover;
 pub mod fallback;
+pub mod framing;
+pub mod join;
 pub mod latency;
 pub mod negotiation;
+pub mod paths;
 pub mod server_ordering;
 pub mod sockopts;
 pub(crate) mod support;
@@ -40,6 +45,13 @@ pub fn catalogue() -> &'static [Case] {
             sockopts::libraries::CASES,
             teardown::kernel::CASES,
             teardown::peers::CASES,
+            join::opened::CASES,
+            join::flags::CASES,
+            join::obstructed::CASES,
+            join::boxes::CASES,
+            paths::CASES,
+            failover::CASES,
+            framing::CASES,
         ]
         .concat()
     });

@@ -6,12 +6,14 @@
 //! | `network.rs` | rules, sysctls, witnesses |
 //! | `asking.rs` | single operations of the peers |
 //! | `bench.rs` | sockets of the bench itself, for what is asked of the kernel alone |
+//! | `paths.rs` | endpoints, limits, joins, links, and what must be seen of them |
 //! | `ordinary.rs` | what careful users do: serve, connect, echo, close |
 
 mod asking;
 mod bench;
 mod network;
 mod ordinary;
+mod paths;
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
@@ -30,6 +32,8 @@ use crate::witness::{Snapshot, Witness};
 
 pub use bench::{Wired, carry, refused};
 pub use ordinary::{Connect, Serve};
+pub use paths::Count;
+pub(crate) use paths::Paths;
 
 /// The port that servers of cells listen on.
 pub const PORT: u16 = 8765;
@@ -75,6 +79,8 @@ pub struct Cell {
     pub(crate) no_reset: bool,
     /// Every message must be compressed on the wire.
     pub(crate) compressed: bool,
+    /// Events of the paths, and what must be seen of them.
+    pub(crate) paths: Paths,
     pub(crate) witness: Witness,
     pub(crate) sabotage: Option<Sabotage>,
     pub(crate) checks: Vec<Check>,

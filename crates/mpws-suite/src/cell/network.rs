@@ -1,8 +1,9 @@
 //! The network of a cell, and its witnesses.
 
 use mptcp::counters::CounterDelta;
-use mpws_lab::RuleId;
+use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::Rule;
+use mpws_lab::{BoxId, RuleId};
 use mpws_peers::protocol::{ConnectionId, ConnectionLook};
 
 use super::{Cell, CellEnd};
@@ -22,6 +23,36 @@ impl Cell {
         self.lab
             .install(&rule)
             .map_err(|error| CellEnd::broken(format!("rule {name} was not installed"), &error))
+    }
+
+    /// Places a middlebox on a path, behind those that stand there.
+    pub fn place(&self, path: u8, middlebox: &Middlebox) -> Result<BoxId, CellEnd> {
+        let placed = match self.sabotage {
+            Some(Sabotage::RuleLeftOut) => &Middlebox::Bridge,
+            _ => middlebox,
+        };
+        self.lab.place(path, placed).map_err(|error| {
+            CellEnd::broken(format!("box {} was not placed", middlebox.name()), &error)
+        })
+    }
+
+    /// How many packets a middlebox has done something to.
+    pub fn box_hits(&self, id: BoxId) -> Result<u64, CellEnd> {
+        self.lab
+            .box_hits(id)
+            .map_err(|error| CellEnd::broken("a box's hits were not read", &error))
+    }
+
+    /// Checks that a middlebox has done something to at least one packet.
+    pub fn box_was_hit(&mut self, middlebox: &Middlebox, id: BoxId) -> Result<(), CellEnd> {
+        let hits = self.box_hits(id)?;
+        self.check(
+            &format!("box {} changed packets", middlebox.name()),
+            "at least one",
+            if hits > 0 { "at least one" } else { "none" },
+            hits > 0,
+        );
+        Ok(())
     }
 
     /// Takes a rule away.

@@ -57,6 +57,8 @@ pub struct Connect {
     pub open_timeout_ms: u64,
     /// Refuse a connection that fell back (the fixture's policy `require`).
     pub strict: bool,
+    /// Further keyword arguments of the library: name and number.
+    pub extra: &'static [(&'static str, f64)],
 }
 
 impl Serve {
@@ -93,6 +95,7 @@ impl Default for Connect {
             resource: "/",
             open_timeout_ms: deadline::OPEN_TIMEOUT_MS,
             strict: false,
+            extra: &[],
         }
     }
 }
@@ -287,6 +290,11 @@ impl Cell {
         open.subprotocols = connect.subprotocols;
         open.max_size = connect.max_size;
         open.open_timeout_ms = connect.open_timeout_ms;
+        open.extra = connect
+            .extra
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.into()))
+            .collect();
         let scheme = if connect.tls.is_some() { "wss" } else { "ws" };
         open.uri = self.uri_with(scheme, self.ip, connect.resource);
         open.tls = connect.tls;

@@ -1,0 +1,165 @@
+//! Steps that the families of several paths share: a connection that stands on two paths, numbered messages, the way out.
+
+use std::time::Instant;
+
+use mptcp::pm::EndpointFlags;
+use mpws_fixture::payload::{Digested, Payload};
+use mpws_peers::protocol::{ConnectionId, ConnectionReceive, ConnectionSend, Nothing};
+
+use crate::case::{Ip, Side};
+use crate::cell::{Cell, CellEnd, Connect, Count, Outcome, Serve, describe};
+use crate::deadline;
+
+/// A server and a connection to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Number of the server.
+    pub server: u32,
+    /// The connection.
+    pub connection: ConnectionId,
+}
+
+/// An echo server on every address of its host: a join to an announced address needs a listener there.
+pub fn echo_everywhere(cell: &Cell) -> Serve {
+    everywhere(cell, Serve::echo())
+}
+
+/// The same server, on every address of its host.
+pub fn everywhere(cell: &Cell, serve: Serve) -> Serve {
+    let host = match cell.ip() {
+        Ip::V4 => "0.0.0.0",
+        Ip::V6 => "::",
+    };
+    Serve {
+        host: Some(host.to_owned()),
+        ..serve
+    }
+}
+
+/// Limits that let both sides have so many subflows besides the first.
+pub fn allow(cell: &Cell, subflows: u32) -> Result<(), CellEnd> {
+    cell.limits(Side::Client, subflows, subflows)?;
+    cell.limits(Side::Server, subflows, subflows)
+}
+
+/// Serves, connects and waits for so many joins.
+pub fn stand(
+    cell: &mut Cell,
+    serve: Serve,
+    connect: Connect,
+    joins: u32,
+) -> Result<Standing, CellEnd> {
+    cell.expect_joins(Count::Exactly(joins));
+    cell.hear_paths()?;
+    let server = cell.serve(serve)?;
+    let connection = cell.connect(connect)?.connection;
+    cell.until_joined(joins as usize)?;
+    Ok(Standing { server, connection })
+}
+
+/// A connection over path 1 that a second subflow joined over path 2, which the server announced.
+pub fn on_two_paths(cell: &mut Cell, serve: Serve, connect: Connect) -> Result<Standing, CellEnd> {
+    allow(cell, 2)?;
+    cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
+    let serve = everywhere(cell, serve);
+    stand(cell, serve, connect, 1)
+}
+
+/// The same with an echo server; the wire must show that nothing was lost or doubled.
+pub fn echo_on_two_paths(cell: &mut Cell) -> Result<Standing, CellEnd> {
+    cell.expect_echoes();
+    on_two_paths(cell, Serve::echo(), Connect::default())
+}
+
+/// Sends numbered messages, each when the one before has come back, and judges that each comes back once, unchanged and in
+/// order. How long the slowest took is recorded.
+pub fn talk(
+    cell: &mut Cell,
+    connection: ConnectionId,
+    numbers: std::ops::Range<u64>,
+) -> Result<(), CellEnd> {
+    let name = format!(
+        "messages {} to {} come back once each, in order",
+        numbers.start,
+        numbers.end.saturating_sub(1)
+    );
+    let slowest = format!("slowest of messages from {}, ms", numbers.start);
+    let mut slowest_ms = 0;
+    for seed in numbers {
+        let message = Payload::Text { size: 200, seed };
+        let expected = message.digested();
+        let began = Instant::now();
+        send(cell, connection, message, 1)?;
+        let received = receive(cell, connection, &name, deadline::SWITCH_MS)?;
+        if received != expected {
+            cell.check(&name, "all", &format!("another in place of {seed}"), false);
+            return Err(CellEnd::Failed(format!("{name}: not so message {seed}")));
+        }
+        slowest_ms = slowest_ms.max(began.elapsed().as_millis());
+    }
+    cell.check(&name, "all", "all", true);
+    cell.record_volatile(&slowest, u64::try_from(slowest_ms).unwrap_or(u64::MAX));
+    Ok(())
+}
+
+/// Sends a message without waiting for an answer.
+pub fn send(
+    cell: &mut Cell,
+    connection: ConnectionId,
+    message: Payload,
+    fragments: u8,
+) -> Result<(), CellEnd> {
+    let send = ConnectionSend {
+        connection,
+        message,
+        fragments,
+        deadline_ms: deadline::TRANSFER_MS,
+    };
+    let _: Nothing = cell.ask(Side::Client, &send)?;
+    Ok(())
+}
+
+/// Receives a message; that none comes within the deadline is judged under this name.
+pub fn receive(
+    cell: &mut Cell,
+    connection: ConnectionId,
+    name: &str,
+    deadline_ms: u64,
+) -> Result<Digested, CellEnd> {
+    let receive = ConnectionReceive {
+        connection,
+        deadline_ms,
+    };
+    match cell.attempt(Side::Client, &receive)? {
+        Outcome::Done(received) => Ok(received),
+        Outcome::Refused(record, _) => {
+            let why = describe(&record);
+            cell.check(name, "a message", &why, false);
+            Err(CellEnd::Failed(format!("{name}: {why}")))
+        }
+    }
+}
+
+/// Receives a message that must be this one.
+pub fn receive_this(
+    cell: &mut Cell,
+    connection: ConnectionId,
+    name: &str,
+    message: &Payload,
+) -> Result<(), CellEnd> {
+    let received = receive(cell, connection, name, deadline::SWITCH_MS)?;
+    cell.equal(name, &message.digested(), &received);
+    Ok(())
+}
+
+/// Closes with 1000, and judges that the server's program has seen one connection in all that time.
+pub fn leave(cell: &mut Cell, standing: Standing) -> Result<(), CellEnd> {
+    cell.finish(standing.server, standing.connection)?;
+    let state = cell.server_state(standing.server)?;
+    cell.equal(
+        "connections that the server's API reports",
+        &1,
+        &state.connections.len(),
+    );
+    Ok(())
+}

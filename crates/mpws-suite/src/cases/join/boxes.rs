@@ -1,0 +1,114 @@
+//! Joins through machines that remember what they saw.
+
+use mptcp::pm::EndpointFlags;
+use mpws_lab::middlebox::Middlebox;
+
+use super::BASE;
+use super::obstructed::alone;
+use crate::case::{Case, Pairs, Side};
+use crate::cases::crossing::{self, Standing};
+use crate::cell::{Cell, CellEnd, Connect, Count};
+
+/// The cases of this group.
+pub const CASES: &[Case] = &[
+    BALANCED_ELSEWHERE,
+    UNREACHABLE,
+    CONNECTION_TRACKING,
+    ADDRESSES_TRANSLATED,
+];
+
+const BALANCED_ELSEWHERE: Case = Case {
+    slug: "join/balanced-elsewhere",
+    title: "A load balancer sends the join to a server that does not know its token",
+    requirement: "RFC 8684 section 3.2: an unknown token is answered with a reset",
+    why: "Balancers choose by address and port, and a join has others than its connection; it must only cost the path.",
+    network: "two paths; joins on the second are answered by another server",
+    pairs: Pairs::Fixtures,
+    outcome: "the join is reset; echo works",
+    mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
+    steps: |cell| lost_to(cell, &Middlebox::UnknownToken),
+    ..BASE
+};
+
+const UNREACHABLE: Case = Case {
+    slug: "join/icmp-unreachable",
+    title: "A router on the second path answers with ICMP that there is no way",
+    requirement: "RFC 8684 section 3.2; RFC 1122 section 4.2.3.9",
+    why: "Routers say so when a link behind them is down; the error must not reach the connection.",
+    network: "two paths; packets on the second are answered by ICMP unreachable",
+    pairs: Pairs::Fixtures,
+    outcome: "no join; echo works, no error reaches the programs",
+    mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
+    steps: |cell| lost_to(cell, &Middlebox::Unreachable),
+    ..BASE
+};
+
+const CONNECTION_TRACKING: Case = Case {
+    slug: "join/through-connection-tracking",
+    title: "A stateful firewall on each path that drops what fits no connection",
+    requirement: "RFC 8684 section 6: each subflow looks like a TCP connection of its own",
+    why: "Firewalls that check sequence windows are everywhere; a join must look whole to them.",
+    network: "two paths, on each a firewall that tracks connections",
+    pairs: Pairs::Fixtures,
+    outcome: "one join; both paths carry; nothing is dropped as invalid",
+    mutants: &["endpoint-left-out", "echo-alters"],
+    steps: |cell| {
+        let boxes = [
+            cell.place(1, &Middlebox::Checker)?,
+            cell.place(2, &Middlebox::Checker)?,
+        ];
+        let standing = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, standing.connection, 0..6)?;
+        for id in boxes {
+            let dropped = cell.box_hits(id)?;
+            cell.equal("packets that the firewall found invalid", &0, &dropped);
+        }
+        crossing::leave(cell, standing)
+    },
+    ..BASE
+};
+
+const ADDRESSES_TRANSLATED: Case = Case {
+    slug: "join/through-nat",
+    title: "The second path goes through a NAT",
+    requirement: "RFC 8684 section 3.2: joins are matched by token and address id, never by address",
+    why: "Nearly every second path of a client is behind one.",
+    network: "two paths, on the second network address and port translation",
+    pairs: Pairs::Fixtures,
+    outcome: "both kernels count one join; messages come back",
+    mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
+    steps: |cell| {
+        let nat = Middlebox::Nat {
+            idle: None,
+            flush_after: None,
+        };
+        let id = cell.place(2, &nat)?;
+        crossing::allow(cell, 2)?;
+        cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
+        cell.hear_paths()?;
+        let serve = crossing::echo_everywhere(cell);
+        let server = cell.serve(serve)?;
+        let connection = cell.connect(Connect::default())?.connection;
+        cell.until_joined(1)?;
+        crossing::talk(cell, connection, 0..6)?;
+        // The capture shows packets as their sender sent them: there the two halves of the join have different addresses,
+        // and only the kernels know that they belong together.
+        cell.counted(Side::Client, "MPJoinSynAckRx", Count::Exactly(1))?;
+        cell.counted(Side::Server, "MPJoinAckRx", Count::Exactly(1))?;
+        cell.box_was_hit(&nat, id)?;
+        crossing::leave(cell, Standing { server, connection })
+    },
+    ..BASE
+};
+
+/// A join that a box on the second path costs, and nothing else.
+fn lost_to(cell: &mut Cell, middlebox: &Middlebox) -> Result<(), CellEnd> {
+    let id = cell.place(2, middlebox)?;
+    crossing::allow(cell, 2)?;
+    cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
+    let serve = crossing::echo_everywhere(cell);
+    let standing = alone(cell, serve)?;
+    cell.until_box_hit(middlebox, id)?;
+    crossing::talk(cell, standing.connection, 0..6)?;
+    crossing::leave(cell, standing)
+}

@@ -1,0 +1,434 @@
+//! Several paths: endpoints, limits, joins, links, and what must be seen of them.
+//!
+//! Over plain TCP, in a control, there is nothing to wait for and nothing to judge: what is about MPTCP alone does nothing there.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use mptcp::counters::CounterDelta;
+use mptcp::pm::{Endpoint, EndpointFlags, Event, EventKind, EventSocket, Limits, NetlinkError};
+use mptcp::pm::{KernelRefusal, PathManager};
+use mptcp::{AddressId, Token};
+use mpws_lab::middlebox::Middlebox;
+use mpws_lab::rule::{Action, Rule};
+use mpws_lab::{BoxId, RuleId};
+
+use super::{Cell, CellEnd};
+use crate::case::Side;
+use crate::deadline;
+use crate::sabotage::Sabotage;
+
+/// What a cell knows of its paths, and what must be seen of them.
+#[derive(Debug, Default)]
+pub(crate) struct Paths {
+    client: Ears,
+    server: Ears,
+    pub(crate) expected: PathsExpected,
+}
+
+/// The events of one host.
+#[derive(Debug, Default)]
+struct Ears {
+    socket: Option<EventSocket>,
+    heard: Vec<Event>,
+}
+
+/// What wire and kernels must show of the one connection of a cell, once it is over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PathsExpected {
+    pub(crate) joins: Option<Count>,
+    /// Path, and whether it must have carried payload or must not.
+    pub(crate) carried: Vec<(u8, bool)>,
+    /// Paths on which packets must have been lost.
+    pub(crate) dropped: Vec<u8>,
+    /// Every message to the server came back once, in order.
+    pub(crate) echoed: bool,
+    /// At least one message arrived in parts on different paths.
+    pub(crate) split: bool,
+}
+
+/// How many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// So many.
+    Exactly(u32),
+    /// So many or more.
+    AtLeast(u32),
+}
+
+impl Count {
+    /// Whether this is such a number.
+    pub fn holds(self, number: i64) -> bool {
+        match self {
+            Self::Exactly(count) => number == i64::from(count),
+            Self::AtLeast(count) => number >= i64::from(count),
+        }
+    }
+
+    /// In words, for checks.
+    pub fn describe(self) -> String {
+        match self {
+            Self::Exactly(count) => count.to_string(),
+            Self::AtLeast(count) => format!("at least {count}"),
+        }
+    }
+}
+
+/// What must be seen once the cell is over.
+impl Cell {
+    /// So many further subflows must have joined the one connection of the cell: complete on the wire, and counted by both
+    /// kernels.
+    pub fn expect_joins(&mut self, joins: Count) {
+        self.paths.expected.joins = Some(joins);
+    }
+
+    /// A path must have carried payload of the connection, or must not.
+    pub fn expect_carried(&mut self, path: u8, carried: bool) {
+        self.paths.expected.carried.push((path, carried));
+    }
+
+    /// The wire must show that every message to the server came back once, in order, whatever the programs say.
+    pub fn expect_echoes(&mut self) {
+        self.paths.expected.echoed = true;
+    }
+
+    /// The wire must have lost packets of the connection on this path.
+    pub fn expect_dropped(&mut self, path: u8) {
+        self.paths.expected.dropped.push(path);
+    }
+
+    /// The wire must show a message whose parts arrived on different paths.
+    pub fn expect_split_message(&mut self) {
+        self.paths.expected.split = true;
+    }
+}
+
+/// Endpoints, limits and links.
+impl Cell {
+    /// Address of a side on a path, of the cell's IP version.
+    pub fn path_address(&self, side: Side, path: u8) -> IpAddr {
+        self.path_address_in(side, path, self.ip)
+    }
+
+    /// Address of a side on a path, of this IP version.
+    pub fn path_address_in(&self, side: Side, path: u8, ip: crate::case::Ip) -> IpAddr {
+        let ip = match ip {
+            crate::case::Ip::V4 => mpws_lab::Ip::V4,
+            crate::case::Ip::V6 => mpws_lab::Ip::V6,
+        };
+        self.host(side).address(path, ip)
+    }
+
+    /// Asks the path manager of a side for something that must work.
+    pub fn manage<T>(
+        &self,
+        side: Side,
+        what: &str,
+        ask: impl FnOnce(&mut PathManager) -> Result<T, NetlinkError>,
+    ) -> Result<T, CellEnd> {
+        let what = || format!("{what} at the {} failed", side.word());
+        let mut manager = self
+            .host(side)
+            .path_manager()
+            .map_err(|error| CellEnd::broken(what(), &error))?;
+        ask(&mut manager).map_err(|error| CellEnd::broken(what(), &error))
+    }
+
+    /// Asks the path manager of a side for something that it may refuse.
+    pub fn try_manage<T>(
+        &self,
+        side: Side,
+        what: &str,
+        ask: impl FnOnce(&mut PathManager) -> Result<T, NetlinkError>,
+    ) -> Result<Result<T, KernelRefusal>, CellEnd> {
+        self.manage(side, what, |manager| match ask(manager) {
+            Ok(done) => Ok(Ok(done)),
+            Err(NetlinkError::Refused(refusal)) => Ok(Err(refusal)),
+            Err(other) => Err(other),
+        })
+    }
+
+    /// Sets the limits of a side: subflows besides the first, and announced addresses that it accepts.
+    pub fn limits(&self, side: Side, subflows: u32, add_addr_accepted: u32) -> Result<(), CellEnd> {
+        if self.sabotage == Some(Sabotage::LimitsLeftOut) {
+            return Ok(());
+        }
+        let limits = Limits {
+            subflows,
+            add_addr_accepted,
+        };
+        self.manage(side, "setting the limits", |manager| {
+            manager.set_limits(limits)
+        })
+    }
+
+    /// Adds an endpoint for a side's address on a path. Its id is the number of the path.
+    pub fn endpoint(&self, side: Side, path: u8, flags: EndpointFlags) -> Result<(), CellEnd> {
+        let endpoint = Endpoint::new(self.path_address(side, path));
+        self.add_endpoint(side, &endpoint.id(path).flags(flags))
+    }
+
+    /// Adds an endpoint.
+    pub fn add_endpoint(&self, side: Side, endpoint: &Endpoint) -> Result<(), CellEnd> {
+        if self.sabotage == Some(Sabotage::EndpointLeftOut) {
+            return Ok(());
+        }
+        self.manage(side, "adding an endpoint", |manager| {
+            manager.add_endpoint(endpoint)
+        })
+    }
+
+    /// Deletes an endpoint.
+    pub fn delete_endpoint(&self, side: Side, id: u8) -> Result<(), CellEnd> {
+        if self.sabotage == Some(Sabotage::CutLeftOut) {
+            return Ok(());
+        }
+        self.manage(side, "deleting an endpoint", |manager| {
+            manager.delete_endpoint(AddressId(id))
+        })
+    }
+
+    /// Takes the address of the first subflow away from the connections of a side that began on it.
+    pub fn delete_initial_address(&self, side: Side) -> Result<(), CellEnd> {
+        if self.sabotage == Some(Sabotage::CutLeftOut) {
+            return Ok(());
+        }
+        let address = self.path_address(side, 1);
+        self.manage(side, "deleting the initial address", |manager| {
+            manager.delete_initial_address(address)
+        })
+    }
+
+    /// Makes an endpoint a backup, or no backup any more; connections that use its address tell their peers.
+    pub fn set_backup(&self, side: Side, id: u8, backup: bool) -> Result<(), CellEnd> {
+        if self.sabotage == Some(Sabotage::CutLeftOut) {
+            return Ok(());
+        }
+        let flags = if backup {
+            EndpointFlags::BACKUP
+        } else {
+            EndpointFlags::NONE
+        };
+        self.manage(side, "changing an endpoint", |manager| {
+            manager.set_flags(AddressId(id), flags)
+        })
+    }
+
+    /// Takes a side's end of a path down or up.
+    pub fn link(&self, side: Side, path: u8, up: bool) -> Result<(), CellEnd> {
+        if self.sabotage == Some(Sabotage::CutLeftOut) {
+            return Ok(());
+        }
+        self.host(side)
+            .set_link(path, up)
+            .map_err(|error| CellEnd::broken(format!("the link of path {path} stayed"), &error))
+    }
+}
+
+/// Waiting for what the kernels do by themselves.
+impl Cell {
+    /// Hears the path events of both hosts from now on; do it before connecting.
+    pub fn hear_paths(&mut self) -> Result<(), CellEnd> {
+        for side in [Side::Client, Side::Server] {
+            let socket = self
+                .host(side)
+                .events()
+                .map_err(|error| CellEnd::broken("path events cannot be heard", &error))?;
+            self.ears(side).socket = Some(socket);
+        }
+        Ok(())
+    }
+
+    /// Waits until so many subflows have joined at both sides since [`Cell::hear_paths`].
+    pub fn until_joined(&mut self, joins: usize) -> Result<(), CellEnd> {
+        let sides = [Side::Client, Side::Server];
+        for side in sides.into_iter().filter(|_| joins > 0) {
+            self.until_event(side, EventKind::SubflowEstablished, joins)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a side has had so many events of a kind since [`Cell::hear_paths`], and returns the last of them;
+    /// nothing in a control.
+    pub fn until_event(
+        &mut self,
+        side: Side,
+        kind: EventKind,
+        count: usize,
+    ) -> Result<Option<Event>, CellEnd> {
+        if !self.over_mptcp() {
+            return Ok(None);
+        }
+        let until = Instant::now() + Duration::from_millis(deadline::JOIN_MS);
+        let ears = self.ears(side);
+        loop {
+            let mut fitting = ears.heard.iter().filter(|event| event.kind == kind);
+            if let Some(event) = fitting.nth(count.saturating_sub(1)) {
+                return Ok(Some(event.clone()));
+            }
+            let Some(socket) = &mut ears.socket else {
+                return Err(CellEnd::Broken("nobody hears path events".to_owned()));
+            };
+            match socket.next(until) {
+                Ok(Some(event)) => ears.heard.push(event),
+                Ok(None) => {
+                    return Err(CellEnd::Failed(format!(
+                        "the kernel of the {} told of {} events {kind:?} within {} ms, {count} were due",
+                        side.word(),
+                        ears.heard.iter().filter(|event| event.kind == kind).count(),
+                        deadline::JOIN_MS
+                    )));
+                }
+                Err(error) => return Err(CellEnd::broken("path events were lost", &error)),
+            }
+        }
+    }
+
+    /// The events that a side has had so far, up to the last that was waited for.
+    pub fn heard(&mut self, side: Side) -> Vec<Event> {
+        self.ears(side).heard.clone()
+    }
+
+    /// Counts packets from now on without touching them. A packet that an earlier rule decides is not counted.
+    pub fn watch(&self, name: &str, narrow: impl FnOnce(Rule) -> Rule) -> Result<RuleId, CellEnd> {
+        let rule = narrow(Rule::new(name, Action::Pass));
+        self.lab
+            .install(&rule)
+            .map_err(|error| CellEnd::broken(format!("rule {name} was not installed"), &error))
+    }
+
+    /// Judges that nothing was counted by a watch, and ends it.
+    pub fn never_hit(&mut self, name: &str, watch: RuleId) -> Result<(), CellEnd> {
+        let hits = self
+            .lab
+            .hits(watch)
+            .map_err(|error| CellEnd::broken("a rule's hits were not read", &error))?;
+        let words = |any: bool| if any { "some" } else { "none" };
+        self.check(
+            &format!("packets counted as {name}"),
+            words(false),
+            words(hits > 0),
+            hits == 0,
+        );
+        self.lab
+            .remove(watch)
+            .map_err(|error| CellEnd::broken("a rule was not removed", &error))
+    }
+
+    /// Waits until a rule has decided so many packets.
+    pub fn until_hit(&mut self, name: &str, rule: RuleId, count: u64) -> Result<(), CellEnd> {
+        let hits = |cell: &Self| {
+            cell.lab
+                .hits(rule)
+                .map_err(|error| CellEnd::broken("a rule's hits were not read", &error))
+        };
+        self.until(&format!("rule {name} decided {count} packets"), |cell| {
+            Ok(hits(cell)? >= count)
+        })
+    }
+
+    /// Waits until a middlebox has done something to a packet.
+    pub fn until_box_hit(&mut self, middlebox: &Middlebox, id: BoxId) -> Result<(), CellEnd> {
+        let what = format!("box {} changed a packet", middlebox.name());
+        self.until(&what, |cell| Ok(cell.box_hits(id)? > 0))
+    }
+
+    /// Waits until a counter of a side's kernel has moved by so much; at once in a control.
+    ///
+    /// `Unprovable` where this kernel does not count it.
+    pub fn until_moved(&mut self, side: Side, name: &str, by: i64) -> Result<(), CellEnd> {
+        if !self.over_mptcp() {
+            return Ok(());
+        }
+        let what = format!("counter {name} of the {} moved by {by}", side.word());
+        self.until(&what, |cell| Ok(cell.moved(side, name)? >= by))
+    }
+
+    /// Judges by how much a counter of a side's kernel has moved so far.
+    pub fn counted(&mut self, side: Side, name: &str, count: Count) -> Result<(), CellEnd> {
+        if !self.over_mptcp() {
+            return Ok(());
+        }
+        let moved = self.moved(side, name)?;
+        self.check(
+            &format!("counter {name} of the {}", side.word()),
+            &count.describe(),
+            &moved.to_string(),
+            count.holds(moved),
+        );
+        Ok(())
+    }
+
+    /// Judges how many subflows the kernels of both sides say that the connection has now, the first included.
+    pub fn subflows_now(&mut self, count: Count) -> Result<(), CellEnd> {
+        if !self.over_mptcp() {
+            return Ok(());
+        }
+        let snapshot = self.witness.snapshot()?;
+        for (side, sockets) in [
+            (Side::Client, &snapshot.client_sockets),
+            (Side::Server, &snapshot.server_sockets),
+        ] {
+            let total = sockets
+                .iter()
+                .find_map(|socket| socket.info.as_ref()?.subflows_total);
+            let observed = total.map_or_else(|| "nothing".to_owned(), |total| total.to_string());
+            self.check(
+                &format!("subflows that the {}'s kernel lists", side.word()),
+                &count.describe(),
+                &observed,
+                total.is_some_and(|total| count.holds(total.into())),
+            );
+        }
+        Ok(())
+    }
+
+    /// Token of the one MPTCP connection of a side, as its kernel lists it.
+    pub fn token(&mut self, side: Side) -> Result<Token, CellEnd> {
+        let snapshot = self.witness.snapshot()?;
+        let sockets = match side {
+            Side::Client => &snapshot.client_sockets,
+            Side::Server => &snapshot.server_sockets,
+        };
+        let token = sockets.iter().find_map(mptcp::diag::MptcpSocket::token);
+        token.ok_or_else(|| {
+            CellEnd::Failed(format!(
+                "the kernel of the {} lists no MPTCP connection",
+                side.word()
+            ))
+        })
+    }
+
+    fn moved(&mut self, side: Side, name: &str) -> Result<i64, CellEnd> {
+        let (client, server): (CounterDelta, CounterDelta) = self.witness.deltas()?;
+        let moved = match side {
+            Side::Client => client.of(name),
+            Side::Server => server.of(name),
+        };
+        moved.ok_or_else(|| CellEnd::Unprovable(format!("this kernel does not count {name}")))
+    }
+
+    /// Looks again and again until something holds. The pause is a courtesy to the other cells; nothing rests on it.
+    fn until(
+        &mut self,
+        what: &str,
+        mut holds: impl FnMut(&mut Self) -> Result<bool, CellEnd>,
+    ) -> Result<(), CellEnd> {
+        let until = Instant::now() + Duration::from_millis(deadline::STEP_MS);
+        while !holds(self)? {
+            if Instant::now() >= until {
+                let limit = deadline::STEP_MS;
+                return Err(CellEnd::Failed(format!("not within {limit} ms: {what}")));
+            }
+            std::thread::sleep(Duration::from_millis(deadline::LOOK_AGAIN_MS));
+        }
+        Ok(())
+    }
+
+    fn ears(&mut self, side: Side) -> &mut Ears {
+        match side {
+            Side::Client => &mut self.paths.client,
+            Side::Server => &mut self.paths.server,
+        }
+    }
+}
