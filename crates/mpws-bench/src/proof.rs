@@ -112,7 +112,7 @@ pub(crate) fn prove(
         let connection = find(trace, one.ends)?;
         wire_agrees(connection, protocol, subflows)?;
         connections += 1;
-        add_wire(&mut paths, connection);
+        add_wire(&mut paths, connection)?;
         for share in &one.paths {
             let sum = paths.entry(share.path).or_default();
             sum.kernel_up = Some(sum.kernel_up.unwrap_or(0) + share.kernel_up.unwrap_or(0));
@@ -176,20 +176,28 @@ fn wire_agrees(
     )))
 }
 
-fn add_wire(paths: &mut BTreeMap<u8, PathShare>, connection: &Connection) {
+fn add_wire(paths: &mut BTreeMap<u8, PathShare>, connection: &Connection) -> Result<(), RowEnd> {
     for subflow in connection.subflows() {
         let (up, down) = if subflow.opened_by_responder {
             (&subflow.to_initiator, &subflow.to_responder)
         } else {
             (&subflow.to_responder, &subflow.to_initiator)
         };
-        let number = subflow
-            .paths
-            .iter()
-            .find_map(|name| name.strip_prefix("path")?.parse().ok());
-        let Some(number) = number else { continue };
+        // One that goes by one path and comes back by another would fall with either.
+        let number = match &subflow.paths[..] {
+            [one] => one.strip_prefix("path").and_then(|path| path.parse().ok()),
+            _ => None,
+        };
+        let number = number.ok_or_else(|| {
+            RowEnd::transport(format!(
+                "the subflow from {} crossed {} instead of one path",
+                subflow.initiator,
+                subflow.paths.join(" and ")
+            ))
+        })?;
         let share: &mut PathShare = paths.entry(number).or_default();
         share.wire_up += up.delivered.payload_bytes;
         share.wire_down += down.delivered.payload_bytes;
     }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! One lab with its peers and listeners: where a row is measured.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 
 use mptcp::diag::Diag;
@@ -148,6 +148,11 @@ impl<'a> Stage<'a> {
     ) -> Result<SocketAddr, RowEnd> {
         let address = SocketAddr::new(self.host(SERVER).address(1, Ip::V4), self.next_port);
         self.next_port += 1;
+        // A subflow to another address of the server needs a listener there.
+        let bound = match self.lab.paths() {
+            1 => address,
+            _ => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()),
+        };
         let mut start = ServerStart {
             socket: None,
             host: None,
@@ -166,9 +171,9 @@ impl<'a> Stage<'a> {
             extra: Default::default(),
         };
         if self.server_spec.has("sock-handover") {
-            start.socket = Some(self.listener(protocol, address)?);
+            start.socket = Some(self.listener(protocol, bound)?);
         } else {
-            start.host = Some(address.ip().to_string());
+            start.host = Some(bound.ip().to_string());
             start.port = Some(address.port());
             start.protocol = Some(protocol);
         }

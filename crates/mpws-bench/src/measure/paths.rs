@@ -14,7 +14,10 @@ use crate::options::BenchOptions;
 use crate::result::{Capacity, Measure};
 use crate::stage::{CLIENT, SERVER, Stage};
 
-/// Makes the network of a measure: paths have their shapes, and the client's address on a second path may open subflows.
+/// Makes the network of a measure: paths have their conditions, and the server announces its address on the second.
+///
+/// A subflow from the client's second address to the server's first would come back over the first path: hosts answer
+/// from the address that was asked, and that address belongs to its path.
 pub(crate) fn prepare(
     stage: &Stage<'_>,
     measure: Measure,
@@ -31,21 +34,20 @@ pub(crate) fn prepare(
     if measure.paths() < 2 {
         return Ok(());
     }
-    for who in [CLIENT, SERVER] {
+    for (who, add_addr_accepted) in [(CLIENT, 1), (SERVER, 0)] {
         let host = stage.host(who);
         let mut manager = host
             .path_manager()
             .map_err(|error| RowEnd::host("no path manager", &error))?;
         let limits = Limits {
             subflows: 1,
-            add_addr_accepted: 0,
+            add_addr_accepted,
         };
         manager
             .set_limits(limits)
             .map_err(|error| RowEnd::host("limits of the path manager were not set", &error))?;
-        if who == CLIENT {
-            let address = host.address(2, Ip::V4);
-            let endpoint = Endpoint::new(address).flags(EndpointFlags::SUBFLOW);
+        if who == SERVER {
+            let endpoint = Endpoint::new(host.address(2, Ip::V4)).flags(EndpointFlags::SIGNAL);
             manager
                 .add_endpoint(&endpoint)
                 .map_err(|error| RowEnd::host("no endpoint on the second path", &error))?;
