@@ -20,7 +20,9 @@ pub enum Sabotage {
     LimitsLeftOut,
     /// `cut-left-out`: links stay up, and endpoints stay.
     CutLeftOut,
-    /// `filter-left-out`: no seccomp filter is installed.
+    /// `endpoint-without-port`: endpoints are made without the port that they should have.
+    EndpointWithoutPort,
+    /// `filter-left-out`: no seccomp filter or Landlock rule is installed.
     FilterLeftOut,
     /// `constant-left-in`: the client's environment variables are not set.
     ConstantLeftIn,
@@ -38,13 +40,14 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RuleLeftOut,
         Self::RuleLeftIn,
         Self::SysctlLeftOn,
         Self::EndpointLeftOut,
         Self::LimitsLeftOut,
         Self::CutLeftOut,
+        Self::EndpointWithoutPort,
         Self::FilterLeftOut,
         Self::ConstantLeftIn,
         Self::BenchSpeaksTcp,
@@ -63,6 +66,7 @@ impl Sabotage {
             Self::EndpointLeftOut => "endpoint-left-out",
             Self::LimitsLeftOut => "limits-left-out",
             Self::CutLeftOut => "cut-left-out",
+            Self::EndpointWithoutPort => "endpoint-without-port",
             Self::FilterLeftOut => "filter-left-out",
             Self::ConstantLeftIn => "constant-left-in",
             Self::BenchSpeaksTcp => "bench-speaks-tcp",

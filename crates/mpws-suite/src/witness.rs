@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 
 use mptcp::counters::{CounterDelta, Counters};
-use mptcp::diag::{Diag, MptcpSocket};
+use mptcp::diag::{Diag, MptcpSocket, State, TcpSubflow};
 use mpws_lab::{Host, Lab};
 use mpws_peers::protocol::SocketFacts;
 
@@ -69,6 +69,11 @@ impl Witness {
         Ok([self.client.in_use()?, self.server.in_use()?])
     }
 
+    /// The established subflows of client and server.
+    pub fn subflows(&mut self) -> Result<[Vec<TcpSubflow>; 2], CellEnd> {
+        Ok([self.client.subflows()?, self.server.subflows()?])
+    }
+
     /// What the counters of client and server have moved by since the beginning.
     pub fn deltas(&mut self) -> Result<(CounterDelta, CounterDelta), CellEnd> {
         Ok((self.client.delta()?, self.server.delta()?))
@@ -105,6 +110,17 @@ impl Eyes {
         Ok(all
             .into_iter()
             .filter(|socket| socket.remote.port() != 0)
+            .collect())
+    }
+
+    fn subflows(&mut self) -> Result<Vec<TcpSubflow>, CellEnd> {
+        let all = self
+            .diag
+            .tcp_subflows()
+            .map_err(|error| CellEnd::broken("subflows were not listed", &error))?;
+        Ok(all
+            .into_iter()
+            .filter(|subflow| subflow.state == State::Established)
             .collect())
     }
 

@@ -88,6 +88,9 @@ impl Mutant {
             (Fault::ServerNeverAccepts, "server.stop") => {
                 Some(ok(id, json!({ "connections": [] })))
             }
+            (Fault::ServerNeverRecovers, "process.limit") if args["free"] == Value::Null => {
+                Some(ok(id, json!({ "limit": 0 })))
+            }
             (Fault::ServerNeverStops, "server.stop") => {
                 Some(failed(id, error(DEADLINE, "server.stop", None)))
             }

@@ -83,6 +83,8 @@ pub enum Fault {
     ServerMisnamesProtocol,
     /// Accepts messages of any size.
     ServerIgnoresLimit,
+    /// Serves nobody any more once it has lacked a descriptor.
+    ServerNeverRecovers,
     /// Sets the options of a listener that it is given back to their defaults.
     ServerResetsOptions,
     /// Leaves TCP_NODELAY off.
@@ -99,7 +101,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::ClientNeverAsks,
         Self::ClientSpeaksMptcp,
         Self::ClientRefusesAll,
@@ -127,6 +129,7 @@ impl Fault {
         Self::ServerMisreportsClose,
         Self::ServerMisnamesProtocol,
         Self::ServerIgnoresLimit,
+        Self::ServerNeverRecovers,
         Self::ServerResetsOptions,
         Self::ServerNagles,
         Self::EchoAlters,
@@ -165,6 +168,7 @@ impl Fault {
             Self::ServerMisreportsClose => "server-misreports-close",
             Self::ServerMisnamesProtocol => "server-misnames-protocol",
             Self::ServerIgnoresLimit => "server-ignores-limit",
+            Self::ServerNeverRecovers => "server-never-recovers",
             Self::ServerResetsOptions => "server-resets-options",
             Self::ServerNagles => "server-nagles",
             Self::EchoAlters => "echo-alters",

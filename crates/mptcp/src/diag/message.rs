@@ -105,6 +105,8 @@ pub struct TcpSubflow {
     pub subflow: Option<SubflowInfo>,
     /// Its TCP side.
     pub tcp: Option<TcpInfo>,
+    /// `SO_MARK`; only told with `CAP_NET_ADMIN`.
+    pub mark: Option<u32>,
 }
 
 impl TcpSubflow {
@@ -130,6 +132,7 @@ impl TcpSubflow {
             cookie: row.cookie,
             subflow,
             tcp: row.attributes.value(INFO).and_then(TcpInfo::parse),
+            mark: row.attributes.u32(MARK),
         }))
     }
 }
@@ -342,6 +345,7 @@ const ALL_STATES: u32 = u32::MAX;
 
 const REQ_PROTOCOL: u16 = 3;
 const INFO: u16 = 2;
+const MARK: u16 = 15;
 const ULP_INFO: u16 = 19;
 const ULP_NAME: u16 = 1;
 const ULP_MPTCP: u16 = 3;

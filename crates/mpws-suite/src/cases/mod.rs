@@ -13,6 +13,8 @@ pub mod join;
 pub mod latency;
 pub mod negotiation;
 pub mod paths;
+pub mod resources;
+pub mod security;
 pub mod server_ordering;
 pub mod sockopts;
 pub(crate) mod support;
@@ -52,6 +54,9 @@ pub fn catalogue() -> &'static [Case] {
             paths::CASES,
             failover::CASES,
             framing::CASES,
+            security::join::CASES,
+            security::policy::CASES,
+            resources::CASES,
         ]
         .concat()
     });

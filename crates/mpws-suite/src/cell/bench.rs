@@ -1,6 +1,6 @@
 //! Sockets of the bench itself in the hosts, for what is asked of the kernel alone.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -42,11 +42,7 @@ impl Cell {
         };
         let descriptor = self.host(side).socket(family, SOCK_STREAM, protocol);
         let socket = Socket::from(descriptor.map_err(refused("making a socket"))?);
-        let limit = Some(Duration::from_millis(deadline::STEP_MS));
-        socket
-            .set_read_timeout(limit)
-            .and_then(|()| socket.set_write_timeout(limit))
-            .map_err(refused("setting time limits"))?;
+        limit_waits(&socket)?;
         Ok(socket)
     }
 
@@ -64,8 +60,10 @@ impl Cell {
     ) -> Result<Socket, CellEnd> {
         let socket = self.bench_socket(Side::Server, protocol)?;
         prepare(&socket)?;
+        let target = self.bench_target(PORT)?;
         socket
-            .bind(&self.bench_target(PORT)?)
+            .set_reuse_address(true)
+            .and_then(|()| socket.bind(&target))
             .and_then(|()| socket.listen(backlog))
             .map_err(refused("listening"))?;
         Ok(socket)
@@ -85,7 +83,7 @@ impl Cell {
         client
             .connect(&self.bench_target(PORT)?)
             .map_err(refused("connecting"))?;
-        let (server, _) = listener.accept().map_err(refused("accepting"))?;
+        let server = accept(&listener)?;
         let wired = Wired {
             client,
             server,
@@ -133,6 +131,37 @@ impl Wired {
     }
 }
 
+/// Takes a connection from a listener's queue within [`deadline::STEP_MS`].
+///
+/// `SO_RCVTIMEO` of an MPTCP listener does not limit `accept()`: Linux waits on the TCP socket below it.
+pub fn accept(listener: &Socket) -> Result<Socket, CellEnd> {
+    let limit = Duration::from_millis(deadline::STEP_MS);
+    let started = Instant::now();
+    listener
+        .set_nonblocking(true)
+        .map_err(refused("non-blocking mode"))?;
+    loop {
+        match listener.accept() {
+            Ok((socket, _)) => {
+                limit_waits(&socket)?;
+                return Ok(socket);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock && started.elapsed() < limit => {
+                std::thread::sleep(POLL);
+            }
+            Err(error) => return Err(refused("accepting")(error)),
+        }
+    }
+}
+
+fn limit_waits(socket: &Socket) -> Result<(), CellEnd> {
+    let limit = Some(Duration::from_millis(deadline::STEP_MS));
+    socket
+        .set_read_timeout(limit)
+        .and_then(|()| socket.set_write_timeout(limit))
+        .map_err(refused("setting time limits"))
+}
+
 /// Sends so many bytes from one socket to the other, all of which must fit the buffers.
 pub fn carry(from: &Socket, to: &Socket, bytes: usize) -> Result<(), CellEnd> {
     let sent: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
@@ -154,7 +183,7 @@ pub fn refused(what: &str) -> impl Fn(std::io::Error) -> CellEnd {
     move |error| CellEnd::Failed(format!("the kernel refused {what}: {error}"))
 }
 
-/// The pause between two questions of [`Cell::wait_for`]. Nothing is judged by it.
+/// The pause between two questions of [`Cell::wait_for`] and [`accept`]. Nothing is judged by it.
 const POLL: Duration = Duration::from_millis(5);
 
 const AF_INET: i32 = 2;

@@ -30,7 +30,7 @@ use crate::result::Check;
 use crate::sabotage::Sabotage;
 use crate::witness::{Snapshot, Witness};
 
-pub use bench::{Wired, carry, refused};
+pub use bench::{Wired, accept, carry, refused};
 pub use ordinary::{Connect, Serve};
 pub use paths::Count;
 pub(crate) use paths::Paths;

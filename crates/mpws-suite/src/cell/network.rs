@@ -65,12 +65,16 @@ impl Cell {
             .map_err(|error| CellEnd::broken("a rule was not removed", &error))
     }
 
+    /// How many packets a rule has decided.
+    pub fn hits(&self, rule: RuleId) -> Result<u64, CellEnd> {
+        self.lab
+            .hits(rule)
+            .map_err(|error| CellEnd::broken("a rule's hits were not read", &error))
+    }
+
     /// Checks that a rule has decided at least one packet: otherwise the case has shown nothing.
     pub fn rule_was_hit(&mut self, name: &str, rule: RuleId) -> Result<(), CellEnd> {
-        let hits = self
-            .lab
-            .hits(rule)
-            .map_err(|error| CellEnd::broken("a rule's hits were not read", &error))?;
+        let hits = self.hits(rule)?;
         self.check(
             &format!("rule {name} decided packets"),
             "at least one",
@@ -108,6 +112,16 @@ impl Cell {
     pub fn mptcp_sockets(&mut self) -> Result<usize, CellEnd> {
         let now = self.witness.snapshot()?;
         Ok(now.client_sockets.len() + now.server_sockets.len())
+    }
+
+    /// `SO_MARK` of each established subflow of a side, as far as its kernel tells.
+    pub fn subflow_marks(&mut self, side: Side) -> Result<Vec<Option<u32>>, CellEnd> {
+        let [client, server] = self.witness.subflows()?;
+        let subflows = match side {
+            Side::Client => client,
+            Side::Server => server,
+        };
+        Ok(subflows.iter().map(|subflow| subflow.mark).collect())
     }
 
     /// Kills the process of a peer, and waits until it is gone.

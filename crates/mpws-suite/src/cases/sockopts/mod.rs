@@ -19,6 +19,8 @@ mod table;
 
 use option::{IPPROTO_TCP, SocketOption, Value};
 
+pub(crate) use option::errno;
+
 /// `TCP_INFO`, on MPTCP that of the first subflow; read only.
 pub(crate) const TCP_INFO: SocketOption = SocketOption {
     name: "TCP_INFO",

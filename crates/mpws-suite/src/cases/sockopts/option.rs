@@ -101,7 +101,7 @@ impl SocketOption {
 }
 
 /// Name of an error number, as in the kernel's headers.
-pub(super) fn errno(error: &io::Error) -> String {
+pub(crate) fn errno(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(1) => "EPERM".to_owned(),
         Some(2) => "ENOENT".to_owned(),
