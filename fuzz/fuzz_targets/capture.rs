@@ -41,5 +41,9 @@ fuzz_target!(|bytes: &[u8]| {
     let mut text = String::new();
     render(&report, Detail::Timeline, &mut text).expect("a string takes it");
     // Whatever peers sent, a terminal gets nothing to interpret.
-    assert!(!text.chars().any(|character| character.is_control() && character != '\n'));
+    assert!(
+        !text
+            .chars()
+            .any(|character| character.is_control() && character != '\n')
+    );
 });

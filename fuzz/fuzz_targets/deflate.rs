@@ -27,7 +27,9 @@ fuzz_target!(|bytes: &[u8]| {
     let mut compressor = Compressor::new(window, takeover);
     let mut decompressor = Decompressor::new(window, takeover, LIMIT);
     for message in messages() {
-        let compressed = compressor.message(message).expect("memory takes any message");
+        let compressed = compressor
+            .message(message)
+            .expect("memory takes any message");
         let content = decompressor.message(&compressed).expect("our own message");
         assert_eq!(content, message);
     }

@@ -16,9 +16,22 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     // What comes after the head is not looked at, and its last byte is needed.
-    assert_eq!(Head::parse(&bytes[..head.length], LIMIT).ok().flatten().as_ref(), Some(&head));
-    assert!(!matches!(Head::parse(&bytes[..head.length - 1], LIMIT), Ok(Some(_))));
-    let _ = (head.status(), head.request(), head.lists("Upgrade", "websocket"));
+    assert_eq!(
+        Head::parse(&bytes[..head.length], LIMIT)
+            .ok()
+            .flatten()
+            .as_ref(),
+        Some(&head)
+    );
+    assert!(!matches!(
+        Head::parse(&bytes[..head.length - 1], LIMIT),
+        Ok(Some(_))
+    ));
+    let _ = (
+        head.status(),
+        head.request(),
+        head.lists("Upgrade", "websocket"),
+    );
     let Ok(offered) = ExtensionList::parse(head.fields("Sec-WebSocket-Extensions")) else {
         return;
     };
@@ -30,7 +43,10 @@ fuzz_target!(|bytes: &[u8]| {
         .collect();
     for offer in &offers {
         if let Some(agreement) = Preferences::default().answer_to(offer) {
-            let _ = (agreement.window(Sender::Client), agreement.takeover(Sender::Server));
+            let _ = (
+                agreement.window(Sender::Client),
+                agreement.takeover(Sender::Server),
+            );
         }
     }
     let _ = Agreement::accept(&offered, &offers);

@@ -12,7 +12,11 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((&[first, piece], stream)) = bytes.split_first_chunk() else {
         return;
     };
-    let sender = if first & 1 == 0 { Sender::Client } else { Sender::Server };
+    let sender = if first & 1 == 0 {
+        Sender::Client
+    } else {
+        Sender::Server
+    };
     let decoder = || Decoder::new(sender, LIMIT).allow_rsv(first >> 5);
     let whole = read(decoder(), stream, stream.len().max(1));
     let pieces = read(decoder(), stream, usize::from(piece).max(1));
