@@ -1,7 +1,7 @@
 //! permessage-deflate (RFC 7692) of a connection: whether it is wanted, and its two directions.
 //!
 //! tungstenite knows no extensions. Compressed messages are handed to it as frames with RSV1 set, and what it reads goes
-//! through [`Inflating`] below it, which turns compressed messages into plain ones. All that is wrong with the framing
+//! through `Inflating` below it, which turns compressed messages into plain ones. All that is wrong with the framing
 //! reaches it untouched.
 
 use std::io;

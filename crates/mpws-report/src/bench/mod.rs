@@ -4,7 +4,7 @@
 //! - [`table`]: the table at its end
 //! - [`hgrm`]: distributions of times in the text form of HdrHistogram
 //! - [`svg`]: a chart for each pair
-//! - [`write`]: all of these into the output folder, each complete or not at all
+//! - [`write()`]: all of these into the output folder, each complete or not at all
 
 pub mod hgrm;
 mod progress;

@@ -2,13 +2,13 @@
 //!
 //! | module | question |
 //! |---|---|
-//! | [`matrix`] | Which options does a socket take: fresh, connected, accepted, fallen back, plain TCP? |
-//! | [`table`] | The answers, as data. |
-//! | [`inherited`] | What becomes of an option on the way to an accepted socket, or through a fallback? |
-//! | [`info`] | What does a socket say of its connection? |
-//! | [`libraries`] | What do libraries do to the options of their users, and to a refusal? |
+//! | `matrix` | Which options does a socket take: fresh, connected, accepted, fallen back, plain TCP? |
+//! | `table` | The answers, as data. |
+//! | `inherited` | What becomes of an option on the way to an accepted socket, or through a fallback? |
+//! | `info` | What does a socket say of its connection? |
+//! | `libraries` | What do libraries do to the options of their users, and to a refusal? |
 //!
-//! All but the last ask the kernel alone, on sockets of the bench; [`option`] does it.
+//! All but the last ask the kernel alone, on sockets of the bench; `option` does it.
 
 pub mod info;
 pub mod inherited;
