@@ -1,6 +1,6 @@
 //! Subflows that must not get in. A WebSocket runs over the first path meanwhile and must not notice.
 
-use mptcp::pm::{Endpoint, EndpointFlags, Limits, NetlinkError, PathManager};
+use mptcp::pm::{Endpoint, EndpointFlags};
 use mpws_fixture::payload::Payload;
 use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule};
 use mpws_peers::protocol::SocketProtocol;
@@ -108,7 +108,7 @@ fn path_manager_port(cell: &mut Cell) -> Result<(), CellEnd> {
     } else {
         endpoint.port(PM_PORT)
     };
-    add_endpoint(cell, Side::Server, &endpoint)?;
+    cell.add_endpoint(Side::Server, &endpoint)?;
     let server = cell.serve(Serve::echo())?;
     let opened = cell.connect(Connect::default())?;
     support::small_talk(cell, opened.connection)?;
@@ -178,45 +178,18 @@ fn refused_join(cell: &mut Cell, rule: Rule, counter: &'static str) -> Result<()
 /// Both kernels allow a second subflow, and the client opens it by this path as soon as it has a connection.
 pub(crate) fn join_from(cell: &Cell, path: u8) -> Result<(), CellEnd> {
     allow_joins(cell)?;
-    let address = cell.host(Side::Client).address(path, mpws_lab::Ip::V4);
-    let endpoint = Endpoint::new(address).flags(EndpointFlags::SUBFLOW);
-    add_endpoint(cell, Side::Client, &endpoint)
+    cell.endpoint(Side::Client, path, EndpointFlags::SUBFLOW)
 }
 
 /// Both kernels allow a second subflow, and the server announces its address on this path.
 fn announce(cell: &Cell, path: u8) -> Result<(), CellEnd> {
     allow_joins(cell)?;
-    let address = cell.host(Side::Server).address(path, mpws_lab::Ip::V4);
-    let endpoint = Endpoint::new(address).flags(EndpointFlags::SIGNAL);
-    add_endpoint(cell, Side::Server, &endpoint)
+    cell.endpoint(Side::Server, path, EndpointFlags::SIGNAL)
 }
 
 fn allow_joins(cell: &Cell) -> Result<(), CellEnd> {
-    for side in [Side::Client, Side::Server] {
-        let limits = Limits {
-            subflows: 2,
-            add_addr_accepted: 2,
-        };
-        manage(cell, side, |manager| manager.set_limits(limits))?;
-    }
-    Ok(())
-}
-
-fn add_endpoint(cell: &Cell, side: Side, endpoint: &Endpoint) -> Result<(), CellEnd> {
-    manage(cell, side, |manager| manager.add_endpoint(endpoint))
-}
-
-fn manage(
-    cell: &Cell,
-    side: Side,
-    ask: impl FnOnce(&mut PathManager) -> Result<(), NetlinkError>,
-) -> Result<(), CellEnd> {
-    let what = || format!("the path manager of the {} refused", side.word());
-    let mut manager = cell
-        .host(side)
-        .path_manager()
-        .map_err(|error| CellEnd::broken(what(), &error))?;
-    ask(&mut manager).map_err(|error| CellEnd::broken(what(), &error))
+    cell.limits(Side::Client, 2, 2)?;
+    cell.limits(Side::Server, 2, 2)
 }
 
 fn flip(offset: u8) -> Rule {
