@@ -44,6 +44,10 @@ impl StartError {
                  kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); in a container also a \
                  seccomp profile that allows unshare(2)"
             }
+            StartStep::Enter => {
+                "run as root of this machine, in its first user namespace: only there may the end of a path be put \
+                 into a network namespace that somebody else made"
+            }
             StartStep::Host => "mount /proc/sys writable, or run as root with CAP_SYS_ADMIN",
             StartStep::Link | StartStep::Address => {
                 "provide a kernel with CONFIG_VETH, CONFIG_IPV6 and CONFIG_IP_MULTIPLE_TABLES"
@@ -91,6 +95,8 @@ pub enum StartStep {
     Namespaces,
     /// The user becomes root of the user namespace.
     IdMap,
+    /// Network namespaces that somebody else made are looked at.
+    Enter,
     /// Each host gets a network namespace and its sysctls.
     Host,
     /// The ends of each path are made.
@@ -110,6 +116,7 @@ impl fmt::Display for StartStep {
             Self::Protocol => "conversation with the lab process",
             Self::Namespaces => "new namespaces",
             Self::IdMap => "user map of the user namespace",
+            Self::Enter => "network namespace that somebody else made",
             Self::Host => "network namespace of a host",
             Self::Link => "links",
             Self::Offload => "offloads off",

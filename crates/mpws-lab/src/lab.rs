@@ -12,7 +12,7 @@ use crate::sys;
 use crate::topology::{Recording, Topology};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub struct BoxId(u64);
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Builder {
-    hosts: Vec<String>,
+    hosts: Vec<(String, Option<Arc<OwnedFd>>)>,
     paths: Vec<(String, String)>,
     recording: Recording,
 }
@@ -40,7 +40,17 @@ pub struct Builder {
 impl Builder {
     /// Adds a host. Names are 1 to 32 characters of `a-z`, `0-9` and `-`.
     pub fn host(mut self, name: impl Into<String>) -> Self {
-        self.hosts.push(name.into());
+        self.hosts.push((name.into(), None));
+        self
+    }
+
+    /// Adds a host that lives in a network namespace which somebody else made, such as a container's: its ends of paths
+    /// are put there, and the kernel takes them away soon after the lab has ended.
+    ///
+    /// The namespace must be fresh: without any interface that a new one does not have by itself, and not the caller's
+    /// own. Only root without a user namespace can do this ([`StartError::remedy`] says so where it fails for that).
+    pub fn host_in(mut self, name: impl Into<String>, network: OwnedFd) -> Self {
+        self.hosts.push((name.into(), Some(Arc::new(network))));
         self
     }
 
@@ -71,12 +81,22 @@ impl Builder {
     pub fn start(self) -> Result<Lab, StartError> {
         let topology = self.topology()?;
         topology.check().map_err(StartError::Topology)?;
-        Lab::launch(topology)
+        let entered: Vec<_> = self
+            .hosts
+            .iter()
+            .filter_map(|(_, fd)| fd.as_ref())
+            .collect();
+        let entered: Vec<_> = entered.into_iter().map(|fd| fd.as_fd()).collect();
+        Lab::launch(topology, &entered)
     }
 
-    fn topology(self) -> Result<Topology, StartError> {
+    fn topology(&self) -> Result<Topology, StartError> {
+        let hosts = self.hosts.iter().enumerate();
         let mut topology = Topology {
-            hosts: self.hosts,
+            hosts: self.hosts.iter().map(|(name, _)| name.clone()).collect(),
+            entered: hosts
+                .filter_map(|(host, (_, fd))| fd.as_ref().map(|_| host))
+                .collect(),
             paths: Vec::new(),
             recording: self.recording,
         };
@@ -121,7 +141,7 @@ impl Lab {
             .start()
     }
 
-    fn launch(topology: Topology) -> Result<Self, StartError> {
+    fn launch(topology: Topology, entered: &[BorrowedFd<'_>]) -> Result<Self, StartError> {
         let failed = |step| move |source| StartError::Failed { step, source };
         let (ours, theirs) = sys::socket_pair().map_err(failed(StartStep::Launch))?;
         let outer = reexec::command(sys::LAB_ENTRY)
@@ -140,7 +160,7 @@ impl Lab {
         };
         let reply = lab
             .shared
-            .ask_for_step(&Request::Start(topology), &[])
+            .ask_for_step(&Request::Start(topology), entered)
             .map_err(failed(StartStep::Protocol))?;
         match reply.map(|reply| reply.answer) {
             Ok(Answer::Up { inner }) => lab.inner = inner,

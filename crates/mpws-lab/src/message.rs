@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 
 /// Most descriptors beside one message.
-pub(crate) const MAX_DESCRIPTORS: usize = 4;
+pub(crate) const MAX_DESCRIPTORS: usize = crate::topology::MAX_HOSTS;
 
 /// A request or a reply with the number that ties them together.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +28,7 @@ pub(crate) struct Envelope<T> {
 /// Hosts are indices into the topology. The first request is `Start`, and only the first.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
+    /// Beside it: the namespaces of the hosts that are entered.
     Start(Topology),
     Socket {
         host: usize,

@@ -50,6 +50,8 @@ impl End {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Topology {
     pub(crate) hosts: Vec<String>,
+    /// Hosts whose network namespace somebody else made, in rising order; the descriptors come beside the topology.
+    pub(crate) entered: Vec<usize>,
     pub(crate) paths: Vec<(usize, usize)>,
     pub(crate) recording: Recording,
 }
@@ -185,6 +187,7 @@ mod tests {
     fn topology(hosts: &[&str], paths: &[(usize, usize)]) -> Topology {
         Topology {
             hosts: hosts.iter().map(|&name| name.to_owned()).collect(),
+            entered: Vec::new(),
             paths: paths.to_vec(),
             recording: Recording::default(),
         }

@@ -1,12 +1,13 @@
 //! Hosts: each a thread that lives in a network namespace of its own and does there what it is asked.
 
+use crate::error::StartStep;
 use crate::inside::links;
 use crate::inside::route::RouteSocket;
 use crate::sys;
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::thread;
@@ -32,15 +33,55 @@ const SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv6.conf.default.router_solicitations", "0"),
 ];
 
+/// An engine may have switched IPv6 off in a namespace that it made. Loopback has its own switch, which follows.
+const SYSCTLS_WHERE_ENTERED: &[(&str, &str)] = &[("net.ipv6.conf.all.disable_ipv6", "0")];
+
+/// Where a host lives.
+pub(crate) enum Namespace {
+    /// In a namespace that it makes.
+    New,
+    /// In one that somebody else made, and that has no interfaces but the usual ones.
+    Entered { file: OwnedFd, usual: Vec<String> },
+}
+
+impl Namespace {
+    /// What fails when the host does not come to be.
+    pub(crate) fn step(&self) -> StartStep {
+        match self {
+            Self::New => StartStep::Host,
+            Self::Entered { .. } => StartStep::Enter,
+        }
+    }
+
+    fn enter(self, host: &str) -> io::Result<()> {
+        let (file, usual) = match self {
+            Self::New => return Ok(unshare(CloneFlags::CLONE_NEWNET)?),
+            Self::Entered { file, usual } => (file, usual),
+        };
+        setns(file, CloneFlags::CLONE_NEWNET)?;
+        let mut names = links::names()?.into_iter();
+        if let Some(name) = names.find(|name| !usual.contains(name)) {
+            return Err(io::Error::other(format!(
+                "the namespace for host {host:?} has the interface {name}, and must have none"
+            )));
+        }
+        for (name, value) in SYSCTLS_WHERE_ENTERED {
+            set_sysctl(name, value)?;
+        }
+        Ok(())
+    }
+}
+
 impl HostThread {
-    /// Starts the thread and its namespace, with loopback up.
-    pub(crate) fn start(name: &str) -> io::Result<PendingHost> {
+    /// Starts the thread in its namespace, with loopback up.
+    pub(crate) fn start(name: &str, namespace: Namespace) -> io::Result<PendingHost> {
         let (jobs, queue) = channel::<Job>();
         let (ready, outcome) = sync_channel(1);
+        let host = name.to_owned();
         thread::Builder::new()
             .name(format!("host-{name}"))
             .spawn(move || {
-                let inside = match enter() {
+                let inside = match namespace.enter(&host).and_then(|()| furnish()) {
                     Ok(inside) => inside,
                     Err(error) => {
                         let _ = ready.send(Err(error));
@@ -89,8 +130,8 @@ impl PendingHost {
     }
 }
 
-fn enter() -> io::Result<Inside> {
-    unshare(CloneFlags::CLONE_NEWNET)?;
+/// Gives the current thread's network namespace what every host has.
+fn furnish() -> io::Result<Inside> {
     for (name, value) in SYSCTLS {
         set_sysctl(name, value)?;
     }

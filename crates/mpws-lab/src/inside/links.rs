@@ -177,3 +177,10 @@ fn family(address: IpAddr) -> AddressFamily {
 pub(crate) fn index(name: &str) -> io::Result<u32> {
     Ok(nix::net::if_::if_nametoindex(name)?)
 }
+
+/// Names of all interfaces in the current thread's network namespace.
+pub(crate) fn names() -> io::Result<Vec<String>> {
+    let found = nix::net::if_::if_nameindex()?;
+    let name = |one: &nix::net::if_::Interface| one.name().to_string_lossy().into_owned();
+    Ok(found.iter().map(name).collect())
+}

@@ -5,6 +5,7 @@
 //! the lab; outer and inner by the parent death signal. The kernel ends a PID namespace with its first process,
 //! so that whoever of the three is killed, all processes of the lab go, and with them the namespaces.
 
+mod entered;
 mod hosts;
 mod links;
 mod route;
@@ -16,6 +17,7 @@ use crate::error::StartStep;
 use crate::message::{Answer, Failure, Request};
 use crate::sys;
 use crate::topology::Topology;
+use entered::Entered;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitStatus, waitpid};
 use std::fs;
@@ -41,7 +43,13 @@ pub(crate) fn complain(error: &io::Error) -> i32 {
 }
 
 fn outer(control: OwnedFd) -> io::Result<i32> {
-    let Some(Message { id, body, .. }) = channel::receive::<Request>(control.as_fd())? else {
+    let received = channel::receive::<Request>(control.as_fd())?;
+    let Some(Message {
+        id,
+        body,
+        descriptors,
+    }) = received
+    else {
         return Ok(0);
     };
     let Request::Start(topology) = body else {
@@ -49,8 +57,10 @@ fn outer(control: OwnedFd) -> io::Result<i32> {
     };
     // A terminal's interrupt is for the owner, who ends the lab when it is ready to.
     nix::unistd::setsid()?;
-    let own_user = match make_namespaces() {
-        Ok(own_user) => own_user,
+    let made = Entered::check(&topology, descriptors)
+        .and_then(|entered| Ok((entered, make_namespaces()?)));
+    let (entered, own_user) = match made {
+        Ok(made) => made,
         Err(failure) => {
             refuse(&control, id, failure)?;
             return Ok(0);
@@ -78,13 +88,19 @@ fn outer(control: OwnedFd) -> io::Result<i32> {
             if sys::readable(alive.as_fd(), Some(Instant::now()))? {
                 return Ok(BROKEN);
             }
-            inner(control, id, topology, own_user)
+            inner(control, id, topology, entered, own_user)
         }
     }
 }
 
-fn inner(control: OwnedFd, id: u64, topology: Topology, own_user: bool) -> io::Result<i32> {
-    let server = match serve::Server::build(topology, own_user) {
+fn inner(
+    control: OwnedFd,
+    id: u64,
+    topology: Topology,
+    entered: Entered,
+    own_user: bool,
+) -> io::Result<i32> {
+    let server = match serve::Server::build(topology, entered, own_user) {
         Ok(server) => server,
         Err(failure) => {
             refuse(&control, id, failure)?;

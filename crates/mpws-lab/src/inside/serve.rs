@@ -2,7 +2,8 @@
 
 use crate::channel::{self, Message};
 use crate::error::StartStep;
-use crate::inside::hosts::{self, HostThread};
+use crate::inside::entered::Entered;
+use crate::inside::hosts::{self, HostThread, Namespace};
 use crate::inside::route::RouteSocket;
 use crate::inside::spawn::{Children, Program};
 use crate::inside::{links, own_namespace};
@@ -29,27 +30,39 @@ type Outcome = io::Result<(Answer, Vec<OwnedFd>)>;
 
 impl Server {
     /// Makes hosts, paths and wire in the current namespaces.
-    pub(crate) fn build(topology: Topology, own_user: bool) -> Result<Self, Failure> {
+    pub(crate) fn build(
+        topology: Topology,
+        mut entered: Entered,
+        own_user: bool,
+    ) -> Result<Self, Failure> {
         let at = |step| move |error: io::Error| Failure::at(step, &error);
         topology.check().map_err(|text| Failure {
             step: Some(StartStep::Protocol),
             errno: None,
             text,
         })?;
-        let pending: Vec<_> = topology
-            .hosts
-            .iter()
-            .map(|name| HostThread::start(name))
-            .collect::<io::Result<_>>()
-            .map_err(at(StartStep::Host))?;
+        // This namespace is new, so it has what every new one has by itself.
+        let usual = links::names().map_err(at(StartStep::Host))?;
+        let mut pending = Vec::new();
+        for (host, name) in topology.hosts.iter().enumerate() {
+            let namespace = match entered.take(host) {
+                Some(file) => Namespace::Entered {
+                    file,
+                    usual: usual.clone(),
+                },
+                None => Namespace::New,
+            };
+            let step = namespace.step();
+            let started = HostThread::start(name, namespace).map_err(at(step))?;
+            pending.push((started, step));
+        }
         // The wire's ends forward; they have no addresses and say nothing themselves.
         hosts::set_sysctl("net.ipv6.conf.default.disable_ipv6", "1")
             .map_err(at(StartStep::Host))?;
         let hosts = pending
             .into_iter()
-            .map(hosts::PendingHost::wait)
-            .collect::<io::Result<Vec<_>>>()
-            .map_err(at(StartStep::Host))?;
+            .map(|(host, step)| host.wait().map_err(at(step)))
+            .collect::<Result<Vec<_>, Failure>>()?;
         let route = RouteSocket::open().map_err(at(StartStep::Link))?;
         for (path, end, host) in sides(&topology, &hosts) {
             let name = links::wire_interface(path, end);

@@ -7,6 +7,7 @@ mod boxes;
 mod capture;
 mod common;
 mod death;
+mod entered;
 mod lab;
 mod peers;
 mod presets;
