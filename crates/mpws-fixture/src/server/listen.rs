@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use mptcp::facts::SocketFacts;
-use socket2::SockRef;
+use socket2::{Domain, SockRef};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{BindError, ServerConfig};
@@ -96,6 +96,10 @@ fn prepare(socket: &socket2::Socket, address: SocketAddr, reuse_port: bool) -> i
 
 fn check(socket: &socket2::Socket, policy: Policy) -> Result<(), BindError> {
     let looked = SockRef::from(socket);
+    let domain = socket.domain().map_err(BindError::HandedOver)?;
+    if ![Domain::IPV4, Domain::IPV6].contains(&domain) {
+        return Err(BindError::NotInternet);
+    }
     if !looked.is_listener().map_err(BindError::HandedOver)? {
         return Err(BindError::NotListening);
     }

@@ -93,6 +93,9 @@ pub enum BindError {
     /// The socket that was handed over could not be looked at or used.
     #[error("cannot use the socket that was handed over")]
     HandedOver(#[source] std::io::Error),
+    /// The socket that was handed over is neither IPv4 nor IPv6.
+    #[error("the socket that was handed over is neither IPv4 nor IPv6")]
+    NotInternet,
     /// The socket that was handed over does not listen.
     #[error("the socket that was handed over does not listen")]
     NotListening,

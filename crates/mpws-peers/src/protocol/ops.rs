@@ -71,6 +71,8 @@ pub enum SocketFamily {
     V4,
     /// `AF_INET6`.
     V6,
+    /// `AF_UNIX`; the protocol is then the family's default.
+    Unix,
 }
 
 /// Type of a socket.
@@ -211,9 +213,9 @@ pub enum BlockingMode {
 pub struct SocketBind {
     /// The socket.
     pub socket: SocketId,
-    /// Numeric address.
+    /// Numeric address; of an `AF_UNIX` socket its abstract name (unix(7)) without the NUL before it.
     pub host: String,
-    /// Port; 0 lets the kernel choose.
+    /// Port; 0 lets the kernel choose. Without meaning for `AF_UNIX`.
     pub port: u16,
 }
 
@@ -221,7 +223,7 @@ pub struct SocketBind {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SocketBound {
-    /// The port.
+    /// The port; 0 for `AF_UNIX`.
     pub port: u16,
 }
 
@@ -241,9 +243,9 @@ pub struct SocketListen {
 pub struct SocketConnect {
     /// The socket.
     pub socket: SocketId,
-    /// Numeric address.
+    /// Numeric address; of an `AF_UNIX` socket the abstract name as in `socket.bind`.
     pub host: String,
-    /// Port.
+    /// Port. Without meaning for `AF_UNIX`.
     pub port: u16,
     /// The way.
     pub how: ConnectWay,

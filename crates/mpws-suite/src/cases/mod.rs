@@ -19,6 +19,7 @@ pub mod server_ordering;
 pub mod sockopts;
 pub(crate) mod support;
 pub mod teardown;
+pub(crate) mod unix;
 
 use std::sync::LazyLock;
 

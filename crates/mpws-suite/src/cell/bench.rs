@@ -4,11 +4,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use mpws_peers::protocol::{SocketFamily, SocketProtocol};
+use mpws_peers::protocol::SocketProtocol;
 use socket2::{SockAddr, Socket};
 
 use super::{Cell, CellEnd, PORT};
-use crate::case::Side;
+use crate::case::{Ip, Side};
 use crate::deadline;
 use crate::sabotage::Sabotage;
 
@@ -36,9 +36,9 @@ impl Cell {
     }
 
     fn raw(&self, side: Side, protocol: i32) -> Result<Socket, CellEnd> {
-        let family = match self.family() {
-            SocketFamily::V4 => AF_INET,
-            SocketFamily::V6 => AF_INET6,
+        let family = match self.ip {
+            Ip::V4 => AF_INET,
+            Ip::V6 => AF_INET6,
         };
         let descriptor = self.host(side).socket(family, SOCK_STREAM, protocol);
         let socket = Socket::from(descriptor.map_err(refused("making a socket"))?);

@@ -361,6 +361,17 @@ impl Cell {
         message: Payload,
         fragments: u8,
     ) -> Result<(), CellEnd> {
+        self.echo_from(Side::Client, connection, message, fragments)
+    }
+
+    /// The same for a client in the process of either side.
+    pub fn echo_from(
+        &mut self,
+        side: Side,
+        connection: ConnectionId,
+        message: Payload,
+        fragments: u8,
+    ) -> Result<(), CellEnd> {
         let expected = message.digested();
         let what = match fragments {
             1 => format!("echo of {} bytes of {:?}", expected.size, expected.kind),
@@ -376,9 +387,9 @@ impl Cell {
             fragments,
             deadline_ms,
         };
-        let _: Nothing = self.ask(Side::Client, &send)?;
+        let _: Nothing = self.ask(side, &send)?;
         match self.attempt(
-            Side::Client,
+            side,
             &ConnectionReceive {
                 connection,
                 deadline_ms,

@@ -138,19 +138,20 @@ class LoopPeer(Peer):
     async def _socket_connect(self, args: Arguments) -> Reply:
         wanted = SocketConnect(args)
         sock = self.sockets[wanted.socket].sock
+        target = wanted.target(sock)
         loop = asyncio.get_running_loop()
         if wanted.how == "start":
             sock.setblocking(False)
-            return {"errno": sock.connect_ex(wanted.target)}
+            return {"errno": sock.connect_ex(target)}
         if wanted.how == "sock-connect":
             sock.setblocking(False)
-            work: Awaitable[Any] = loop.sock_connect(sock, wanted.target)
+            work: Awaitable[Any] = loop.sock_connect(sock, target)
         elif wanted.how == "add-writer":
-            work = _connect_with_writer(sock, wanted.target)
+            work = _connect_with_writer(sock, target)
         elif wanted.how == "executor":
-            work = _connect_in_executor(sock, wanted.target)
+            work = _connect_in_executor(sock, target)
         else:
-            work = in_thread(lambda: blocking_connect(sock, wanted.target))
+            work = in_thread(lambda: blocking_connect(sock, target))
         await within(work, wanted.deadline, "socket.connect")
         return {"errno": 0}
 
@@ -417,7 +418,7 @@ async def _send(connection: Any, message: payload.Message, fragments: int) -> No
         await connection.send(payload.parts(message, fragments))
 
 
-async def _connect_in_executor(sock: socket.socket, target: tuple[str, int]) -> None:
+async def _connect_in_executor(sock: socket.socket, target: Any) -> None:
     sock.setblocking(True)
     try:
         await asyncio.get_running_loop().run_in_executor(None, sock.connect, target)
@@ -425,7 +426,7 @@ async def _connect_in_executor(sock: socket.socket, target: tuple[str, int]) -> 
         sock.setblocking(False)
 
 
-async def _connect_with_writer(sock: socket.socket, target: tuple[str, int]) -> None:
+async def _connect_with_writer(sock: socket.socket, target: Any) -> None:
     loop = asyncio.get_running_loop()
     sock.setblocking(False)
     number = sock.connect_ex(target)

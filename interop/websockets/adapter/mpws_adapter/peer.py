@@ -11,7 +11,7 @@ from typing import Any, Callable, TypeVar
 from .arguments import Arguments
 from .logs import Log
 from .records import NoSuchNumber
-from .sockets import FAMILIES, OPTIONS, PROTOCOLS, Held, Sockets, open_sockets
+from .sockets import FAMILIES, OPTIONS, PROTOCOLS, Held, Sockets, open_sockets, target
 
 Reply = dict[str, Any]
 Thing = TypeVar("Thing")
@@ -70,6 +70,8 @@ class Peer:
         args.finish()
         if kind == "datagram":
             return {"socket": self._add(socket.socket(family, socket.SOCK_DGRAM))}
+        if family == socket.AF_UNIX:
+            return {"socket": self._add(socket.socket(family, socket.SOCK_STREAM))}
         number = PROTOCOLS[protocol]
         if by_constant:
             number = getattr(socket, f"IPPROTO_{protocol.upper()}")
@@ -98,7 +100,9 @@ class Peer:
         held = self.sockets[args.number("socket")]
         host, port = args.text("host"), args.number("port", maximum=65535)
         args.finish()
-        held.sock.bind((host, port))
+        held.sock.bind(target(held.sock, host, port))
+        if held.sock.family == socket.AF_UNIX:
+            return {"port": 0}
         return {"port": held.sock.getsockname()[1]}
 
     def _socket_listen(self, args: Arguments) -> Reply:
@@ -157,12 +161,12 @@ class Peer:
         return self.sockets.add(Held(sock))
 
 
-def blocking_connect(sock: socket.socket, target: tuple[str, int]) -> None:
+def blocking_connect(sock: socket.socket, where: Any) -> None:
     """`connect` in blocking mode; the mode is put back afterwards."""
     mode = sock.gettimeout()
     sock.setblocking(True)
     try:
-        sock.connect(target)
+        sock.connect(where)
     finally:
         sock.settimeout(mode)
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from . import forms
 from .arguments import Arguments, Unsupported
 from .history import behaviour
-from .sockets import PROTOCOLS, Held, Sockets
+from .sockets import PROTOCOLS, Held, Sockets, target
 
 if TYPE_CHECKING:
+    import socket
     import ssl
 
 
@@ -189,7 +190,11 @@ class SocketConnect:
 
     def __init__(self, args: Arguments) -> None:
         self.socket = args.number("socket")
-        self.target = (args.text("host"), args.number("port", maximum=65535))
+        self._host, self._port = args.text("host"), args.number("port", maximum=65535)
         self.how = args.choice("how", self.WAYS)
         self.deadline = args.deadline()
         args.finish()
+
+    def target(self, sock: socket.socket) -> Any:
+        """What this socket is to be connected to."""
+        return target(sock, self._host, self._port)

@@ -21,7 +21,7 @@ FLAGS = slice(8, 12)
 TOKEN = slice(12, 16)
 
 PROTOCOLS = {"mptcp": IPPROTO_MPTCP, "tcp": int(socket.IPPROTO_TCP)}
-FAMILIES = {"v4": socket.AF_INET, "v6": socket.AF_INET6}
+FAMILIES = {"v4": socket.AF_INET, "v6": socket.AF_INET6, "unix": socket.AF_UNIX}
 OPTIONS = {
     "nodelay": (socket.IPPROTO_TCP, socket.TCP_NODELAY),
     "keepalive": (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
@@ -148,6 +148,11 @@ def open_sockets() -> list[dict[str, Any]]:
         if record is not None:
             found.append(record)
     return found
+
+
+def target(sock: socket.socket, host: str, port: int) -> Any:
+    """What the socket is bound or connected to; a socket of AF_UNIX has an abstract name."""
+    return f"\0{host}" if sock.family == socket.AF_UNIX else (host, port)
 
 
 def address(name: Any) -> str | None:

@@ -150,12 +150,13 @@ class ThreadPeer(Peer):
     def _socket_connect(self, args: Arguments) -> Reply:
         wanted = SocketConnect(args)
         sock = self.sockets[wanted.socket].sock
+        target = wanted.target(sock)
         if wanted.how == "start":
             sock.setblocking(False)
-            return {"errno": sock.connect_ex(wanted.target)}
+            return {"errno": sock.connect_ex(target)}
         if wanted.how != "blocking":
             raise Unsupported(f"{wanted.how} is a way of asyncio")
-        within(lambda: blocking_connect(sock, wanted.target), wanted.deadline, "socket.connect")
+        within(lambda: blocking_connect(sock, target), wanted.deadline, "socket.connect")
         return {"errno": 0}
 
     def _client_open(self, args: Arguments) -> Reply:

@@ -1,11 +1,13 @@
 //! Arguments beside the socket, and sockets of the wrong kind.
 
+use mpws_fixture::script::Behaviour;
 use mpws_peers::protocol::{SocketCreate, SocketFamily, SocketKind, SocketProtocol};
 
 use super::{ORDERING, SILENT, at_once, connected, echo, must_work, nothing_left, open};
 use crate::case::{Case, Expect, Side};
 use crate::cases::support::{self, Refusal};
-use crate::cell::{Cell, CellEnd, Outcome, PORT, Serve};
+use crate::cases::unix;
+use crate::cell::{Cell, CellEnd, Outcome, PORT, Serve, classes};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -13,6 +15,7 @@ pub const CASES: &[Case] = &[
     NULL_HOST,
     FOREIGN_URI_HOST,
     DATAGRAM,
+    UNIX_SOCKET,
     DESCRIPTOR_NUMBER,
     SECURE_URI_HOST,
     SECURE_WRONG_NAME,
@@ -117,6 +120,42 @@ const DATAGRAM: Case = Case {
     },
     ..SILENT
 };
+
+const UNIX_SOCKET: Case = Case {
+    slug: "client-ordering/unix-socket",
+    title: "A connected AF_UNIX socket is handed over",
+    why: "Sidecars listen on Unix sockets. Code that hands over MPTCP sockets hands over these too, and options of TCP fail on them.",
+    control: false,
+    outcome: "either the WebSocket works, or an error at once and the socket closed; nothing on the wire",
+    mutants: &["client-claims-open", "client-leaks"],
+    steps: unix_socket,
+    ..SILENT
+};
+
+/// The library's own server is at the other end, in the same process: no other peer can be.
+fn unix_socket(cell: &mut Cell) -> Result<(), CellEnd> {
+    let listener = unix::listener(cell, Side::Client)?;
+    let socket = unix::connected(cell, Side::Client)?;
+    support::blocking_if_sync(cell, socket)?;
+    let mut start = cell.server_start(Behaviour::Echo);
+    start.socket = Some(listener);
+    match cell.attempt(Side::Client, &start)? {
+        Outcome::Done(_) => cell.record("its own server on AF_UNIX", "started"),
+        Outcome::Refused(record, _) => cell.record("its own server on AF_UNIX", classes(&record)),
+    }
+    match cell.attempt(Side::Client, &open(cell, Some(socket)))? {
+        Outcome::Done(opened) => {
+            cell.record("AF_UNIX socket", "accepted");
+            support::small_talk(cell, opened.connection)?;
+            support::close_cleanly(cell, opened.connection)
+        }
+        refused @ Outcome::Refused(..) => {
+            cell.record("AF_UNIX socket", "refused");
+            support::judge_refusal(cell, refused, at_once(&[]));
+            Ok(())
+        }
+    }
+}
 
 const DESCRIPTOR_NUMBER: Case = Case {
     slug: "client-ordering/descriptor-number",

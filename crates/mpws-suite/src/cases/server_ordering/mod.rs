@@ -12,11 +12,11 @@ use mpws_peers::protocol::{
 };
 use mpws_trace::Cause;
 
-use super::support;
+use super::{support, unix};
 use crate::case::{Case, Expect, Ip, Pairs, Side};
 use crate::cell::{Connect, Outcome, PORT, classes, describe};
 use crate::deadline;
-use steps::{bound, listening_in_mode, says_so, serves, serves_or_says_so, start};
+use steps::{bound, ended, listening_in_mode, says_so, serves, serves_or_says_so, start};
 
 /// The cases of this family.
 pub const CASES: &[Case] = &[
@@ -29,6 +29,7 @@ pub const CASES: &[Case] = &[
     CONNECTED,
     HOST_AND_PORT,
     DATAGRAM,
+    UNIX_LISTENER,
     V6_ONLY,
     TWO_SERVERS_ONE_SOCKET,
     REUSED_AFTER_CLOSE,
@@ -215,6 +216,40 @@ const DATAGRAM: Case = Case {
         )?;
         let outcome = cell.attempt(Side::Server, &start(cell, Some(socket)))?;
         says_so(cell, outcome)
+    },
+    ..ORDERING
+};
+
+const UNIX_LISTENER: Case = Case {
+    slug: "server-ordering/unix-listener",
+    title: "A listening AF_UNIX socket is handed to the server",
+    why: "Behind a proxy on the same machine servers listen on Unix sockets; options of TCP fail on them.",
+    // The client is the library's own, and that of `sync` refuses AF_UNIX (client-ordering/unix-socket).
+    server_needs: &["sock-handover", "asyncio-loop"],
+    control: false,
+    transport: Expect::Silence,
+    outcome: "an error, or a client in the same process is served; nothing on the wire",
+    mutants: &["server-never-accepts"],
+    steps: |cell| {
+        let listener = unix::listener(cell, Side::Server)?;
+        let started = match cell.attempt(Side::Server, &start(cell, Some(listener)))? {
+            Outcome::Done(started) => started,
+            refused @ Outcome::Refused(..) => return says_so(cell, refused),
+        };
+        cell.record("start", "no error");
+        let socket = unix::connected(cell, Side::Server)?;
+        let open = cell.client_open(Some(socket));
+        match cell.attempt(Side::Server, &open)? {
+            Outcome::Done(opened) => {
+                cell.check("serves or says why not", "either", "it serves", true);
+                let message = Payload::Text { size: 100, seed: 5 };
+                cell.echo_from(Side::Server, opened.connection, message, 1)
+            }
+            Outcome::Refused(record, _) => {
+                cell.record("client", classes(&record));
+                ended(cell, started.server)
+            }
+        }
     },
     ..ORDERING
 };
