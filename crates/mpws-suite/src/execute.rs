@@ -136,6 +136,7 @@ impl Bench<'_> {
             no_holding: Vec::new(),
             no_reset: false,
             compressed: false,
+            illegal: Vec::new(),
             paths: Paths::default(),
             witness,
             checks: Vec::new(),

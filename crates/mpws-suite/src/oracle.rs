@@ -1,6 +1,7 @@
 //! From witnesses to a judgement of the transport. No peer's own word decides anything here.
 
 mod paths;
+mod rules;
 
 use std::net::IpAddr;
 
@@ -57,6 +58,7 @@ pub fn judge(
         checks.push(judge_compression(&connections));
     }
     paths::judge(cell, &connections, client_moved, server_moved, &mut checks);
+    rules::judge(cell, trace, &mut checks);
     let mut evidence = Evidence {
         wire: connections
             .iter()

@@ -34,13 +34,15 @@ pub enum Sabotage {
     WireStripsMptcp,
     /// `wire-resets-fin`: the wire answers every FIN with a reset.
     WireResetsFin,
+    /// `client-host-breaks-mptcp`: the client's host sends an MPTCP option that has no form of the RFC.
+    ClientHostBreaksMptcp,
     /// `wire-corrupts-payload`: the wire changes a byte of every segment that is long enough.
     WireCorruptsPayload,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::RuleLeftOut,
         Self::RuleLeftIn,
         Self::SysctlLeftOn,
@@ -54,6 +56,7 @@ impl Sabotage {
         Self::BenchSpeaksMptcp,
         Self::WireStripsMptcp,
         Self::WireResetsFin,
+        Self::ClientHostBreaksMptcp,
         Self::WireCorruptsPayload,
     ];
 
@@ -73,6 +76,7 @@ impl Sabotage {
             Self::BenchSpeaksMptcp => "bench-speaks-mptcp",
             Self::WireStripsMptcp => "wire-strips-mptcp",
             Self::WireResetsFin => "wire-resets-fin",
+            Self::ClientHostBreaksMptcp => "client-host-breaks-mptcp",
             Self::WireCorruptsPayload => "wire-corrupts-payload",
         }
     }

@@ -33,6 +33,7 @@ const BOTH_ENDS: Case = Case {
         "server-claims-mptcp",
         "echo-alters",
         "wire-strips-mptcp",
+        "client-host-breaks-mptcp",
     ],
     steps: |cell| {
         let server = cell.serve(Serve::echo())?;

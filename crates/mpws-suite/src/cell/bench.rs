@@ -123,6 +123,37 @@ impl Cell {
     }
 }
 
+/// A fault on purpose.
+impl Cell {
+    /// Sends a packet of the client's last MPTCP connection with an MPTCP option that is cut short. The server's kernel
+    /// throws it away, for it has no checksum; nothing but the wire sees it.
+    pub(crate) fn break_mptcp(&self) -> Result<(), CellEnd> {
+        let sockets = self
+            .last_snapshot()
+            .map(|last| last.client_sockets.as_slice());
+        let Some(socket) = sockets.and_then(<[_]>::last) else {
+            return Err(CellEnd::Broken("no MPTCP connection to spoil".to_owned()));
+        };
+        let (client, server) = (socket.local, socket.remote);
+        let mut packet = Vec::new();
+        packet.extend(client.port().to_be_bytes());
+        packet.extend(server.port().to_be_bytes());
+        // Sequence and acknowledgement numbers, header of six words, ACK, window, checksum, urgent pointer.
+        packet.extend([0, 0, 0, 0, 0, 0, 0, 0, 6 << 4, 0x10, 0, 0, 0, 0, 0, 0]);
+        // A DSS of three bytes, and padding.
+        packet.extend([mpws_codec::mptcp::KIND_MPTCP, 3, 0x20, 1]);
+        let family = if server.is_ipv4() { AF_INET } else { AF_INET6 };
+        let descriptor = self
+            .host(Side::Client)
+            .socket(family, SOCK_RAW, IPPROTO_TCP);
+        let broken = |error: std::io::Error| CellEnd::broken("nothing was spoiled", &error);
+        let socket = Socket::from(descriptor.map_err(broken)?);
+        let to = SocketAddr::new(server.ip(), 0).into();
+        socket.send_to(&packet, &to).map_err(broken)?;
+        Ok(())
+    }
+}
+
 impl Wired {
     /// Sends so many bytes each way, the client first, and checks that they arrive unchanged.
     pub fn exchange(&self, bytes: usize) -> Result<(), CellEnd> {
@@ -189,5 +220,6 @@ const POLL: Duration = Duration::from_millis(5);
 const AF_INET: i32 = 2;
 const AF_INET6: i32 = 10;
 const SOCK_STREAM: i32 = 1;
+const SOCK_RAW: i32 = 3;
 const IPPROTO_TCP: i32 = 6;
 const IPPROTO_MPTCP: i32 = 262;

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use mpws_lab::{Host, Lab};
 use mpws_peers::protocol::{ClientTls, ErrorRecord, ServerTls, SocketFamily, SocketProtocol};
 use mpws_peers::{CallError, Peer, PeerSpec};
+use mpws_trace::Rule;
 use serde_json::Value;
 
 use crate::case::{Expect, Ip, Side};
@@ -60,6 +61,15 @@ pub enum Outcome<T> {
     Refused(ErrorRecord, u64),
 }
 
+/// A rule that the case makes an end break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Illegal {
+    /// It is broken in every run.
+    Sure(Rule),
+    /// It may be broken.
+    Possible(Rule),
+}
+
 /// A cell while it runs.
 pub struct Cell {
     /// What must carry the bytes; a case may narrow it once it knows more.
@@ -79,6 +89,8 @@ pub struct Cell {
     pub(crate) no_reset: bool,
     /// Every message must be compressed on the wire.
     pub(crate) compressed: bool,
+    /// Rules that the case breaks.
+    pub(crate) illegal: Vec<Illegal>,
     /// Events of the paths, and what must be seen of them.
     pub(crate) paths: Paths,
     pub(crate) witness: Witness,
@@ -136,6 +148,17 @@ impl Cell {
     /// Every message, either way, must be compressed (RFC 7692) on the wire; the wire tells, once the cell is over.
     pub fn must_compress(&mut self) {
         self.compressed = true;
+    }
+
+    /// An end breaks this rule because the case makes it; the wire must show that, once the cell is over. Without this,
+    /// a broken rule is a failure.
+    pub fn breaks(&mut self, rule: Rule) {
+        self.illegal.push(Illegal::Sure(rule));
+    }
+
+    /// The case may make an end break this rule; whether it does depends on chance or on the peer.
+    pub fn may_break(&mut self, rule: Rule) {
+        self.illegal.push(Illegal::Possible(rule));
     }
 
     /// A certificate for the server's addresses, made for this cell, as files for both sides.
@@ -262,6 +285,14 @@ impl Cell {
     /// Records a value that changes from run to run: kept, never compared.
     pub fn record_volatile(&mut self, name: &str, value: impl Into<Value>) {
         self.recorded.insert(format!("~{name}"), value.into());
+    }
+}
+
+impl Illegal {
+    pub(crate) fn rule(self) -> Rule {
+        match self {
+            Self::Sure(rule) | Self::Possible(rule) => rule,
+        }
     }
 }
 

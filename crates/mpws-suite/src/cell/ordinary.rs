@@ -12,6 +12,7 @@ use mpws_peers::protocol::{
 use super::{Cell, CellEnd, Outcome, PORT, describe};
 use crate::case::Side;
 use crate::deadline;
+use crate::sabotage::Sabotage;
 
 /// How an ordinary server is started.
 #[derive(Clone, Debug)]
@@ -412,6 +413,9 @@ impl Cell {
     /// Closes with 1000 and checks that both sides saw a clean end; the kernel is asked before.
     pub fn finish(&mut self, server: u32, connection: ConnectionId) -> Result<(), CellEnd> {
         self.witness_with_server(server, connection)?;
+        if self.sabotage == Some(Sabotage::ClientHostBreaksMptcp) {
+            self.break_mptcp()?;
+        }
         let end: ConnectionEnd = self.ask(
             Side::Client,
             &ConnectionClose {

@@ -344,6 +344,19 @@ impl Cell {
         self.until(&what, |cell| Ok(cell.moved(side, name)? >= by))
     }
 
+    /// Waits until both kernels know that all they sent was taken by the other end (DATA_ACK); at once in a control.
+    pub fn until_all_acknowledged(&mut self) -> Result<(), CellEnd> {
+        if !self.over_mptcp() {
+            return Ok(());
+        }
+        self.until("all data is acknowledged at both ends", |cell| {
+            let now = cell.witness.snapshot()?;
+            let sockets = now.client_sockets.iter().chain(&now.server_sockets);
+            let mut infos = sockets.filter_map(|socket| socket.info.as_ref());
+            Ok(infos.all(|info| info.snd_una == info.write_seq))
+        })
+    }
+
     /// Judges by how much a counter of a side's kernel has moved so far.
     pub fn counted(&mut self, side: Side, name: &str, count: Count) -> Result<(), CellEnd> {
         if !self.over_mptcp() {

@@ -351,6 +351,10 @@ const SAME_SOCKET_TWICE: Case = Case {
     outcome: "at most one of the two opens; both end in time",
     mutants: &["client-claims-open", "client-ignores-limit"],
     steps: |cell| {
+        // What two writers make of one stream is no WebSocket.
+        for rule in TORN {
+            cell.may_break(rule);
+        }
         echo(cell)?;
         let socket = connected(cell)?;
         let operation = open(cell, Some(socket));
@@ -473,3 +477,17 @@ fn debug_log(cell: &mut Cell) -> Result<(), CellEnd> {
     }
     Ok(())
 }
+
+/// Rules of RFC 6455 that a request breaks where frames should stand, and the frames of two writers that are mixed.
+const TORN: [mpws_trace::Rule; 10] = [
+    mpws_trace::Rule::FrameReservedBits,
+    mpws_trace::Rule::FrameReservedOpcode,
+    mpws_trace::Rule::FrameNotMasked,
+    mpws_trace::Rule::FrameLength,
+    mpws_trace::Rule::ControlFragmented,
+    mpws_trace::Rule::ControlTooLong,
+    mpws_trace::Rule::Fragmentation,
+    mpws_trace::Rule::CloseCode,
+    mpws_trace::Rule::NotUtf8,
+    mpws_trace::Rule::AfterClose,
+];

@@ -4,6 +4,7 @@ use mpws_codec::deflate::{Compressor, WindowBits};
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::{Behaviour, RawFrame, Step};
 use mpws_peers::protocol::{ConnectionEnded, ConnectionReceive, ServerStop};
+use mpws_trace::Rule;
 
 use crate::case::{Case, Pairs, Side};
 use crate::cases::support::{self, Refusal};
@@ -124,7 +125,7 @@ const ANSWER_NOT_OFFERED: Case = Case {
     slug: "compatibility/deflate-answer-not-offered",
     title: "The server takes permessage-deflate, which the client did not offer",
     requirement: "RFC 7692 section 5: accepting what was not offered must fail the connection",
-    steps: |cell| malformed(cell, "permessage-deflate", false),
+    steps: |cell| malformed(cell, "permessage-deflate", Rule::NotOffered),
     ..MALFORMED
 };
 
@@ -132,7 +133,13 @@ const ANSWER_UNKNOWN_PARAMETER: Case = Case {
     slug: "compatibility/deflate-answer-unknown-parameter",
     title: "The server answers permessage-deflate with a parameter that is not defined",
     requirement: "RFC 7692 section 7: an undefined parameter in an answer must fail the connection",
-    steps: |cell| malformed(cell, "permessage-deflate; mode=fast", true),
+    steps: |cell| {
+        malformed(
+            cell,
+            "permessage-deflate; mode=fast",
+            Rule::DeflateParameters,
+        )
+    },
     ..MALFORMED
 };
 
@@ -140,7 +147,13 @@ const ANSWER_WINDOW_OUT_OF_RANGE: Case = Case {
     slug: "compatibility/deflate-answer-window-out-of-range",
     title: "The server answers server_max_window_bits=16",
     requirement: "RFC 7692 sections 7 and 7.1.2.1: 8 to 15; another value must fail the connection",
-    steps: |cell| malformed(cell, "permessage-deflate; server_max_window_bits=16", true),
+    steps: |cell| {
+        malformed(
+            cell,
+            "permessage-deflate; server_max_window_bits=16",
+            Rule::DeflateParameters,
+        )
+    },
     ..MALFORMED
 };
 
@@ -148,7 +161,13 @@ const ANSWER_TWICE: Case = Case {
     slug: "compatibility/deflate-answer-twice",
     title: "The server answers permessage-deflate twice",
     requirement: "RFC 7692 section 5: both extensions would use RSV1, which must fail the connection",
-    steps: |cell| malformed(cell, "permessage-deflate, permessage-deflate", true),
+    steps: |cell| {
+        malformed(
+            cell,
+            "permessage-deflate, permessage-deflate",
+            Rule::DeflateParameters,
+        )
+    },
     ..MALFORMED
 };
 
@@ -159,7 +178,10 @@ const GARBAGE: Case = Case {
     why: "Without a close code the server's author never learns why clients go away.",
     outcome: "the client closes with 1002 or 1007; which one is recorded",
     mutants: &["client-offers-no-deflate", "client-never-asks"],
-    steps: |cell| closes(cell, compressed("ffffffff"), &[1002, 1007]),
+    steps: |cell| {
+        cell.breaks(Rule::DeflateData);
+        closes(cell, compressed("ffffffff"), &[1002, 1007])
+    },
     ..SCRIPTED
 };
 
@@ -182,11 +204,12 @@ const BOMB: Case = Case {
 };
 
 /// Lets the server answer like this, and judges that the client refuses.
-fn malformed(cell: &mut Cell, answer: &str, deflate: bool) -> Result<(), CellEnd> {
+fn malformed(cell: &mut Cell, answer: &str, broken: Rule) -> Result<(), CellEnd> {
+    cell.breaks(broken);
     let steps = vec![upgrade_with(answer), Step::ExpectEnd];
     cell.serve(Serve::with(Behaviour::Script { steps }))?;
     let outcome = cell.try_connect(Connect {
-        deflate,
+        deflate: broken != Rule::NotOffered,
         ..Connect::default()
     })?;
     let refusal = Refusal {

@@ -122,7 +122,15 @@ const MID_CONNECTION: Case = Case {
         let opened = cell.connect(Connect::default())?;
         support::small_talk(cell, opened.connection)?;
         cell.witness(None)?;
+        // What lacks its DATA_ACK would be sent again, and after that Linux does not fall back but resets.
+        cell.until_all_acknowledged()?;
+        let acks = Rule::new("keep-tcp-waiting", Action::Drop);
+        let acks = cell.rule(acks.from("server").payload(false))?;
         let rule = cell.rule(Rule::new("strip-from-now-on", strip()))?;
+        // For the same reason the client's TCP must not know of its data before the server's program has answered,
+        // however long that takes: MPTCP sends nothing again while TCP waits.
+        cell.echo(opened.connection, Payload::Text { size: 500, seed: 8 }, 1)?;
+        cell.lift(acks)?;
         cell.echo(
             opened.connection,
             Payload::Binary {
