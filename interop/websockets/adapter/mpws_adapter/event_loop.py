@@ -13,15 +13,15 @@ import time
 from collections.abc import Awaitable
 from typing import Any, Callable, TypeVar
 
-from . import forms, payload
-from .arguments import Arguments, Unsupported
+from . import forms
+from .arguments import Arguments
+from .awaiting import AwaitingPeer, Server
 from .control import Control, Request, carry_out
-from .history import History, extensions
 from .logs import Log, Retries
-from .peer import Numbered, Peer, Reply, blocking_connect, takes_keyword
-from .records import Deadline, Failed, connection_end, error_record
-from .requests import Burst, ClientOpen, ServerStart, ServerWait, SocketConnect
-from .sockets import PROTOCOLS, Held, address, facts
+from .peer import Reply, blocking_connect, takes_keyword
+from .records import Deadline, error_record
+from .requests import ClientOpen, ServerStart, SocketConnect
+from .sockets import PROTOCOLS, address, facts
 
 Result = TypeVar("Result")
 
@@ -34,106 +34,50 @@ def run(control: Control, log: Log, client: Any, server: Any) -> None:
     asyncio.run(_serve(control, log, client, server))
 
 
-class Server:
-    """A running server and what it has seen."""
+class LoopPeer(AwaitingPeer):
+    """What `legacy` and `asyncio` do in their own way."""
 
-    def __init__(self, wanted: ServerStart, closed: type[Exception], clean: type) -> None:
-        self._behaviour = wanted.behaviour
-        self._closed = closed
-        self._clean = clean
-        self._change = asyncio.Event()
-        self.history = History(self.changed)
-        self.library: Any = None
-        self.sockets: list[Any] = []
-
-    async def handler(self, connection: Any) -> None:
-        """The handler of the library, for one connection."""
-        remembered = self.history.begin(connection, connection_facts(connection))
-        error: BaseException | None = None
-        try:
-            while True:
-                message = await connection.recv()
-                number = remembered.receive(message)
-                if self._behaviour.closing is not None:
-                    await connection.close(*self._behaviour.closing)
-                    break
-                for answer in self._behaviour.answers(message, number):
-                    await connection.send(answer)
-        except self._closed as closed:
-            error = None if isinstance(closed, self._clean) else closed
-        except BaseException as failed:
-            error = failed
-            raise
-        finally:
-            self.history.end(remembered, connection, error)
-
-    async def handler_with_path(self, connection: Any, path: str) -> None:
-        """The handler in the form of 13.x and before."""
-        await self.handler(connection)
-
-    def changed(self) -> None:
-        """Wakes those who wait for a change."""
-        self._change.set()
-        self._change = asyncio.Event()
-
-    async def reaches(self, wanted: ServerWait) -> None:
-        """Returns when the server has got so far."""
-        while not (
-            self.history.reached(wanted.seen, wanted.ended)
-            and not (wanted.serving_ended and self.library.is_serving())
-        ):
-            await self._change.wait()
-
-    def state(self) -> Reply:
-        """A `ServerState`."""
-        return {
-            "serving": bool(self.library.is_serving()),
-            "sockets": [facts(sock) for sock in self.sockets],
-            "connections": self.history.as_json(),
-        }
-
-
-class LoopPeer(Peer):
-    """Operations that may wait, as coroutines."""
+    event = asyncio.Event
 
     def __init__(self, log: Log, client: Any, server: Any) -> None:
-        super().__init__(log)
-        exceptions = importlib.import_module("websockets.exceptions")
-        self._closed: type[Exception] = exceptions.ConnectionClosed
-        self._clean: type[Exception] = exceptions.ConnectionClosedOK
-        self._connect = client.connect
-        self._serve = server.serve
-        self._connections: Numbered[Any] = Numbered("connection")
-        self._servers: Numbered[Server] = Numbered("server")
+        super().__init__(log, client, server)
         self._iterations = 0
-        self.waiting: dict[str, Callable[[Arguments], Awaitable[Reply]]] = {
-            "socket.connect": self._socket_connect,
-            "client.open": self._client_open,
-            "client.iterate": self._client_iterate,
-            "connection.send": self._connection_send,
-            "connection.receive": self._connection_receive,
-            "connection.burst": self._connection_burst,
-            "connection.ping": self._connection_ping,
-            "connection.close": self._connection_close,
-            "connection.ended": self._connection_ended,
-            "server.start": self._server_start,
-            "server.wait": self._server_wait,
-            "server.stop": self._server_stop,
-            "process.descriptors": self._descriptors,
-        }
-        self.immediate["connection.facts"] = self._connection_facts
-        self.immediate["server.state"] = self._server_state
 
-    async def carry_out(self, request: Request) -> Reply:
-        """Runs one operation."""
-        args = Arguments(request.args)
-        waiting = self.waiting.get(request.op)
-        if waiting is not None:
-            return await waiting(args)
-        immediate = self.immediate.get(request.op)
-        if immediate is not None:
-            return immediate(args)
-        raise Unsupported(f"unknown operation {request.op!r}")
+    async def within(self, work: Awaitable[Result], seconds: float, what: str) -> Result:
+        """Waits for the work so long; then cancels it and leaves it alone."""
+        task = asyncio.ensure_future(work)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=seconds)
+        except BaseException:
+            task.cancel()
+            raise
+        if done:
+            return task.result()
+        task.cancel()
+        raise Deadline(f"{what} was not over after {round(seconds * 1000)} ms")
+
+    async def turn(self) -> None:
+        """One `sleep(0)` runs what is already scheduled; what that schedules needs the second."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    def socket_facts(self, connection: Any) -> dict[str, Any]:
+        """asyncio hands out a stand-in for the socket."""
+        return facts(connection.transport.get_extra_info("socket"))
+
+    async def close(self, connection: Any, code: int, reason: str) -> None:
+        """Closes a connection."""
+        await connection.close(code, reason)
+
+    async def ping(self, connection: Any) -> None:
+        """`ping` returns an awaitable for the pong."""
+        await (await connection.ping())
+
+    async def stop(self, server: Server) -> None:
+        """Stops a server."""
+        server.library.close()
+        server.changed()
+        await server.library.wait_closed()
 
     async def _socket_connect(self, args: Arguments) -> Reply:
         wanted = SocketConnect(args)
@@ -152,7 +96,7 @@ class LoopPeer(Peer):
             work = _connect_in_executor(sock, target)
         else:
             work = in_thread(lambda: blocking_connect(sock, target))
-        await within(work, wanted.deadline, "socket.connect")
+        await self.within(work, wanted.deadline, "socket.connect")
         return {"errno": 0}
 
     async def _client_open(self, args: Arguments) -> Reply:
@@ -165,13 +109,8 @@ class LoopPeer(Peer):
         try:
             connection = await connect(wanted.uri, **keywords)
         except Exception as error:
-            raise await _failed(error, held) from None
-        return {
-            "connection": self._connections.add(connection),
-            "facts": connection_facts(connection),
-            "subprotocol": connection.subprotocol,
-            "extensions": extensions(connection),
-        }
+            raise await self.failed(error, held) from None
+        return self.opened(connection)
 
     async def _client_iterate(self, args: Arguments) -> Reply:
         uri = args.text("uri")
@@ -219,80 +158,6 @@ class LoopPeer(Peer):
             reply["error"] = error_record(outcome)
         return reply
 
-    async def _connection_send(self, args: Arguments) -> Reply:
-        connection = self._connections[args.number("connection")]
-        message = payload.message(args.inner("message"))
-        fragments = args.number("fragments", 1, 64)
-        deadline = args.deadline()
-        args.finish()
-        await within(_send(connection, message, fragments), deadline, "connection.send")
-        return {}
-
-    async def _connection_receive(self, args: Arguments) -> Reply:
-        connection = self._connections[args.number("connection")]
-        deadline = args.deadline()
-        args.finish()
-        return payload.digested(await within(connection.recv(), deadline, "connection.receive"))
-
-    async def _connection_burst(self, args: Arguments) -> Reply:
-        wanted = Burst(args)
-        connection = self._connections[wanted.connection]
-        message = payload.generate(0, wanted.size)
-        rounds: list[int] = []
-
-        async def burst() -> None:
-            for _ in range(wanted.rounds):
-                started = time.monotonic_ns()
-                for _ in range(wanted.writes):
-                    await _send(connection, message, wanted.fragments)
-                for _ in range(wanted.answers):
-                    await connection.recv()
-                rounds.append((time.monotonic_ns() - started) // 1000)
-
-        await within(burst(), wanted.deadline, "connection.burst")
-        return {"rounds_us": rounds}
-
-    async def _connection_ping(self, args: Arguments) -> Reply:
-        connection = self._connections[args.number("connection")]
-        deadline = args.deadline()
-        args.finish()
-
-        async def ping() -> None:
-            await (await connection.ping())
-
-        started = time.monotonic_ns()
-        await within(ping(), deadline, "connection.ping")
-        return {"rtt_us": (time.monotonic_ns() - started) // 1000}
-
-    async def _connection_close(self, args: Arguments) -> Reply:
-        connection = self._connections[args.number("connection")]
-        code, reason = args.number("code", maximum=65535), args.text("reason")
-        deadline = args.deadline()
-        args.finish()
-        await within(connection.close(code, reason), deadline, "connection.close")
-        return connection_end(connection, None)
-
-    async def _connection_ended(self, args: Arguments) -> Reply:
-        connection = self._connections[args.number("connection")]
-        deadline = args.deadline()
-        args.finish()
-
-        async def drain() -> BaseException | None:
-            while True:
-                try:
-                    await connection.recv()
-                except self._closed as closed:
-                    return None if isinstance(closed, self._clean) else closed
-
-        error = await within(drain(), deadline, "connection.ended")
-        return connection_end(connection, error)
-
-    def _connection_facts(self, args: Arguments) -> Reply:
-        connection = self._connections[args.number("connection")]
-        args.finish()
-        holder = connection if hasattr(connection, "state") else connection.protocol
-        return {"facts": connection_facts(connection), "state": holder.state.name}
-
     async def _server_start(self, args: Arguments) -> Reply:
         wanted = ServerStart(args)
         held = wanted.held(self.sockets)
@@ -300,7 +165,7 @@ class LoopPeer(Peer):
         keywords = wanted.keywords(held, "ssl")
         if not takes_keyword(serve, "open_timeout"):
             del keywords["open_timeout"]  # the legacy server of 10.x has none
-        server = Server(wanted, self._closed, self._clean)
+        server = Server(wanted, self)
         handler: Any = server.handler
         if wanted.form == forms.HANDLER_WITH_PATH:
             handler = server.handler_with_path
@@ -310,59 +175,13 @@ class LoopPeer(Peer):
         try:
             server.library = await serve(handler, **keywords)
         except Exception as error:
-            raise await _failed(error, held) from None
+            raise await self.failed(error, held) from None
         server.sockets = list(server.library.sockets)
         addresses = [address(sock.getsockname()) for sock in server.sockets]
         return {
             "server": self._servers.add(server),
             "addresses": [text for text in addresses if text is not None],
         }
-
-    def _server_state(self, args: Arguments) -> Reply:
-        server = self._servers[args.number("server")]
-        args.finish()
-        return server.state()
-
-    async def _server_wait(self, args: Arguments) -> Reply:
-        wanted = ServerWait(args)
-        server = self._servers[wanted.server]
-        try:
-            await within(server.reaches(wanted), wanted.deadline, "server.wait")
-        except Deadline:
-            pass
-        return server.state()
-
-    async def _server_stop(self, args: Arguments) -> Reply:
-        server = self._servers[args.number("server")]
-        deadline = args.deadline()
-        args.finish()
-        server.library.close()
-        server.changed()
-        await within(server.library.wait_closed(), deadline, "server.stop")
-        return {"connections": server.history.as_json()}
-
-    async def _descriptors(self, args: Arguments) -> Reply:
-        await _one_turn()
-        return self._process_descriptors(args)
-
-
-def connection_facts(connection: Any) -> dict[str, Any]:
-    """Facts of the socket under a connection."""
-    return facts(connection.transport.get_extra_info("socket"))
-
-
-async def within(work: Awaitable[Result], seconds: float, what: str) -> Result:
-    """Waits for the work so long; then gives it up with `mpws.Deadline`, never with the library's own error."""
-    task = asyncio.ensure_future(work)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=seconds)
-    except BaseException:
-        task.cancel()
-        raise
-    if done:
-        return task.result()
-    task.cancel()
-    raise Deadline(f"{what} was not over after {round(seconds * 1000)} ms")
 
 
 async def in_thread(work: Callable[[], Result]) -> Result:
@@ -411,13 +230,6 @@ async def _serve(control: Control, log: Log, client: Any, server: Any) -> None:
     await loop.create_future()
 
 
-async def _send(connection: Any, message: payload.Message, fragments: int) -> None:
-    if fragments == 1:
-        await connection.send(message)
-    else:
-        await connection.send(payload.parts(message, fragments))
-
-
 async def _connect_in_executor(sock: socket.socket, target: Any) -> None:
     sock.setblocking(True)
     try:
@@ -440,21 +252,6 @@ async def _connect_with_writer(sock: socket.socket, target: Any) -> None:
         number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if number:
         raise OSError(number, os.strerror(number))
-
-
-async def _failed(error: Exception, held: Held | None) -> Failed:
-    """The error with what the library has done to the socket by the next turn of the loop."""
-    record = error_record(error)
-    await _one_turn()
-    if held is not None:
-        record["socket_after"] = held.facts()
-    return Failed(record)
-
-
-async def _one_turn() -> None:
-    # One `sleep(0)` runs what is already scheduled; what that schedules needs the second.
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
 
 
 def _top_level(name: str) -> Any:

@@ -12,7 +12,7 @@ from .control import Control, fault
 from .logs import Log
 
 PROTOCOL = 1
-IMPLEMENTATIONS = ("legacy", "asyncio", "sync")
+IMPLEMENTATIONS = ("legacy", "asyncio", "sync", "trio")
 INTERPRETERS = {"cpython": "CPython", "pypy": "PyPy"}
 # Set where this process is to be a nursery, and not a peer (docs/design/nursery.md).
 NURSERY = "MPWS_NURSERY_PROTOCOL"
@@ -54,6 +54,10 @@ def _form(implementation: str) -> Any:
         from . import threaded
 
         return threaded
+    if implementation == "trio":
+        from . import trio_loop
+
+        return trio_loop
     from . import event_loop
 
     return event_loop
@@ -63,7 +67,7 @@ def _command_line(words: list[str]) -> tuple[str, str]:
     given: dict[str, str] = dict(zip(words[::2], words[1::2]))
     implementation = given.get("--implementation", "")
     if set(given) != {"--site", "--implementation"} or len(words) != 4:
-        fault("usage: adapter --site DIR --implementation legacy|asyncio|sync")
+        fault(f"usage: adapter --site DIR --implementation {'|'.join(IMPLEMENTATIONS)}")
     if implementation not in IMPLEMENTATIONS:
         fault(f"no implementation {implementation!r}")
     return given["--site"], implementation
