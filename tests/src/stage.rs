@@ -130,6 +130,7 @@ impl Stage {
             selectors: selectors.iter().map(|&one| one.to_owned()).collect(),
             profile: Profile::Full,
             peers: Vec::new(),
+            matrix: None,
             peer_files: self.files.clone(),
             paths: Vec::new(),
             jobs: Some(JOBS),

@@ -110,6 +110,58 @@ fn only_one_implementation_of_a_version_is_the_top_level_one() {
 }
 
 #[test]
+fn the_matrix_of_a_family_has_the_versions_that_ordinary_runs_leave_out() {
+    let catalogue = Catalogue::builtin().unwrap();
+    assert_eq!(catalogue.matrices().collect::<Vec<_>>(), ["websockets"]);
+    assert!(catalogue.matrix("fixture").is_empty());
+    let names: Vec<_> = catalogue
+        .matrix("websockets")
+        .into_iter()
+        .map(|peer| peer.name)
+        .collect();
+    assert_eq!(names.len(), 33, "{names:?}");
+    // 10.4 has neither asyncio nor sync, sync came with 11.0, asyncio with 13.0, trio with 17.0.
+    assert_eq!(
+        names[..6],
+        [
+            "websockets-10.4-legacy",
+            "websockets-11.0.3-legacy",
+            "websockets-11.0.3-sync",
+            "websockets-12.0-legacy",
+            "websockets-12.0-sync",
+            "websockets-13.0-legacy",
+        ]
+    );
+    let with = |end: &str| names.iter().filter(|name| name.ends_with(end)).count();
+    assert_eq!((with("-legacy"), with("-sync")), (12, 11));
+    assert_eq!((with("-asyncio"), with("-trio")), (9, 1));
+    assert!(catalogue.peer("websockets-17.4-trio").unwrap().matrix_only);
+}
+
+#[test]
+fn a_version_has_the_implementations_that_it_names_and_no_others() {
+    let text = |version: &str| {
+        python(&format!(
+            "versions = [{{ version = \"1\", requirements = \"pinned.txt\", {version} }}]\n\
+             implementations = [{{ name = \"a\" }}, {{ name = \"b\" }}]\n"
+        ))
+    };
+    let file = written(&text("implementations = [\"b\"]"));
+    let names = Catalogue::default().add_file(&file.path).unwrap();
+    assert_eq!(names, ["mine-1-b"]);
+    for (version, said) in [
+        ("implementations = [\"c\"]", "no implementation `c`"),
+        (
+            "implementations = [\"b\"], top-level = \"a\"",
+            "this version has no implementation `a`",
+        ),
+        ("implementations = []", "no implementation"),
+    ] {
+        assert_says(&refusal(&text(version)), &["peer.toml:9:", said]);
+    }
+}
+
+#[test]
 fn a_user_can_add_a_command() {
     let file = written(&format!(
         "{HEAD}[command]\nargv = [\"bin/run\", \"{{dir}}/x\"]\nenv = {{ A = \"{{dir}}\" }}\nversion = \"3\"\n"

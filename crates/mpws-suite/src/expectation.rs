@@ -10,7 +10,7 @@ use mpws_peers::catalogue::Document;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::plan::glob;
+use crate::pattern::{self, glob};
 use crate::result::{Capability, CellResult, ExpectedDeviation, Verdict};
 
 /// Value of `schema` in the file.
@@ -33,13 +33,16 @@ pub struct DeviationFile {
 pub struct Deviation {
     /// A short name, unique in all files.
     pub id: String,
-    /// Globs over cell names.
+    /// Patterns over cell names: `*` for any characters, `?` for one, `{>=13.1,<14.2}` for a version in this range.
     pub cells: Vec<String>,
-    /// Globs over the names of checks that may fail.
+    /// Patterns over the names of checks that may fail.
     pub checks: Vec<String>,
     /// Only where this host has, or lacks, a capability.
     #[serde(default)]
     pub when: Option<Condition>,
+    /// Whether it comes by chance: then it is not stale when it stays away in a run.
+    #[serde(default)]
+    pub sometimes: bool,
     /// Why it is so, for people.
     pub reason: String,
     /// Date (`YYYY-MM-DD`) after which somebody must look at it again.
@@ -170,7 +173,7 @@ impl Expectations {
                     .iter()
                     .all(|check| check.held || !deviation.covers(&check.name))
             };
-            if holds && due.peek().is_some() && due.all(stale) {
+            if holds && !deviation.sometimes && due.peek().is_some() && due.all(stale) {
                 problems.push(format!(
                     "the expectation `{}` is stale: none of its cells deviates any more",
                     deviation.id
@@ -234,6 +237,13 @@ impl Deviation {
             Some("it gives no reason".to_owned())
         } else if self.cells.is_empty() || self.checks.is_empty() {
             Some("it names no cells or no checks".to_owned())
+        } else if let Some(detail) = self
+            .cells
+            .iter()
+            .chain(&self.checks)
+            .find_map(|one| pattern::fault(one))
+        {
+            Some(detail)
         } else if !date {
             Some(format!(
                 "`expires` is not a date YYYY-MM-DD: {}",

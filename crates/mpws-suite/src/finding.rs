@@ -128,6 +128,8 @@ pub fn command(cell: &CellResult, options: &RunOptions) -> String {
         .iter()
         .map(|path| format!(" --peer-file '{}'", path.display()))
         .collect();
+    let matrix = options.matrix.iter();
+    let matrix: String = matrix.map(|family| format!(" --matrix {family}")).collect();
     let case = catalogue().iter().find(|case| case.slug == cell.case);
     let profile = match case.map(|case| case.profile).unwrap_or_default() {
         Profile::Default => String::new(),
@@ -140,7 +142,10 @@ pub fn command(cell: &CellResult, options: &RunOptions) -> String {
         .filter(|on_path| own(on_path.path))
         .map(|on_path| format!(" --path '{}'", on_path.to_string().replace('\'', r"'\''")))
         .collect();
-    format!("{mpws} '{}' --keep all{profile}{files}{paths}", cell.cell)
+    format!(
+        "{mpws} '{}' --keep all{matrix}{profile}{files}{paths}",
+        cell.cell
+    )
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

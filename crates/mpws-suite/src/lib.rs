@@ -35,6 +35,7 @@ pub mod expectation;
 pub mod finding;
 pub mod host;
 pub mod oracle;
+pub mod pattern;
 pub mod plan;
 pub mod result;
 pub mod run;

@@ -7,6 +7,8 @@ use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::{PeerSpec, Role};
 
 use crate::case::{Case, Ip, Pairs, Profile};
+use crate::pattern;
+pub use crate::pattern::glob;
 
 /// The cells of a run, in order.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +54,30 @@ pub enum PlanError {
         /// The smallest profile that holds one of them.
         profile: Profile,
     },
+    /// A family has no matrix.
+    #[error("there is no matrix of `{family}`; there are: {known}")]
+    NoSuchMatrix {
+        /// The family.
+        family: String,
+        /// The families that have one.
+        known: String,
+    },
+    /// A peer takes part in the matrix of its family only.
+    #[error("the peer `{name}` is in the matrix of {family} only")]
+    OnlyInMatrix {
+        /// The name.
+        name: String,
+        /// The family.
+        family: String,
+    },
+    /// A pattern makes no sense.
+    #[error("the pattern `{pattern}` makes no sense: {detail}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A peer name or glob matches nothing.
     #[error("no peer is named `{name}`; there are: {known}")]
     NoSuchPeer {
@@ -90,9 +116,41 @@ pub enum PlanError {
 impl Plan {
     /// All cells of these cases for these peers.
     pub fn of(cases: &'static [Case], peers: &[Arc<PeerSpec>]) -> Self {
+        Self::with(cases, peers, &|_, _| true)
+    }
+
+    /// All cells of these cases for the versions of a library, each against the fixture. Where a case pairs all with all,
+    /// a version meets itself and its neighbours in the same implementation: what two releases do to each other shows
+    /// first at the step where it changed, and pairs of all versions would grow with their square.
+    pub fn of_matrix(cases: &'static [Case], peers: &[Arc<PeerSpec>]) -> Self {
+        let place = |peer: &PeerSpec| {
+            let alike = |one: &&Arc<PeerSpec>| {
+                one.family == peer.family && one.implementation == peer.implementation
+            };
+            let mut row = peers.iter().filter(alike);
+            row.position(|one| one.name == peer.name)
+        };
+        let meet = |client: &PeerSpec, server: &PeerSpec| {
+            client.family == server.family
+                && client.implementation == server.implementation
+                && matches!((place(client), place(server)), (Some(c), Some(s)) if c.abs_diff(s) <= 1)
+        };
+        let mut plan = Self::with(cases, peers, &meet);
+        let of_library = |peer: &PeerSpec| peer.name != FIXTURE;
+        plan.cells
+            .retain(|cell| of_library(&cell.client) || of_library(&cell.server));
+        plan
+    }
+
+    /// `meet` tells whether two peers are paired that are both not the fixture.
+    fn with(
+        cases: &'static [Case],
+        peers: &[Arc<PeerSpec>],
+        meet: &dyn Fn(&PeerSpec, &PeerSpec) -> bool,
+    ) -> Self {
         let mut cells = Vec::new();
         for case in cases {
-            for (client, server) in pairs(case, peers) {
+            for (client, server) in pairs(case, peers, meet) {
                 for &ip in case.ips {
                     let mut protocols = vec![SocketProtocol::Mptcp];
                     if case.control {
@@ -123,6 +181,7 @@ impl Plan {
     /// [`PlanError::NoSuchCell`], [`PlanError::InLargerProfile`] and [`PlanError::Empty`].
     pub fn select(mut self, profile: Profile, selectors: &[String]) -> Result<Self, PlanError> {
         for selector in selectors {
+            check_pattern(selector)?;
             let matching = self
                 .cells
                 .iter()
@@ -198,6 +257,7 @@ impl PlannedCell {
 /// [`PlanError::NoSuchPeer`].
 pub fn choose(all: &[PeerSpec], names: &[String]) -> Result<Vec<Arc<PeerSpec>>, PlanError> {
     for name in names {
+        check_pattern(name)?;
         if !all.iter().any(|peer| glob(name, &peer.name)) {
             let known: Vec<&str> = all.iter().map(|peer| peer.name.as_str()).collect();
             return Err(PlanError::NoSuchPeer {
@@ -217,37 +277,24 @@ pub fn choose(all: &[PeerSpec], names: &[String]) -> Result<Vec<Arc<PeerSpec>>, 
         .collect())
 }
 
+fn check_pattern(pattern: &str) -> Result<(), PlanError> {
+    match pattern::fault(pattern) {
+        None => Ok(()),
+        Some(detail) => Err(PlanError::Pattern {
+            pattern: pattern.to_owned(),
+            detail,
+        }),
+    }
+}
+
 /// Whether a selector selects a cell: a glob over the whole name, or a prefix that ends at a boundary.
 pub fn selects(selector: &str, cell: &str) -> bool {
-    if selector.contains(['*', '?']) {
+    if pattern::is_pattern(selector) {
         return glob(selector, cell);
     }
     cell.strip_prefix(selector).is_some_and(|rest| {
         rest.is_empty() || selector.ends_with(['/', '@', ':']) || rest.starts_with(['/', '@', ':'])
     })
-}
-
-/// `*` stands for any characters, `?` for one.
-pub fn glob(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t) = (0, 0);
-    let mut star = None;
-    while t < text.len() {
-        if p < pattern.len() && pattern[p] == b'*' {
-            star = Some((p, t));
-            p += 1;
-        } else if p < pattern.len() && (pattern[p] == b'?' || pattern[p] == text[t]) {
-            p += 1;
-            t += 1;
-        } else if let Some((at, from)) = star {
-            star = Some((at, from + 1));
-            p = at + 1;
-            t = from + 1;
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|&byte| byte == b'*')
 }
 
 /// Name of the peer that stands opposite all others.
@@ -282,7 +329,11 @@ pub fn word(protocol: SocketProtocol) -> &'static str {
     }
 }
 
-fn pairs(case: &Case, peers: &[Arc<PeerSpec>]) -> Vec<(Arc<PeerSpec>, Arc<PeerSpec>)> {
+fn pairs(
+    case: &Case,
+    peers: &[Arc<PeerSpec>],
+    meet: &dyn Fn(&PeerSpec, &PeerSpec) -> bool,
+) -> Vec<(Arc<PeerSpec>, Arc<PeerSpec>)> {
     let is_fixture = |peer: &PeerSpec| peer.name == FIXTURE || peer.has(STAND_IN);
     let mut pairs = Vec::new();
     for client in peers {
@@ -293,7 +344,7 @@ fn pairs(case: &Case, peers: &[Arc<PeerSpec>]) -> Vec<(Arc<PeerSpec>, Arc<PeerSp
                 Pairs::Star => c || s,
                 Pairs::Clients => s,
                 Pairs::Servers => c,
-                Pairs::All => true,
+                Pairs::All => c || s || meet(client, server),
             };
             let able = client.can_be(Role::Client)
                 && server.can_be(Role::Server)
@@ -346,17 +397,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_glob_matches_the_whole_text() {
-        assert!(glob(
-            "fallback/*@*:fixture/mptcp/v?",
-            "fallback/a@b:fixture/mptcp/v4"
-        ));
-        assert!(!glob("fallback/*", "xfallback/a"));
-        assert!(!glob("*/v4", "a/v6"));
-        assert!(glob("**", ""));
-    }
-
-    #[test]
     fn a_larger_profile_holds_all_of_a_smaller_one_and_is_named_where_it_is_needed() {
         static CASES: [Case; 2] = [
             Case {
@@ -397,6 +437,45 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn in_a_matrix_versions_meet_the_fixture_themselves_and_their_neighbours() {
+        static CASES: [Case; 1] = [Case {
+            slug: "family/pairs",
+            pairs: Pairs::All,
+            control: false,
+            ..Case::BASE
+        }];
+        let known = mpws_peers::Catalogue::builtin().expect("our own peers");
+        let mut peers = known.matrix("websockets");
+        peers.extend(known.peer(FIXTURE).cloned());
+        let peers: Vec<Arc<PeerSpec>> = peers.into_iter().map(Arc::new).collect();
+        let plan = Plan::of_matrix(&CASES, &peers);
+        let met = |peer: &str| -> Vec<&str> {
+            let cells = plan.cells.iter().filter(|cell| cell.client.name == peer);
+            cells.map(|cell| cell.server.name.as_str()).collect()
+        };
+        // sync came with 11.0, so nothing stands before it; 10.4 has legacy only.
+        assert_eq!(
+            met("websockets-11.0.3-sync"),
+            ["websockets-11.0.3-sync", "websockets-12.0-sync", FIXTURE]
+        );
+        assert_eq!(
+            met("websockets-14.0-asyncio"),
+            [
+                "websockets-13.1-asyncio",
+                "websockets-14.0-asyncio",
+                "websockets-14.1-asyncio",
+                FIXTURE
+            ]
+        );
+        assert_eq!(
+            met("websockets-17.4-trio"),
+            ["websockets-17.4-trio", FIXTURE]
+        );
+        assert!(!met(FIXTURE).contains(&FIXTURE));
+        assert_eq!(met(FIXTURE).len(), 33);
     }
 
     #[test]

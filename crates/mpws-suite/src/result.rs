@@ -30,6 +30,9 @@ pub struct RunResult {
     /// How much the plan covered before selectors narrowed it.
     #[serde(default)]
     pub profile: Profile,
+    /// The family of which every version took part, where it was the run of a matrix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<String>,
     /// Selectors that narrowed the plan; empty for the whole catalogue.
     pub selectors: Vec<String>,
     /// Conditions of paths under which all cells ran that have the path, as `--path` takes them; empty where each cell

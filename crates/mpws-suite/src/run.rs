@@ -30,6 +30,9 @@ pub struct RunOptions {
     pub profile: Profile,
     /// Names or globs of peers; empty for all of the catalogue. The fixture always takes part.
     pub peers: Vec<String>,
+    /// A family of which every version takes part, against the fixture and its neighbours ([`Plan::of_matrix`]), and
+    /// nobody else.
+    pub matrix: Option<String>,
     /// Further `peer.toml` files.
     pub peer_files: Vec<PathBuf>,
     /// Cells that run at a time, at least 1; by default [`default_jobs`].
@@ -184,6 +187,7 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         host: host::facts(capabilities),
         peers,
         profile: options.profile,
+        matrix: options.matrix.clone(),
         selectors: options.selectors.clone(),
         paths: options.paths.iter().map(ToString::to_string).collect(),
         planned: planned.plan.cells.len(),
@@ -212,20 +216,20 @@ impl Planned {
         for path in &options.peer_files {
             known.add_file(path)?;
         }
-        let everyone: Vec<Arc<PeerSpec>> = plan::choose(known.peers(), &[])?;
-        let documents = known
-            .peers()
-            .iter()
-            .filter_map(|peer| peer.deviations.as_ref());
+        let everyone = known.peers().iter();
+        let documents = everyone.filter_map(|peer| peer.deviations.as_ref());
         let today = rfc3339(SystemTime::now());
         let expectations = Expectations::read(documents, today.get(..10).unwrap_or_default())?;
-        let catalogue = Plan::of(catalogue(), &everyone)
-            .cells
+        let matrices: Vec<&str> = known.matrices().collect();
+        let all = matrices.iter().map(|family| Some(*family)).chain([None]);
+        let all = all.map(|matrix| plan_of(&known, matrix, &[]).map(|plan| plan.cells));
+        let catalogue = all
+            .collect::<Result<Vec<_>, _>>()?
             .into_iter()
-            .map(|c| c.name)
+            .flatten()
+            .map(|cell| cell.name)
             .collect();
-        let chosen = plan::choose(known.peers(), &options.peers)?;
-        let mut plan = Plan::of(crate::cases::catalogue(), &chosen);
+        let mut plan = plan_of(&known, options.matrix.as_deref(), &options.peers)?;
         if !options.peers.is_empty() {
             // The fixture comes along as the opposite end; cells without a named peer do not.
             plan.cells.retain(|cell| {
@@ -248,6 +252,47 @@ impl Planned {
             expectations,
         })
     }
+}
+
+/// The cells of an ordinary run or of a matrix, for these peers.
+fn plan_of(known: &Catalogue, matrix: Option<&str>, names: &[String]) -> Result<Plan, PlanError> {
+    let Some(family) = matrix else {
+        let only_there = |name: &String| {
+            let matches = |peer: &&PeerSpec| plan::glob(name, &peer.name);
+            let left_out = known.matrices().flat_map(|family| known.matrix(family));
+            let left_out: Vec<PeerSpec> = left_out.filter(|peer| matches(&peer)).collect();
+            (!known.peers().iter().any(|peer| matches(&peer)))
+                .then(|| left_out.into_iter().next())
+                .flatten()
+        };
+        if let Some((name, peer)) = names
+            .iter()
+            .find_map(|name| Some((name, only_there(name)?)))
+        {
+            return Err(PlanError::OnlyInMatrix {
+                name: name.clone(),
+                family: peer.family,
+            });
+        }
+        let chosen = plan::choose(known.peers(), names)?;
+        return Ok(Plan::of(catalogue(), &chosen));
+    };
+    let mut peers = known.matrix(family);
+    if peers.is_empty() {
+        return Err(PlanError::NoSuchMatrix {
+            family: family.to_owned(),
+            known: known.matrices().collect::<Vec<_>>().join(", "),
+        });
+    }
+    peers.extend(known.peer(plan::FIXTURE).cloned());
+    let everyone = plan::choose(&peers, &[])?;
+    let chosen = plan::choose(&peers, names)?;
+    let mut plan = Plan::of_matrix(catalogue(), &everyone);
+    // Who is whose neighbour does not depend on who was chosen.
+    let there = |peer: &PeerSpec| chosen.iter().any(|one| one.name == peer.name);
+    plan.cells
+        .retain(|cell| there(&cell.client) && there(&cell.server));
+    Ok(plan)
 }
 
 fn launcher(options: &RunOptions) -> Result<Launcher, RunError> {

@@ -104,6 +104,7 @@ mod tests {
             },
             peers: Vec::new(),
             profile: Profile::Default,
+            matrix: None,
             selectors: Vec::new(),
             paths: Vec::new(),
             planned: cells.len(),

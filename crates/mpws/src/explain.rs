@@ -23,6 +23,7 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
     let selection = Selection {
         selectors: vec![format!("{}@", case.slug)],
         profile: Profile::Full,
+        matrix: None,
         peers: Vec::new(),
         peer_files: Vec::new(),
     };

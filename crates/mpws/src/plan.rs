@@ -20,6 +20,7 @@ pub(crate) fn options(selection: &Selection) -> RunOptions {
             args::Profile::Full => Profile::Full,
         },
         peers: selection.peers.clone(),
+        matrix: selection.matrix.clone(),
         peer_files: selection.peer_files.clone(),
         paths: Vec::new(),
         jobs: None,
@@ -43,6 +44,7 @@ pub(crate) fn refused(error: &PlanError) -> Failure {
         PlanError::InLargerProfile { profile, .. } => {
             failure.next(format!("add --profile {}", profile.word()))
         }
+        PlanError::OnlyInMatrix { family, .. } => failure.next(format!("add --matrix {family}")),
         PlanError::NoSuchPath { .. } => {
             failure.next("`mpws explain CASE` tells how many paths a case has")
         }

@@ -13,8 +13,30 @@ from pathlib import Path
 from typing import Any
 
 ADAPTER = Path(__file__).resolve().parent.parent / "adapter"
+PEER_FILE = ADAPTER.parent / "peer.toml"
 # Seconds after which a test gives an adapter up.
 PATIENCE = 20.0
+
+
+def implementations(site: str) -> set[str]:
+    """The implementations that the installed version has: its packages of these names."""
+    known = ("legacy", "asyncio", "sync", "trio")
+    return {name for name in known if Path(site, "websockets", name, "client.py").is_file()}
+
+
+def tested_elsewhere(site: str, implementation: str) -> bool:
+    """Whether this version is for the matrix only, and one of ordinary runs has the implementation too."""
+    try:
+        import tomllib
+    except ImportError:
+        return False  # Python below 3.11
+    versions = tomllib.loads(PEER_FILE.read_text(encoding="utf-8"))["python"]["versions"]
+    ordinary = [one for one in versions if not one.get("matrix", False)]
+    (installed,) = Path(site).glob("websockets-*.dist-info")
+    is_ordinary = any(
+        installed.name == f"websockets-{one['version']}.dist-info" for one in ordinary
+    )
+    return not is_ordinary and any(implementation in one["implementations"] for one in ordinary)
 
 
 class Adapter:

@@ -17,7 +17,16 @@ import unittest
 from contextlib import closing
 from typing import Any, ClassVar
 
-from suite_end import LIMITS, Adapter, classes, mptcp_is_there, target, uri
+from suite_end import (
+    LIMITS,
+    Adapter,
+    classes,
+    implementations,
+    mptcp_is_there,
+    target,
+    tested_elsewhere,
+    uri,
+)
 
 SITE = os.environ.get("MPWS_SITE", "")
 EXPECT_ALL = os.environ.get("MPWS_EXPECT_ALL") == "1"
@@ -64,6 +73,13 @@ def skip(test: unittest.TestCase, reason: str) -> None:
     test.skipTest(reason)
 
 
+def of_the_adapter_alone(test: Any) -> Any:
+    """Marks a test that no version of the library can change: it runs with the versions of ordinary runs only, and with
+    any version where the implementation is in none of them."""
+    test.of_the_adapter_alone = True
+    return test
+
+
 class Conversation:
     """The tests that hold for every implementation."""
 
@@ -76,6 +92,12 @@ class Conversation:
             skip(self, "MPWS_SITE does not name a folder with websockets")
         if not mptcp_is_there():
             skip(self, "this host has no MPTCP")
+        if self.implementation not in implementations(SITE):
+            # test_peer_file.py makes sure that nobody expects it.
+            self.skipTest(f"this version has no {self.implementation}")
+        test = getattr(self, self._testMethodName)
+        if hasattr(test, "of_the_adapter_alone") and tested_elsewhere(SITE, self.implementation):
+            self.skipTest("a version of ordinary runs is enough")
         self.adapter = Adapter(SITE, self.implementation)
         self.addCleanup(self.adapter.close)
 
@@ -152,6 +174,7 @@ class Conversation:
                 )
                 self.assertEqual(frames_of_a_message(peer), fragments)
 
+    @of_the_adapter_alone
     def test_what_is_not_known_is_unsupported(self: Any) -> None:
         asked: list[tuple[str, dict[str, Any]]] = [
             ("socket.melt", {}),
@@ -174,6 +197,7 @@ class Conversation:
             with self.subTest(op=op, args=args):
                 self.assertTrue(self.adapter.refusal(op, **args))
 
+    @of_the_adapter_alone
     def test_a_number_that_was_never_given_is_an_error(self: Any) -> None:
         self.assertEqual(
             classes(self.adapter.error("socket.facts", socket=4711)), ["mpws.NoSuchNumber"]
@@ -187,6 +211,7 @@ class Conversation:
                 self.check_unconnected(classes(error))
                 self.assertFalse(error["socket_after"]["open"])
 
+    @of_the_adapter_alone
     def test_a_refused_connect_keeps_its_errno_and_its_socket(self: Any) -> None:
         sock = self.adapter.socket("mptcp")
         error = self.adapter.error(
@@ -305,6 +330,7 @@ class Conversation:
         )
         self.assertEqual(classes(error), ["ConnectionRefusedError"])
 
+    @of_the_adapter_alone
     def test_descriptors_lists_what_is_open_and_nothing_of_its_own(self: Any) -> None:
         self.assertEqual(self.adapter.do("process.descriptors")["sockets"], [])
         sock, port = self.adapter.listener("mptcp")
@@ -313,6 +339,7 @@ class Conversation:
         self.adapter.do("socket.close", socket=sock)
         self.assertEqual(self.adapter.do("process.descriptors")["sockets"], [])
 
+    @of_the_adapter_alone
     def test_options_that_are_set_stand_among_the_facts(self: Any) -> None:
         sock = self.adapter.socket("tcp")
         for option, value in (("keepidle", 33), ("tos", 16)):
@@ -320,6 +347,7 @@ class Conversation:
         options = self.adapter.do("socket.facts", socket=sock)["options"]
         self.assertEqual((options["keepidle"], options["tos"]), (33, 16))
 
+    @of_the_adapter_alone
     def test_without_free_descriptors_no_socket_is_made_until_the_limit_is_lifted(
         self: Any,
     ) -> None:
@@ -329,6 +357,7 @@ class Conversation:
         self.adapter.do("process.limit")
         self.adapter.socket("tcp")
 
+    @of_the_adapter_alone
     def test_a_rewrapped_socket_says_tcp_and_is_mptcp(self: Any) -> None:
         old = self.adapter.socket("mptcp")
         new = self.adapter.do("socket.rewrap", socket=old)["socket"]
@@ -336,6 +365,7 @@ class Conversation:
         self.assertEqual((facts["api_protocol"], facts["so_protocol"]), (6, 262))
         self.assertFalse(self.adapter.do("socket.facts", socket=old)["open"])
 
+    @of_the_adapter_alone
     def test_an_option_that_mptcp_refuses_comes_back_as_errno(self: Any) -> None:
         sock = self.adapter.socket("mptcp")
         self.adapter.do("socket.set", socket=sock, option="nodelay", value=1)
@@ -343,12 +373,14 @@ class Conversation:
         error = self.adapter.error("socket.set", socket=sock, option="syncnt", value=3)
         self.assertEqual(error["chain"][0]["errno"], 92)
 
+    @of_the_adapter_alone
     def test_hanging_up_ends_the_adapter_whatever_it_waits_for(self: Any) -> None:
         _, port = self.adapter.serve()
         connection = self.adapter.open("tcp", port)["connection"]
         self.adapter.post("connection.receive", connection=connection, deadline_ms=3_600_000)
         self.assertEqual(self.adapter.hang_up(), 0)
 
+    @of_the_adapter_alone
     def test_a_flood_of_requests_is_answered_to_the_last(self: Any) -> None:
         sock = self.adapter.socket("tcp")
         count = 5000
@@ -365,6 +397,7 @@ class Conversation:
         flood.join()
         self.assertEqual(numbers, list(range(first, first + count)))
 
+    @of_the_adapter_alone
     def test_hanging_up_on_a_full_adapter_ends_it(self: Any) -> None:
         server, _ = self.adapter.serve()
         # More than it carries out at once, so that it stops reading before the end of the file.
@@ -372,6 +405,7 @@ class Conversation:
             self.adapter.post("server.wait", server=server, seen=1, ended=1, deadline_ms=3_600_000)
         self.assertEqual(self.adapter.hang_up(), 0)
 
+    @of_the_adapter_alone
     def test_answers_that_nobody_reads_do_not_keep_it_alive(self: Any) -> None:
         line = b'{"id":1000,"op":"process.descriptors","args":{}}\n'
         self.adapter.control.setblocking(False)
@@ -381,10 +415,12 @@ class Conversation:
         except BlockingIOError:
             self.assertEqual(self.adapter.hang_up(), 0)
 
+    @of_the_adapter_alone
     def test_a_line_that_is_no_request_ends_the_adapter_with_an_error(self: Any) -> None:
         self.adapter.control.sendall(b"[1, 2]\n")
         self.assertEqual(self.adapter.process.wait(10), 2)
 
+    @of_the_adapter_alone
     def test_a_line_without_end_ends_the_adapter_with_an_error(self: Any) -> None:
         try:
             self.adapter.control.sendall(b" " * (1 << 21))
@@ -547,6 +583,7 @@ class Sync(Conversation, unittest.TestCase):
             outermost.add("AssertionError")
         self.assertIn(chain[0], outermost)
 
+    @of_the_adapter_alone
     def test_the_ways_of_asyncio_are_unsupported(self) -> None:
         sock = self.adapter.socket("mptcp")
         for way in ("sock-connect", "executor", "add-writer"):
@@ -564,6 +601,43 @@ class Sync(Conversation, unittest.TestCase):
         )
         self.assertFalse(state["serving"])
         self.assertNotIn("error", state)
+
+
+@unittest.skipUnless(SITE, "MPWS_SITE does not name a folder with websockets")
+class Trio(Conversation, unittest.TestCase):
+    """`websockets.trio`."""
+
+    implementation = "trio"
+
+    def check_unconnected(self, chain: list[str]) -> None:
+        """The kernel's word stands at the end of the chain."""
+        self.assertEqual(chain[0], CONNECTION_CLOSED)
+        self.assertIn(chain[-1], ("OSError", "BrokenPipeError"))
+
+    @of_the_adapter_alone
+    def test_the_ways_of_asyncio_are_unsupported(self) -> None:
+        sock = self.adapter.socket("mptcp")
+        for way in ("sock-connect", "executor", "add-writer"):
+            with self.subTest(way):
+                self.adapter.refusal("socket.connect", socket=sock, **target(9), how=way)
+
+    def test_a_listener_must_listen(self) -> None:
+        sock = self.adapter.socket("mptcp")
+        self.adapter.do("socket.bind", socket=sock, host="127.0.0.1", port=0)
+        error = self.adapter.error(
+            "server.start", socket=sock, behaviour={"kind": "echo"}, **LIMITS
+        )
+        self.assertEqual(classes(error)[0], "ValueError")
+        self.assertIn("listening", error["chain"][0]["message"])
+
+    def test_a_server_that_was_stopped_says_so(self) -> None:
+        server, _ = self.adapter.serve("mptcp")
+        self.assertTrue(self.adapter.do("server.state", server=server)["serving"])
+        self.adapter.do("server.stop", server=server, deadline_ms=5000)
+        state = self.adapter.do(
+            "server.wait", server=server, seen=0, ended=0, serving_ended=True, deadline_ms=5000
+        )
+        self.assertFalse(state["serving"])
 
 
 def upgrade(peer: socket.socket) -> None:

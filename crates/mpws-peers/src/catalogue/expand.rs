@@ -75,6 +75,7 @@ impl Reader<'_> {
             roles: file.roles.get_ref().iter().copied().collect(),
             features: self.features(&file.features)?,
             program: Program::Fixture,
+            matrix_only: false,
             deviations: match &file.deviations {
                 Some(deviations) => Some(self.document(deviations)?),
                 None => None,
@@ -170,13 +171,29 @@ impl Reader<'_> {
                 let detail = format!("`{}` is not a version", version.version.get_ref());
                 return Err(self.invalid(version.version.span(), detail));
             }
-            if let Some(top) = &version.top_level
-                && !implementations
+            let named = version.implementations.as_ref().map(Spanned::get_ref);
+            for name in named.into_iter().flatten().chain(&version.top_level) {
+                if !implementations
                     .iter()
-                    .any(|one| one.name.get_ref() == top.get_ref())
+                    .any(|one| one.name.get_ref() == name.get_ref())
+                {
+                    let detail = format!("there is no implementation `{}`", name.get_ref());
+                    return Err(self.invalid(name.span(), detail));
+                }
+            }
+            let has = |name: &str| {
+                named.is_none_or(|named| named.iter().any(|one| one.get_ref() == name))
+            };
+            if let Some(top) = &version.top_level
+                && !has(top.get_ref())
             {
-                let detail = format!("there is no implementation `{}`", top.get_ref());
+                let detail = format!("this version has no implementation `{}`", top.get_ref());
                 return Err(self.invalid(top.span(), detail));
+            }
+            if let Some(named) = &version.implementations
+                && named.get_ref().is_empty()
+            {
+                return Err(self.invalid(named.span(), "no implementation".to_owned()));
             }
             let requirements = self.document(&version.requirements)?;
             if !requirements.text.contains("--hash=") {
@@ -188,6 +205,9 @@ impl Reader<'_> {
                 if !is_name(name) {
                     let detail = format!("`{name}` is not a name");
                     return Err(self.invalid(implementation.name.span(), detail));
+                }
+                if !has(name) {
+                    continue;
                 }
                 let mut features = common.features.clone();
                 features.extend(self.features(&implementation.features)?);
@@ -204,6 +224,7 @@ impl Reader<'_> {
                     version: Some(version.version.get_ref().clone()),
                     implementation: Some(name.clone()),
                     features,
+                    matrix_only: version.matrix,
                     program: Program::Python(PythonProgram {
                         adapter: Arc::clone(&adapter),
                         requirements: requirements.clone(),

@@ -108,6 +108,13 @@ pub(super) struct PythonVersion {
     /// Path of a requirements file with hashes, relative to this file.
     #[schemars(with = "String")]
     pub(super) requirements: Spanned<String>,
+    /// The implementations that this version has; all of `implementations` where absent.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(super) implementations: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Whether the version takes part in `mpws run --matrix` only, and not in every run.
+    #[serde(default)]
+    pub(super) matrix: bool,
     /// The implementation that the library's top-level names lead to; that peer has the feature `top-level-api`.
     #[serde(default, rename = "top-level")]
     #[schemars(with = "Option<String>")]

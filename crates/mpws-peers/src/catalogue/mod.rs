@@ -16,6 +16,9 @@ pub use file::{Kind, Role, SCHEMA, schema};
 /// All peers that are known.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
+    /// All of them, in the order of their files.
+    everyone: Vec<PeerSpec>,
+    /// Those of an ordinary run.
     peers: Vec<PeerSpec>,
 }
 
@@ -38,6 +41,8 @@ pub struct PeerSpec {
     pub features: BTreeSet<String>,
     /// How it runs.
     pub program: Program,
+    /// Whether it takes part in the matrix of its family only ([`Catalogue::matrix`]), and not in ordinary runs.
+    pub matrix_only: bool,
     /// Known deviations of its family.
     pub deviations: Option<Document>,
 }
@@ -151,14 +156,34 @@ impl Catalogue {
         self.add(&expand::Disk, path)
     }
 
-    /// All peers, in the order of their files.
+    /// The peers of an ordinary run, in the order of their files.
     pub fn peers(&self) -> &[PeerSpec] {
         &self.peers
     }
 
-    /// The peer of this name.
+    /// The peers of a family, those that ordinary runs leave out included, in the order of their file: version by version.
+    /// Empty where the family has none to leave out.
+    pub fn matrix(&self, family: &str) -> Vec<PeerSpec> {
+        if !self.matrices().any(|one| one == family) {
+            return Vec::new();
+        }
+        let peers = self.everyone.iter();
+        peers
+            .filter(|peer| peer.family == family)
+            .cloned()
+            .collect()
+    }
+
+    /// The families with peers that ordinary runs leave out.
+    pub fn matrices(&self) -> impl Iterator<Item = &str> {
+        let left_out = self.everyone.iter().filter(|peer| peer.matrix_only);
+        let families: BTreeSet<&str> = left_out.map(|peer| peer.family.as_str()).collect();
+        families.into_iter()
+    }
+
+    /// The peer of this name, whatever runs it takes part in.
     pub fn peer(&self, name: &str) -> Option<&PeerSpec> {
-        self.peers.iter().find(|peer| peer.name == name)
+        self.everyone.iter().find(|peer| peer.name == name)
     }
 
     fn add(
@@ -166,9 +191,11 @@ impl Catalogue {
         source: &dyn expand::Source,
         path: &Path,
     ) -> Result<Vec<String>, CatalogueError> {
-        let peers = expand::expand(source, path, &self.peers)?;
+        let peers = expand::expand(source, path, &self.everyone)?;
         let names = peers.iter().map(|peer| peer.name.clone()).collect();
-        self.peers.extend(peers);
+        let ordinary = peers.iter().filter(|peer| !peer.matrix_only);
+        self.peers.extend(ordinary.cloned());
+        self.everyone.extend(peers);
         Ok(names)
     }
 }

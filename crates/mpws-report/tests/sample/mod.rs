@@ -122,6 +122,7 @@ pub fn run() -> RunResult {
             peer(HOSTILE, HOSTILE, HOSTILE),
         ],
         profile: Profile::Full,
+        matrix: None,
         selectors: vec!["echo/*".to_owned(), "`fallback`/*".to_owned()],
         paths: vec!["1:nat,delay=30ms".to_owned()],
         planned: cells.len(),
@@ -167,6 +168,7 @@ pub fn green() -> RunResult {
     RunResult {
         peers: vec![peer("mpws", "0.1.0", "rust")],
         profile: Profile::Default,
+        matrix: None,
         selectors: Vec::new(),
         paths: Vec::new(),
         planned: 1,
