@@ -10,6 +10,7 @@
 //! | [`catalogue`] | `peer.toml`, and the peers that come of it |
 //! | [`environment`] | pinned Python environments, made once, in a folder of state |
 //! | [`fixture`] | our own fixture as a peer |
+//! | [`image`] | images for peers in containers |
 //! | [`launch`] | from a peer of the catalogue to a running, trusted [`Peer`] |
 //! | [`peer`] | calls, pending calls, deadlines, logs, transcript |
 //! | [`protocol`] | the adapter protocol: operations and records |
@@ -19,11 +20,13 @@
 pub mod catalogue;
 pub mod environment;
 pub mod fixture;
+pub mod image;
 pub mod launch;
 pub mod peer;
 pub mod protocol;
 
 pub use catalogue::{Catalogue, CatalogueError, PeerSpec, Program, Role};
 pub use environment::{EnvironmentError, StateFolder};
+pub use image::{Base, BuiltImage, ImageError, Images};
 pub use launch::{LaunchError, LaunchOptions, Launcher};
 pub use peer::{CallError, Peer, Pending, Reply, ShutdownError};

@@ -36,6 +36,12 @@ pub enum EnvironmentError {
         /// The interpreter.
         program: PathBuf,
     },
+    /// It cannot fetch packages for another Python.
+    #[error("`{}` has no pip", .program.display())]
+    NoPip {
+        /// The interpreter.
+        program: PathBuf,
+    },
     /// The package index cannot be reached.
     #[error("the package index cannot be reached: {detail}")]
     NoNetwork {
@@ -95,6 +101,9 @@ impl EnvironmentError {
             Self::NoInstaller { .. } => {
                 "install pip for this Python (python3 -m ensurepip, or the package python3-pip), or uv"
             }
+            Self::NoPip { .. } => {
+                "install pip for this Python (python3 -m ensurepip, or the package python3-pip)"
+            }
             Self::NoNetwork { .. } => {
                 "make the package index reachable: network, proxy variables, pip's configuration; \
                  or put the wheels into a folder and name it in PIP_FIND_LINKS, with PIP_NO_INDEX=1"
@@ -118,7 +127,7 @@ impl EnvironmentError {
 
 impl EnvironmentError {
     /// A function that says of which path an error of the system speaks.
-    pub(super) fn at(path: &Path) -> impl Fn(std::io::Error) -> Self {
+    pub(crate) fn at(path: &Path) -> impl Fn(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| {
             if source.kind() == std::io::ErrorKind::StorageFull {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::EnvironmentError;
 
 /// A short hash of the parts; none can run into the next.
-pub(super) fn key<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn key<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
@@ -57,7 +57,10 @@ pub(super) fn once(
     Ok(path)
 }
 
-fn lock(path: &Path, progress: &dyn Fn(&str)) -> Result<File, EnvironmentError> {
+/// A lock that other processes wait for; it is given back when this value is dropped.
+pub(crate) type Held = File;
+
+pub(super) fn lock(path: &Path, progress: &dyn Fn(&str)) -> Result<Held, EnvironmentError> {
     let fault = EnvironmentError::at(path);
     let file = File::options()
         .create(true)
@@ -68,7 +71,7 @@ fn lock(path: &Path, progress: &dyn Fn(&str)) -> Result<File, EnvironmentError> 
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            progress("waiting for another process that makes the same environment");
+            progress("waiting for another process that makes the same");
             file.lock().map_err(&fault)?;
         }
         Err(TryLockError::Error(error)) => return Err(fault(error)),

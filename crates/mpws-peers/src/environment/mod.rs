@@ -4,6 +4,7 @@
 //! STATE/python/KEY/        packages of one requirements file for one interpreter
 //! STATE/python/KEY.lock    held while it is made
 //! STATE/adapter/KEY/       files of one adapter, compiled for one interpreter
+//! STATE/wheels/KEY/        wheels of one requirements file for the Python of an image
 //! ```
 //!
 //! A key is a hash of all that goes in, and a folder gets its name when it is complete, so a folder that is
@@ -15,13 +16,16 @@ mod interpreter;
 mod made;
 mod packages;
 mod tool;
+mod wheels;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::catalogue::PythonProgram;
+use crate::catalogue::{Document, PythonProgram};
 pub use error::EnvironmentError;
 use interpreter::Interpreter;
+pub(crate) use made::{Held, key};
+pub(crate) use wheels::{Libc, Target};
 
 /// Environment variable that names the folder of state.
 pub const STATE: &str = "MPWS_STATE";
@@ -112,6 +116,26 @@ impl StateFolder {
             adapter,
             site,
         })
+    }
+
+    /// Fetches the wheels of a requirements file for another Python, or finds those that were fetched before.
+    pub(crate) fn wheels(
+        &self,
+        requirements: &Document,
+        target: &Target,
+        progress: &dyn Fn(&str),
+    ) -> Result<PathBuf, EnvironmentError> {
+        wheels::fetched(self, self.interpreter()?, requirements, target, progress)
+    }
+
+    /// Waits until no other process holds this name, and holds it until the value is dropped.
+    pub(crate) fn hold(
+        &self,
+        name: &str,
+        progress: &dyn Fn(&str),
+    ) -> Result<Held, EnvironmentError> {
+        std::fs::create_dir_all(&self.path).map_err(EnvironmentError::at(&self.path))?;
+        made::lock(&self.path.join(format!("{name}.lock")), progress)
     }
 
     /// The Python that peers run with, in words, such as `CPython 3.11.7 at /usr/bin/python3.11`.

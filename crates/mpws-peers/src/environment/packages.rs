@@ -58,7 +58,7 @@ fn install(
 }
 
 /// Runs an installer; the inner error is that it cannot be started.
-fn installer(mut command: Command) -> Result<std::io::Result<Output>, EnvironmentError> {
+pub(super) fn installer(mut command: Command) -> Result<std::io::Result<Output>, EnvironmentError> {
     match tool::run(&mut command, DEADLINE) {
         Ok(output) => Ok(Ok(output)),
         Err(tool::RunError::Start(error)) => Ok(Err(error)),
@@ -69,7 +69,7 @@ fn installer(mut command: Command) -> Result<std::io::Result<Output>, Environmen
 }
 
 /// Nothing but wheels with these hashes: no code of a package runs while it is installed.
-const EXACTLY: [&str; 4] = ["--require-hashes", "--no-deps", "--only-binary", ":all:"];
+pub(super) const EXACTLY: [&str; 4] = ["--require-hashes", "--no-deps", "--only-binary", ":all:"];
 
 fn pip(interpreter: &Interpreter, folder: &Path) -> Command {
     let mut command = Command::new(&interpreter.executable);
@@ -113,7 +113,7 @@ fn uv(interpreter: &Interpreter, folder: &Path) -> Command {
 }
 
 /// Reads an installer's words for a cause that the user can do something about.
-fn cause(output: &Output, state: &StateFolder) -> EnvironmentError {
+pub(super) fn cause(output: &Output, state: &StateFolder) -> EnvironmentError {
     let text = String::from_utf8_lossy(&output.stderr).to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let detail = tool::last_words(output);

@@ -1,0 +1,220 @@
+//! What can keep an image from being made, and what helps.
+
+use super::base::Base;
+use crate::environment::EnvironmentError;
+
+/// Why there is no image. [`ImageError::remedy`] says what helps.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// No container engine answers.
+    #[error("no container engine answers")]
+    NoEngine(#[source] bollard::errors::Error),
+    /// The engine is there, and not for this user.
+    #[error("this user may not talk to the container engine")]
+    Forbidden(#[source] bollard::errors::Error),
+    /// The engine is too old.
+    #[error("the container engine speaks version {}.{} of its interface, and {}.{} is needed", .found.0, .found.1, .oldest.0, .oldest.1)]
+    OldEngine {
+        /// What it speaks.
+        found: (usize, usize),
+        /// What is needed.
+        oldest: (usize, usize),
+    },
+    /// The engine refused or failed.
+    #[error("the container engine failed")]
+    Engine(#[source] bollard::errors::Error),
+    /// There is no room in the engine's folder.
+    #[error("no space is left for the container engine: {detail}")]
+    DiskFull {
+        /// The engine's words.
+        detail: String,
+    },
+    /// Not a peer that images are made for.
+    #[error("{peer} has no image: images are made for Python peers")]
+    NoImageFor {
+        /// The peer.
+        peer: String,
+    },
+    /// Making a base needs root.
+    #[error("making the base {base} of Debian packages needs root")]
+    NotRoot {
+        /// The base.
+        base: Base,
+    },
+    /// A program that makes bases is missing.
+    #[error("cannot run `{program}`, with which the base {base} is made")]
+    NoTool {
+        /// The base.
+        base: Base,
+        /// The program.
+        program: &'static str,
+    },
+    /// The recipe of a base failed.
+    #[error("the base {base} cannot be made: {detail}")]
+    Recipe {
+        /// The base.
+        base: Base,
+        /// The recipe's last words.
+        detail: String,
+    },
+    /// The recipe of a base did not end.
+    #[error("making the base {base} took more than {seconds} s")]
+    SlowRecipe {
+        /// The base.
+        base: Base,
+        /// The limit in seconds.
+        seconds: u64,
+    },
+    /// The image to stand on is not there.
+    #[error("the engine has no image `{reference}`")]
+    NoBase {
+        /// Its name.
+        reference: String,
+    },
+    /// The base has no Python that can be used.
+    #[error("the base {base} has no usable Python: {detail}")]
+    NoPython {
+        /// The base.
+        base: Base,
+        /// What it said.
+        detail: String,
+    },
+    /// The library's version does not exist for the base's Python.
+    #[error("{library} does not exist for {python} of {base}: {detail}")]
+    NotForPython {
+        /// The library and its version.
+        library: String,
+        /// The base.
+        base: Base,
+        /// The base's Python and C library.
+        python: String,
+        /// The installer's words.
+        detail: String,
+    },
+    /// The wheels, or the folder of state, cannot be had.
+    #[error("the pinned packages cannot be had")]
+    Wheels(#[from] EnvironmentError),
+    /// The build failed.
+    #[error("building the image of {peer} on {base} failed: {detail}")]
+    Build {
+        /// The peer.
+        peer: String,
+        /// The base.
+        base: String,
+        /// The engine's last words.
+        detail: String,
+    },
+    /// The image was built, and somebody removed it at once.
+    #[error("{reference} was built, and is not there or not what was built")]
+    Vanished {
+        /// Its name.
+        reference: String,
+    },
+    /// A file or the runtime of ours cannot be used.
+    #[error("cannot read or write a file of the build")]
+    Context(#[source] std::io::Error),
+    /// The engine failed, and does not say how.
+    #[error("the container engine failed without a reason")]
+    Unknown,
+}
+
+impl ImageError {
+    /// What the user can do next.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::NoEngine(_) => "install and start Docker (Debian: apt-get install docker.io), or name a running engine in DOCKER_HOST",
+            Self::Forbidden(_) => "run as root, or as a member of the group that owns the engine's socket (usually `docker`)",
+            Self::OldEngine { .. } => "install Docker 20.10 or newer",
+            Self::Engine(_) | Self::Unknown | Self::Vanished { .. } => "see the engine's log (journalctl -u docker), then run it again",
+            Self::DiskFull { .. } => "free some space: `mpws peers clean` removes all images of mpws, `docker system df` shows what the engine holds",
+            Self::NoImageFor { .. } => "`mpws peers build --help` tells which peers have images",
+            Self::NotRoot { .. } => "run as root, or name an image that the engine has, with --base image:python:3.13-slim",
+            Self::NoTool { .. } => "install it (Debian: apt-get install mmdebstrap util-linux), or name an image that the engine has, with --base image:python:3.13-slim",
+            Self::Recipe { .. } => "see the last words: the mirror is that of apt on this machine, or the one in MIRROR; a suite that is newer than this \
+                machine's keys needs a newer debian-archive-keyring",
+            Self::SlowRecipe { .. } => "check the network, then run it again",
+            Self::NoBase { reference } => {
+                return format!("fetch it with `docker pull {reference}`; mpws pulls nothing by itself");
+            }
+            Self::NoPython { .. } => "choose a base with CPython 3.9 or newer as `python3`",
+            Self::NotForPython { .. } => "choose another version or another base",
+            Self::Wheels(error) => error.remedy(),
+            Self::Build { .. } => "see the last words",
+            Self::Context(_) => "check the folder of state ($MPWS_STATE) and its file system",
+        }
+        .to_owned()
+    }
+
+    pub(super) fn no_engine(error: bollard::errors::Error) -> Self {
+        let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
+            error.source()
+        });
+        let forbidden = chain
+            .filter_map(|error| error.downcast_ref::<std::io::Error>())
+            .any(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+            || words(&error).contains("permission denied");
+        if forbidden {
+            Self::Forbidden(error)
+        } else {
+            Self::NoEngine(error)
+        }
+    }
+
+    pub(super) fn of_build(error: bollard::errors::Error, log: &str) -> Self {
+        match error {
+            bollard::errors::Error::DockerStreamError { error } if !says_full(&error) => {
+                Self::Build {
+                    peer: String::new(),
+                    base: String::new(),
+                    detail: format!("{error}\n{}", last(log)).trim_end().to_owned(),
+                }
+            }
+            error => error.into(),
+        }
+    }
+
+    pub(super) fn while_building(self, peer: String, base: &Base) -> Self {
+        match self {
+            Self::Build { detail, .. } => Self::Build {
+                peer,
+                base: base.to_string(),
+                detail,
+            },
+            other => other,
+        }
+    }
+}
+
+impl From<bollard::errors::Error> for ImageError {
+    fn from(error: bollard::errors::Error) -> Self {
+        let said = words(&error);
+        if says_full(&said) {
+            return Self::DiskFull { detail: said };
+        }
+        Self::Engine(error)
+    }
+}
+
+fn says_full(text: &str) -> bool {
+    let text = text.to_lowercase();
+    text.contains("no space left on device") || text.contains("disk quota exceeded")
+}
+
+/// The error and its causes.
+fn words(error: &bollard::errors::Error) -> String {
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| {
+        error.source()
+    });
+    let words: Vec<String> = chain.map(ToString::to_string).collect();
+    words.join(": ").to_lowercase()
+}
+
+/// The end of a log, for a message.
+pub(super) fn last(log: &str) -> &str {
+    const LONGEST: usize = 1500;
+    let log = log.trim();
+    let start = log.len().saturating_sub(LONGEST);
+    let start = (start..=log.len()).find(|at| log.is_char_boundary(*at));
+    &log[start.unwrap_or(log.len())..]
+}

@@ -1,0 +1,279 @@
+//! Images for peers in containers: built once from files that are part of this program, found again by content.
+//!
+//! One image holds one library version on one [`Base`], and all its implementations. Its name is
+//! `mpws-peer:CONTENT`, where the content is a hash of the Dockerfile, the base's id, the pinned requirements and the
+//! adapter's files; what has the name needs no building. When a newer content of the same base and version is
+//! built, the older image goes. Everything that is made here carries [labels](labels), by which
+//! [`Images::clean`] finds it and nothing else.
+//!
+//! Builds go through the engine's classic builder (bollard, which asks for it by default), not through BuildKit:
+//! the layers of the classic builder are images with labels, which go with the image or can be found; the
+//! cache of BuildKit has no owner, so nobody could say which part of it is ours.
+//!
+//! The functions wait for the engine and must not be called within an asynchronous task; `spawn_blocking` is fine.
+
+mod base;
+mod clean;
+mod content;
+mod context;
+mod engine;
+mod error;
+mod list;
+mod probe;
+mod recipe;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::catalogue::{PeerSpec, Program, PythonProgram};
+use crate::environment::{Held, StateFolder};
+pub use base::{Base, BaseError};
+pub use clean::Cleaned;
+pub use engine::ENGINE_DEADLINE;
+use engine::Engine;
+pub use error::ImageError;
+pub use list::{Condition, LIST_SCHEMA, ListedImage, Listing, schema};
+
+/// Labels on everything that is made here.
+pub mod labels {
+    /// What it is: `base`, `peer` or `probe`; containers of the launcher carry the `peer` of their image.
+    pub const KIND: &str = "mpws.kind";
+    /// Whose it is; see [`super::Images::scoped`].
+    pub const SCOPE: &str = "mpws.scope";
+    /// The hash of what it was made of.
+    pub const CONTENT: &str = "mpws.content";
+    /// Library and version, such as `websockets-13.1`.
+    pub const PEER: &str = "mpws.peer";
+    /// Name of the library.
+    pub const LIBRARY: &str = "mpws.library";
+    /// Version of the library.
+    pub const VERSION: &str = "mpws.version";
+    /// The [`super::Base`], as a word.
+    pub const BASE: &str = "mpws.base";
+    /// Id of the base's image.
+    pub const BASE_ID: &str = "mpws.base-id";
+    /// Version of Python, such as `3.11.2`.
+    pub const PYTHON: &str = "mpws.python";
+    /// The C library, such as `glibc 2.36`.
+    pub const LIBC: &str = "mpws.libc";
+    /// Path of the interpreter inside.
+    pub const INTERPRETER: &str = "mpws.interpreter";
+    /// Date of the Debian suite that a base was made of, in seconds since 1970.
+    pub const SUITE_DATE: &str = "mpws.suite-date";
+}
+
+/// Repository of peers' images.
+pub const PEER_REPOSITORY: &str = "mpws-peer";
+
+/// Repository of the bases that are made of Debian packages.
+pub const BASE_REPOSITORY: &str = "mpws-base";
+
+/// The user that peers run as inside, `UID:GID`; it has no name there.
+pub const USER: &str = "65532:65532";
+
+/// The images of one container engine.
+#[derive(Clone, Debug)]
+pub struct Images {
+    engine: Arc<Engine>,
+    state: StateFolder,
+    scope: String,
+}
+
+/// An image that is there and current.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltImage {
+    /// Name of the image, such as `mpws-peer:0123456789abcdef0123`.
+    pub reference: String,
+    /// Folder of the pinned packages, inside.
+    pub site: PathBuf,
+    /// Folder of the adapter, inside.
+    pub adapter: PathBuf,
+    /// The interpreter, inside.
+    pub interpreter: PathBuf,
+    /// Version of Python, such as `3.11.2`.
+    pub python: String,
+    /// The C library, such as `glibc 2.36`.
+    pub libc: String,
+}
+
+impl Images {
+    /// Images of the engine that `$DOCKER_HOST` names, or of the one behind the usual socket. The pinned wheels are
+    /// kept in the folder of state.
+    ///
+    /// # Errors
+    ///
+    /// When no engine answers, or one that is too old.
+    pub fn new(state: StateFolder) -> Result<Self, ImageError> {
+        Ok(Self {
+            engine: Arc::new(Engine::connect()?),
+            state,
+            scope: DEFAULT_SCOPE.to_owned(),
+        })
+    }
+
+    /// The same engine, but only images that this scope has made are seen, built and cleaned. Lower-case letters,
+    /// digits and `-`. Tests use it to leave the user's images alone.
+    #[must_use]
+    pub fn scoped(self, scope: &str) -> Self {
+        Self {
+            scope: scope.to_owned(),
+            ..self
+        }
+    }
+
+    /// The image of a peer, if it is there and current.
+    ///
+    /// # Errors
+    ///
+    /// When the peer cannot have an image, or the engine fails.
+    pub fn find(&self, spec: &PeerSpec, base: &Base) -> Result<Option<BuiltImage>, ImageError> {
+        let wanted = Wanted::of(spec)?;
+        let Some(base_image) = self.base_image(base)? else {
+            return Ok(None);
+        };
+        let content = content::of_peer(&self.scope, &base_image.id, wanted.program);
+        self.built(&content)
+    }
+
+    /// The image of a peer; it is built first where it is not there, and so is its base. `progress` gets lines for people.
+    ///
+    /// Processes with the same folder of state wait for each other. Older images of the same base and version are
+    /// removed, unless a container still uses them.
+    ///
+    /// # Errors
+    ///
+    /// See [`ImageError`].
+    pub fn build(
+        &self,
+        spec: &PeerSpec,
+        base: &Base,
+        progress: &dyn Fn(&str),
+    ) -> Result<BuiltImage, ImageError> {
+        if let Some(built) = self.find(spec, base)? {
+            return Ok(built);
+        }
+        let wanted = Wanted::of(spec)?;
+        let _lock = self.lock(progress)?;
+        let base_image = self.base_made(base, progress)?;
+        let content = content::of_peer(&self.scope, &base_image.id, wanted.program);
+        if let Some(built) = self.built(&content)? {
+            return Ok(built);
+        }
+        let found = self.probed(base, &base_image.id)?;
+        let wheels = self
+            .state
+            .wheels(&wanted.program.requirements, &found.target(), progress)
+            .map_err(|error| wanted.no_wheels(error, base, &found))?;
+        progress(&format!("building {} on {base}", wanted.name()));
+        let reference = format!("{PEER_REPOSITORY}:{content}");
+        let labels = [
+            (labels::KIND, PEER),
+            (labels::SCOPE, &self.scope),
+            (labels::CONTENT, &content),
+            (labels::PEER, &wanted.name()),
+            (labels::LIBRARY, wanted.library),
+            (labels::VERSION, wanted.version),
+            (labels::BASE, &base.to_string()),
+            (labels::BASE_ID, &base_image.id),
+            (labels::PYTHON, &found.version_text()),
+            (labels::LIBC, &found.libc_text()),
+            (labels::INTERPRETER, &found.executable),
+        ];
+        let arguments = HashMap::from(
+            [
+                ("BASE", base_image.id.as_str()),
+                ("SCOPE", &self.scope),
+                ("LIBRARY", wanted.library),
+                ("VERSION", wanted.pinned_version()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let context = context::of_peer(&wanted.program.adapter, &wheels, &labels)?;
+        self.engine
+            .build(&reference, arguments, context)
+            .map_err(|error| error.while_building(spec.name.clone(), base))?;
+        self.forget_older(&wanted.name(), base, &content, progress)?;
+        self.built(&content)?.ok_or_else(|| ImageError::Vanished {
+            reference: reference.clone(),
+        })
+    }
+
+    fn lock(&self, progress: &dyn Fn(&str)) -> Result<Held, ImageError> {
+        Ok(self.state.hold("images", progress)?)
+    }
+
+    /// The image with this content.
+    fn built(&self, content: &str) -> Result<Option<BuiltImage>, ImageError> {
+        let reference = format!("{PEER_REPOSITORY}:{content}");
+        let Some(image) = self.engine.image(&reference)? else {
+            return Ok(None);
+        };
+        let label = |name: &str| image.labels.get(name).cloned();
+        // Somebody else's image of this name is none of ours.
+        if label(labels::CONTENT).as_deref() != Some(content) {
+            return Ok(None);
+        }
+        let (Some(python), Some(libc), Some(interpreter)) = (
+            label(labels::PYTHON),
+            label(labels::LIBC),
+            label(labels::INTERPRETER),
+        ) else {
+            return Ok(None);
+        };
+        Ok(Some(BuiltImage {
+            reference,
+            site: Path::new(context::HOME).join("site"),
+            adapter: Path::new(context::HOME).join("adapter"),
+            interpreter: interpreter.into(),
+            python,
+            libc,
+        }))
+    }
+}
+
+const DEFAULT_SCOPE: &str = "default";
+
+const PEER: &str = "peer";
+
+const BASE: &str = "base";
+
+/// What of a peer makes its image.
+struct Wanted<'a> {
+    program: &'a PythonProgram,
+    library: &'a str,
+    version: &'a str,
+    family: &'a str,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(spec: &'a PeerSpec) -> Result<Self, ImageError> {
+        match &spec.program {
+            Program::Python(program) => Ok(Self {
+                program,
+                library: spec.reports.as_deref().unwrap_or(&spec.family),
+                version: spec.version.as_deref().unwrap_or_default(),
+                family: &spec.family,
+            }),
+            _ => Err(ImageError::NoImageFor {
+                peer: spec.name.clone(),
+            }),
+        }
+    }
+
+    /// The same for all implementations.
+    fn name(&self) -> String {
+        format!("{}-{}", self.family, self.version)
+    }
+
+    /// The version, if it is one of a distribution that the requirements pin.
+    fn pinned_version(&self) -> &str {
+        let pin = format!("{}=={}", self.library, self.version);
+        let pinned = |line: &str| line.split([' ', ';', '\\']).next() == Some(&pin);
+        if self.program.requirements.text.lines().any(pinned) {
+            self.version
+        } else {
+            ""
+        }
+    }
+}

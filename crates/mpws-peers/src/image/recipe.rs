@@ -1,0 +1,190 @@
+//! Bases of Debian packages.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use nix::unistd::geteuid;
+
+use super::base::Base;
+use super::engine::Image;
+use super::{BASE, BASE_REPOSITORY, ImageError, Images, content, labels};
+use crate::environment::EnvironmentError;
+
+pub(super) const SCRIPT: &str = include_str!("../../../../docker/debian-base/build.sh");
+
+/// How long the recipe may take; most of it is the download of about 30 MB.
+const DEADLINE: Duration = Duration::from_secs(1800);
+
+/// Lines of the recipe that are kept for a message.
+const LAST_WORDS: usize = 20;
+
+impl Images {
+    /// The image that a base is, if it is there and, where it is one of ours, current.
+    pub(super) fn base_image(&self, base: &Base) -> Result<Option<Image>, ImageError> {
+        match (base, content::of_base(&self.scope, base)) {
+            (Base::Image(reference), _) => self.engine.image(reference),
+            (_, None) => Ok(None),
+            (_, Some(content)) => {
+                let found = self.engine.image(&reference(base, &content))?;
+                let ours = |image: &Image| image.labels.get(labels::CONTENT) == Some(&content);
+                Ok(found.filter(ours))
+            }
+        }
+    }
+
+    /// The same; it is made first where it is not there.
+    pub(super) fn base_made(
+        &self,
+        base: &Base,
+        progress: &dyn Fn(&str),
+    ) -> Result<Image, ImageError> {
+        if let Some(found) = self.base_image(base)? {
+            return Ok(found);
+        }
+        let (Some(suite), Some(content)) = (base.suite(), content::of_base(&self.scope, base))
+        else {
+            return Err(ImageError::NoBase {
+                reference: base.to_string().split_off("image:".len()),
+            });
+        };
+        if !geteuid().is_root() {
+            return Err(ImageError::NotRoot { base: base.clone() });
+        }
+        let folder = self.state.path().join("base");
+        let fault = EnvironmentError::at(&folder);
+        // Left by somebody who was killed while holding the lock.
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(fault(error).into()),
+            _ => {}
+        }
+        std::fs::create_dir_all(&folder).map_err(&fault)?;
+        progress(&format!("making the base {base} of Debian packages (once)"));
+        let made = self.import(base, suite, &content, &folder, progress);
+        let _ = std::fs::remove_dir_all(&folder);
+        made?;
+        self.forget_older_bases(base, &content, progress)?;
+        self.base_image(base)?.ok_or_else(|| ImageError::Vanished {
+            reference: reference(base, &content),
+        })
+    }
+
+    fn import(
+        &self,
+        base: &Base,
+        suite: &str,
+        content: &str,
+        folder: &std::path::Path,
+        progress: &dyn Fn(&str),
+    ) -> Result<(), ImageError> {
+        let script = folder.join("build.sh");
+        std::fs::write(&script, SCRIPT).map_err(EnvironmentError::at(&script))?;
+        let tar = folder.join("base.tar");
+        let mut command = Command::new("setpriv");
+        // With this process, the recipe ends too, and all that it has started.
+        command
+            .args(["--pdeathsig", "KILL", "--", "/bin/bash"])
+            .arg(&script)
+            .arg(suite)
+            .arg(&tar);
+        let date = run(&mut command, base, progress)?;
+        progress(&format!("importing the base {base}"));
+        let labels = [
+            (labels::KIND, BASE),
+            (labels::SCOPE, &self.scope),
+            (labels::CONTENT, content),
+            (labels::BASE, &base.to_string()),
+            (labels::SUITE_DATE, date.trim()),
+        ];
+        let (repository, tag) = (BASE_REPOSITORY, tag(base, content));
+        self.engine.import(&tar, repository, &tag, &labels)
+    }
+}
+
+fn reference(base: &Base, content: &str) -> String {
+    format!("{BASE_REPOSITORY}:{}", tag(base, content))
+}
+
+fn tag(base: &Base, content: &str) -> String {
+    format!("{base}-{content}")
+}
+
+/// Runs the recipe and gives the date that it prints.
+fn run(command: &mut Command, base: &Base, progress: &dyn Fn(&str)) -> Result<String, ImageError> {
+    for program in ["setpriv", "unshare", "mmdebstrap"] {
+        if !in_path(program) {
+            let base = base.clone();
+            return Err(ImageError::NoTool { base, program });
+        }
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(ImageError::Context)?;
+    let (sender, lines) = mpsc::channel();
+    let reader = child.stderr.take().map(|errors| {
+        std::thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        })
+    });
+    let deadline = Instant::now() + DEADLINE;
+    let mut last = VecDeque::new();
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                if let Some(step) = line.strip_prefix("I: ") {
+                    progress(&format!("{base}: {step}"));
+                }
+                if last.len() == LAST_WORDS {
+                    last.pop_front();
+                }
+                last.push_back(line);
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                // The rest dies with it: it is the parent of the first process of a namespace.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(ImageError::SlowRecipe {
+                    base: base.clone(),
+                    seconds: DEADLINE.as_secs(),
+                });
+            }
+        }
+    }
+    if let Some(reader) = reader {
+        let _ = reader.join();
+    }
+    let mut output = String::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout
+            .read_to_string(&mut output)
+            .map_err(ImageError::Context)?;
+    }
+    let status = child.wait().map_err(ImageError::Context)?;
+    let detail = Vec::from(last).join("\n");
+    if detail.contains("No space left on device") {
+        return Err(ImageError::DiskFull { detail });
+    }
+    output
+        .lines()
+        .find_map(|line| line.strip_prefix("date "))
+        .filter(|_| status.success())
+        .map(str::to_owned)
+        .ok_or(ImageError::Recipe {
+            base: base.clone(),
+            detail,
+        })
+}
+
+fn in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}

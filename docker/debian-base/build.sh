@@ -1,0 +1,49 @@
+#!/bin/bash
+# Makes a root file system with Python from Debian packages, where no image registry can be reached.
+#
+#   build.sh SUITE FILE     such as: build.sh bookworm base.tar; docker import base.tar my-base
+#
+# Needs root, mmdebstrap and util-linux. Packages come from the mirror that apt uses here, or from $MIRROR; apt
+# checks their signatures. The same packages give the same bytes: time stamps are those of the suite.
+set -euo pipefail
+
+# What ends this script also ends all that it started, and its folder is memory that goes with it: neither
+# a kill nor a full disk leaves anything behind, and dpkg waits for no disk.
+if [ "${1-}" != --inside ]; then
+    exec unshare --mount --pid --fork --kill-child --mount-proc -- /bin/bash "$0" --inside "$@"
+fi
+suite=${2:?a suite of Debian, such as bookworm}
+file=$(realpath -- "${3:?the file to write}")
+
+work=$(mktemp --directory)
+# The empty folder outside is all that a kill can leave.
+trap 'umount "$work"; rmdir "$work"' EXIT
+mount -t tmpfs -o size=2g,mode=0755 mpws-base "$work"
+export TMPDIR=$work
+
+mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' | sort | uniq -c | sort -rn |
+    awk 'NR == 1 { print $2 }')}
+mirror=${mirror:-http://deb.debian.org/debian}
+mirror=${mirror%/}
+options=()
+while read -r line; do
+    options+=("--aptopt=$line")
+done < <(apt-config dump --format '%F "%v";%n' Acquire | grep -iE '^Acquire::https?::(.*::)?(proxy|cainfo)' || true)
+if [ "$suite" = sid ]; then
+    # A mirror that is not fed any more offers an older sid, signed all the same.
+    options+=('--aptopt=Acquire::Check-Valid-Until "false";')
+fi
+
+/usr/lib/apt/apt-helper -o APT::Sandbox::User=root download-file "$mirror/dists/$suite/InRelease" "$work/InRelease" >&2
+SOURCE_DATE_EPOCH=$(date --date "$(sed -n 's/^Date: //p' "$work/InRelease" | head -n 1)" +%s)
+export SOURCE_DATE_EPOCH
+
+# The library's part that is not in python3-minimal has asyncio, ssl and ctypes.
+mmdebstrap --variant=essential --format=tar \
+    --include=python3-minimal,libpython3-stdlib \
+    --hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --customize-hook='rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/resolv.conf "$1"/etc/hostname' \
+    "${options[@]}" "$suite" "$file" "$mirror"
+printf 'date %s\n' "$SOURCE_DATE_EPOCH"
