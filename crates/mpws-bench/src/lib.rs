@@ -15,6 +15,7 @@
 //! | [`plan`] | pairs and rows |
 //! | [`run`] | a whole run |
 //! | [`result`] | what comes out |
+//! | [`claims`] | figures for the claims of `mpws-suite` |
 //! | [`capacity`] | what shaped paths can carry by rate and headers |
 //! | `stage` | one lab with its peers and listeners |
 //! | `link` | a measured connection of the fixture's client |
@@ -25,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 pub mod capacity;
+pub mod claims;
 mod end;
 mod figure;
 mod link;

@@ -25,5 +25,6 @@ pub mod markdown;
 pub mod terminal;
 pub mod text;
 
+mod claims;
 mod tally;
 mod words;

@@ -1,8 +1,10 @@
 //! `summary.md`: for a job summary or a pull request, GitHub-flavoured.
 
 use mpws_suite::case::Profile;
+use mpws_suite::claims::ClaimResult;
 use mpws_suite::result::{CellResult, RunResult, Summary, Verdict};
 
+use crate::claims::{alike, condition, dependence};
 use crate::tally::Tally;
 use crate::{text, words};
 
@@ -12,6 +14,7 @@ pub fn render(result: &RunResult) -> String {
     let mut summary = String::new();
     heading(result, &mut summary);
     problems(result, &mut summary);
+    claims(&result.claims, &mut summary);
     findings(result, &mut summary);
     table(result, &mut summary);
     not_green(result, &mut summary);
@@ -49,6 +52,51 @@ fn problems(result: &RunResult, summary: &mut String) {
     }
     summary.push_str("\n## Problems of the run\n\n");
     list(&result.problems, summary, |problem| escape(problem));
+}
+
+fn claims(claims: &[ClaimResult], summary: &mut String) {
+    if claims.is_empty() {
+        return;
+    }
+    summary.push_str(
+        "\n## Claims of the published recipe\n\n\
+         | claim | verdict | why | plain TCP | depends on | answers |\n|---|---|---|---|---|---|\n",
+    );
+    for claim in claims {
+        let conditions = claim.conditions.iter().map(condition);
+        let libc = claim.libc.iter().map(|libc| format!("libc: {libc}"));
+        let depends: Vec<String> = claim
+            .depends_on
+            .iter()
+            .map(dependence)
+            .chain(conditions)
+            .chain(libc)
+            .map(|one| escape(&one))
+            .collect();
+        let answers: Vec<String> = alike(claim)
+            .iter()
+            .take(GROUP_LIMIT)
+            .map(|group| {
+                let cell = group
+                    .answers
+                    .first()
+                    .and_then(|answer| answer.cells.first());
+                let cell = cell.map_or_else(String::new, |cell| format!(": {}", code(cell)));
+                format!("{} {}{cell}", group.answers.len(), group.says.word())
+            })
+            .collect();
+        summary.push_str(&format!(
+            "| {}. {} ({}) | **{}** | {} | {} | {} | {} |\n",
+            claim.number,
+            escape(&claim.statement),
+            code(&claim.id),
+            claim.verdict.word(),
+            escape(&claim.reason),
+            claim.over_tcp.map_or("", |verdict| verdict.word()),
+            depends.join("<br>"),
+            answers.join("<br>"),
+        ));
+    }
 }
 
 fn findings(result: &RunResult, summary: &mut String) {
@@ -218,6 +266,9 @@ fn code(hostile: &str) -> String {
         format!("{fence}{text}{fence}")
     }
 }
+
+/// Most kinds of answer told of a claim.
+const GROUP_LIMIT: usize = 12;
 
 /// Longest list, in entries.
 const LIST_LIMIT: usize = 200;

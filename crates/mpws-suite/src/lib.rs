@@ -9,6 +9,7 @@
 //! | [`case`] | what a case is |
 //! | [`cases`] | the catalogue, by family |
 //! | [`cell`] | what a case's steps can do and judge |
+//! | [`claims`] | what a well-known article claims, judged by the results |
 //! | [`deadline`] | every deadline, named |
 //! | [`plan`] | cells from cases and peers; selectors |
 //! | [`run`] | options, the whole run |
@@ -27,6 +28,7 @@
 pub mod case;
 pub mod cases;
 pub mod cell;
+pub mod claims;
 pub mod deadline;
 pub mod event;
 pub mod evidence;

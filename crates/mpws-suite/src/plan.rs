@@ -7,6 +7,7 @@ use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::{PeerSpec, Role};
 
 use crate::case::{Case, Ip, Pairs, Profile};
+use crate::claims;
 use crate::pattern;
 pub use crate::pattern::glob;
 
@@ -190,7 +191,7 @@ impl Plan {
                 None => {
                     return Err(PlanError::NoSuchCell {
                         selector: selector.clone(),
-                        nearest: nearest(selector, self.cells.iter().map(|cell| cell.case.slug)),
+                        nearest: nearest(selector, &self.cells),
                     });
                 }
                 Some(smallest) if smallest > profile => {
@@ -287,8 +288,12 @@ fn check_pattern(pattern: &str) -> Result<(), PlanError> {
     }
 }
 
-/// Whether a selector selects a cell: a glob over the whole name, or a prefix that ends at a boundary.
+/// Whether a selector selects a cell: a glob over the whole name, a prefix that ends at a boundary, or the name of claims
+/// that need the cell.
 pub fn selects(selector: &str, cell: &str) -> bool {
+    if let Some(claims) = claims::named(selector) {
+        return claims.iter().any(|claim| claim.needs(cell));
+    }
     if pattern::is_pattern(selector) {
         return glob(selector, cell);
     }
@@ -358,27 +363,28 @@ fn pairs(
     pairs
 }
 
-fn nearest<'a>(selector: &str, slugs: impl Iterator<Item = &'a str>) -> Vec<String> {
+/// Cases and claims with a similar name.
+fn nearest(selector: &str, cells: &[PlannedCell]) -> Vec<String> {
     let wanted: Vec<&str> = selector
         .split(['/', '@', '-', '*'])
         .filter(|part| part.len() > 2)
         .collect();
-    let mut scored: Vec<(usize, &str)> = slugs
-        .map(|slug| {
-            (
-                wanted.iter().filter(|part| slug.contains(*part)).count(),
-                slug,
-            )
+    let claims = claims::CLAIMS
+        .iter()
+        .map(|claim| format!("{}/{}", claims::SELECTOR, claim.id));
+    let mut scored: Vec<(usize, String)> = cells
+        .iter()
+        .map(|cell| cell.case.slug.to_owned())
+        .chain(claims)
+        .map(|name| {
+            let score = wanted.iter().filter(|part| name.contains(**part)).count();
+            (score, name)
         })
         .filter(|(score, _)| *score > 0)
         .collect();
-    scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-    scored.dedup_by_key(|(_, slug)| *slug);
-    scored
-        .into_iter()
-        .take(3)
-        .map(|(_, slug)| slug.to_owned())
-        .collect()
+    scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    scored.dedup_by(|a, b| a.1 == b.1);
+    scored.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
 fn hint(nearest: &[String]) -> String {

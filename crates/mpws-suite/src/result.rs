@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::case::Profile;
+use crate::claims::ClaimResult;
 
 /// Value of [`RunResult::schema`].
 pub const RESULT_SCHEMA: &str = "mpws-result/1";
@@ -47,6 +48,9 @@ pub struct RunResult {
     pub cells: Vec<CellResult>,
     /// What the run found out, in plain words.
     pub findings: Vec<Finding>,
+    /// What the article claims, as far as it was asked about by the selector `claims`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<ClaimResult>,
     /// Faults of the run as a whole, such as an expectation that no longer holds; red.
     pub problems: Vec<String>,
     /// The count of each verdict.

@@ -194,6 +194,7 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         interrupted: options.stop.load(Ordering::Relaxed)
             && cells.iter().any(|cell| cell.reason == execute::NOT_RUN),
         findings: finding::findings(&cells, options),
+        claims: Vec::new(),
         problems,
         summary: Summary::of(&cells),
         cells,

@@ -44,7 +44,8 @@ pub enum Command {
 /// Which cells.
 #[derive(Args, Clone, Debug)]
 pub struct Selection {
-    /// Names, prefixes that end at a `/` or `@`, or globs of cells; all where there is none.
+    /// Names, prefixes that end at a `/` or `@`, or globs of cells; `claims` or `claims/ID` for the cells behind claims; all
+    /// where there is none.
     #[arg(value_name = "SELECTOR")]
     pub selectors: Vec<String>,
     /// How much is covered; a larger profile holds all of a smaller one.
@@ -356,6 +357,8 @@ Examples:
   mpws run --peer-file my/peer.toml          a program of your own
   mpws run --keep all --out results          keep the captures of green cells too
   mpws run --list fallback/                  which cells would that be?
+  mpws run claims                            a well-known article, claim by claim (docs/claims.md)
+  mpws run claims/client-recipe              one of its claims
   mpws run negotiation/ --path 1:nat,delay=30ms   all under NAT on a slow link
 
 Ctrl-C stops the run and writes the results so far; a second Ctrl-C ends it at once.";
@@ -366,6 +369,7 @@ Examples:
   mpws list --peers               peers and what they are
   mpws list --cells fallback/     cells of a family
   mpws list --profile full        the long cases as well
+  mpws list --cells claims/same-version    cells behind a claim
   mpws list --cells | wc -l       how many cells are there?";
 
 const EXPLAIN_EXAMPLES: &str = "\

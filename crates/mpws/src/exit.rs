@@ -2,6 +2,7 @@
 
 use std::process::{ExitCode, Termination};
 
+use mpws_suite::claims::{ClaimResult, ClaimVerdict};
 use mpws_suite::result::{CellResult, RunResult, Verdict};
 
 /// How the command ends.
@@ -10,7 +11,7 @@ use mpws_suite::result::{CellResult, RunResult, Verdict};
 pub enum Exit {
     /// 0: every cell is green or a known deviation; other commands: done.
     Green = 0,
-    /// 1: at least one cell is red, or the run as a whole has a problem; `connect`: no connection
+    /// 1: at least one cell is red, a claim is not decided, or the run as a whole has a problem; `connect`: no connection
     /// or no answer; `check`: a rule is broken.
     Red = 1,
     /// 2: the command line, a file named on it, or the output folder cannot be used; `check`: a capture
@@ -28,9 +29,9 @@ pub enum Exit {
 pub const HELP: &str = "\
 Exit codes:
     0  every cell is green or a known deviation
-    1  at least one cell is red, or the run as a whole has a problem; `bench`: a row is an error or
-       does not hold what is demanded of it; `connect`: no connection, or no answer; `check`: a
-       rule is broken
+    1  at least one cell is red, a claim is not decided, or the run as a whole has a problem;
+       `bench`: a row is an error or does not hold what is demanded of it; `connect`: no
+       connection, or no answer; `check`: a rule is broken
     2  the command line, a file named on it, or the output folder cannot be used; `check`: a
        capture has no connection, or cannot be read to its end
     3  this host cannot show anything; `mpws doctor` tells why
@@ -51,7 +52,8 @@ impl Exit {
         } else if result.planned == 0 || result.cells.len() != result.planned {
             Self::Internal
         } else if red.is_empty() {
-            if result.problems.is_empty() {
+            let decided = |claim: &ClaimResult| claim.verdict != ClaimVerdict::NotDecided;
+            if result.problems.is_empty() && result.claims.iter().all(decided) {
                 Self::Green
             } else {
                 Self::Red
@@ -110,6 +112,7 @@ mod tests {
             planned: cells.len(),
             interrupted: false,
             findings: Vec::new(),
+            claims: Vec::new(),
             problems: Vec::new(),
             summary: Summary::of(&cells),
             cells,
@@ -213,6 +216,31 @@ mod tests {
         run.problems
             .push("an expectation matches nothing".to_owned());
         assert_eq!(Exit::of(&run), Exit::Red);
+    }
+
+    #[test]
+    fn a_claim_that_is_not_decided_is_1_and_any_that_is_decided_is_0() {
+        for (verdict, exit) in [
+            (ClaimVerdict::True, Exit::Green),
+            (ClaimVerdict::False, Exit::Green),
+            (ClaimVerdict::ItDepends, Exit::Green),
+            (ClaimVerdict::NotDecided, Exit::Red),
+        ] {
+            let mut run = run(&[Verdict::Pass]);
+            run.claims.push(ClaimResult {
+                id: String::new(),
+                number: 1,
+                statement: String::new(),
+                verdict,
+                reason: String::new(),
+                over_tcp: None,
+                depends_on: Vec::new(),
+                conditions: Vec::new(),
+                libc: Vec::new(),
+                answers: Vec::new(),
+            });
+            assert_eq!(Exit::of(&run), exit, "{verdict:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod failure;
 
 mod bench;
 mod check;
+mod claims;
 mod connect;
 mod deflate;
 mod doctor;

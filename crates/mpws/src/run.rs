@@ -15,7 +15,7 @@ use crate::args;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::{interrupt, list, plan};
+use crate::{claims, interrupt, list, plan};
 
 /// Runs cells, shows what comes of them and writes the reports.
 pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
@@ -37,7 +37,8 @@ pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
             .next("choose a folder that you may write to and that has room, with --out DIR")
     })?;
 
-    let (result, mut output) = follow(&options)?;
+    let (mut result, mut output) = follow(&options)?;
+    claims::judge(&mut result, &options);
     let written = folder::write(&args.out, &result);
     let paths = written.as_deref().unwrap_or_default();
     let paint = Paint::for_stream(io::stdout().is_terminal());

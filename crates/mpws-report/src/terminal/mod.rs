@@ -1,5 +1,6 @@
 //! Progress while the run goes on, and the account at its end.
 
+mod claims;
 mod paint;
 mod progress;
 mod summary;

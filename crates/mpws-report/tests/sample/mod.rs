@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use mpws_suite::case::Profile;
+use mpws_suite::claims::{
+    ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, HostCondition, Ratio, Says,
+};
 use mpws_suite::result::{
     Capability, CellResult, Check, Control, ControlRole, Environment, Evidence, ExpectedDeviation,
     Finding, FindingKind, HostFacts, PeerFacts, RESULT_SCHEMA, RunResult, Summary, Tool, Transport,
@@ -149,6 +152,7 @@ pub fn run() -> RunResult {
                 command: format!("mpws run '{}'", cells[0].cell),
             },
         ],
+        claims: claims(),
         problems: vec![format!("the expectation py-old matches no cell {HOSTILE}")],
         summary: Summary::of(&cells),
         cells,
@@ -173,11 +177,80 @@ pub fn green() -> RunResult {
         paths: Vec::new(),
         planned: 1,
         findings: Vec::new(),
+        claims: Vec::new(),
         problems: Vec::new(),
         summary: Summary::of(&cells),
         cells,
         ..run()
     }
+}
+
+fn claims() -> Vec<ClaimResult> {
+    let answer = |says, because: &str, cell: &str| ClaimAnswer {
+        aspect: "the recipe's client".to_owned(),
+        says,
+        because: because.to_owned(),
+        cells: vec![cell.to_owned()],
+        verdict: Some(Verdict::Fail),
+        recorded: BTreeMap::from([("error".to_owned(), json!(["socket.gaierror[-7]"]))]),
+        ratio: None,
+    };
+    let figure = ClaimAnswer {
+        cells: Vec::new(),
+        verdict: None,
+        recorded: BTreeMap::new(),
+        ratio: Some(Ratio {
+            measure: "connect".to_owned(),
+            client: "mpws".to_owned(),
+            server: "mpws".to_owned(),
+            ratio: 1.25,
+            rounds: vec![0.75, 1.25, 1.5],
+        }),
+        ..answer(Says::WithinNoise, "MPTCP/TCP 1.25, rounds 0.75 to 1.50", "")
+    };
+    let claim = |id: &str, verdict, answers| ClaimResult {
+        id: id.to_owned(),
+        number: 2,
+        statement: "What the article says".to_owned(),
+        verdict,
+        reason: format!("in one sentence {HOSTILE}"),
+        over_tcp: Some(ClaimVerdict::True),
+        depends_on: Vec::new(),
+        conditions: vec![HostCondition {
+            capability: "mptcp-resolver".to_owned(),
+            available: Some(false),
+            detail: HOSTILE.to_owned(),
+        }],
+        libc: vec!["glibc 2.36".to_owned()],
+        answers,
+    };
+    let refused = |cell| answer(Says::Contradicts, HOSTILE, cell);
+    vec![
+        claim(
+            "client-recipe",
+            ClaimVerdict::False,
+            vec![
+                refused("client/a@py-13-sync:mpws"),
+                refused("client/b@py-14:mpws"),
+            ],
+        ),
+        ClaimResult {
+            depends_on: vec![Dependence {
+                aspect: Some("the connection stands later".to_owned()),
+                on: "version and implementation".to_owned(),
+                holds: vec!["13.1, asyncio".to_owned(), HOSTILE.to_owned()],
+                fails: vec!["14.2, sync".to_owned()],
+                neither: vec!["15.0, trio".to_owned()],
+            }],
+            ..claim("slower-setup", ClaimVerdict::ItDepends, vec![figure])
+        },
+        ClaimResult {
+            over_tcp: None,
+            conditions: Vec::new(),
+            ..claim("debug-log", ClaimVerdict::NotDecided, Vec::new())
+        },
+        claim("server-recipe", ClaimVerdict::True, Vec::new()),
+    ]
 }
 
 fn peer(name: &str, version: &str, runtime: &str) -> PeerFacts {

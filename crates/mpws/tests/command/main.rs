@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod check;
+mod claims;
 mod conditions;
 mod help;
 mod interrupt;

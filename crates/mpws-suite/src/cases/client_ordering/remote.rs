@@ -1,7 +1,7 @@
 //! The socket is in order; the other end is not.
 
 use mpws_fixture::script::{Behaviour, Step};
-use mpws_peers::protocol::ClientIterate;
+use mpws_peers::protocol::{ClientIterate, ProcessLog};
 
 use super::{ECONNRESET, EPIPE, LIMIT_MS, ORDERING, at_once, connected, nothing_left, open};
 use crate::case::{Case, Side};
@@ -96,7 +96,7 @@ const HTTP_200: Case = Case {
             vec![
                 Step::Respond {
                     status: 200,
-                    headers: vec![],
+                    headers: vec![("X-Reason".to_owned(), REASON.to_owned())],
                     body: "hello\n".to_owned(),
                 },
                 Step::ExpectEnd,
@@ -105,10 +105,25 @@ const HTTP_200: Case = Case {
                 words: &["200"],
                 ..refused(&[])
             },
-        )
+        )?;
+        // The error holds the status alone; what else the server said, only the log can tell.
+        let told = ProcessLog {
+            containing: Some(REASON.to_owned()),
+        };
+        let told = !cell.ask(Side::Client, &told)?.lines.is_empty();
+        let name = "debug log shows the answer's header fields";
+        if cell.has(Side::Client, "racy-errors") {
+            cell.record_volatile(name, told);
+        } else {
+            cell.record(name, told);
+        }
+        Ok(())
     },
     ..SCRIPTED
 };
+
+/// What the server says beside the status.
+const REASON: &str = "a plain web server";
 
 const REDIRECT: Case = Case {
     slug: "client-ordering/redirect",

@@ -1,0 +1,180 @@
+//! The published recipe, claim by claim: what a well-known article says of MPTCP sockets and Python `websockets`, and
+//! whether it holds here.
+//!
+//! A claim is data: a statement, its aspects, and for each aspect which cells or figures speak of it, how each is read,
+//! and what an affirmative answer says of the claim. The verdict comes from the results of this run by one rule for all
+//! claims; none is written down anywhere.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `mod.rs` | what a claim is; which cells and figures it needs |
+//! | `catalogue.rs` | the claims |
+//! | `reading.rs` | from a cell or a figure to an answer |
+//! | `judge.rs` | from answers to a verdict, and on what it depends |
+//! | `verdict.rs` | what comes out |
+
+mod catalogue;
+mod judge;
+mod reading;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub use catalogue::CLAIMS;
+pub use judge::judge;
+pub use verdict::{
+    ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, Figures, HostCondition, Ratio, Says,
+};
+
+use crate::plan::{glob, selects};
+
+/// The selector of all claims; `claims/ID` is that of one, and IDs may be globs.
+pub const SELECTOR: &str = "claims";
+
+/// Pairs whose figures speak of claims: the fixture with itself, and with what stands behind the top-level names of each
+/// pinned release.
+pub const PAIRS: [&str; 3] = [
+    "fixture:fixture",
+    "fixture:websockets-13.1-legacy",
+    "fixture:websockets-14.2-asyncio",
+];
+
+/// One statement of the article, in our own words.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Its name, after `claims/`.
+    pub id: &'static str,
+    /// Number of the statement in the article as docs/claims.md restates it, from 1.
+    pub number: u8,
+    /// What is claimed.
+    pub statement: &'static str,
+    /// What must be looked at. It holds when every answer of every aspect says so.
+    pub aspects: &'static [Aspect],
+    /// Capabilities of the host (`mpws doctor`) on which it hinges.
+    pub hinges_on: &'static [&'static str],
+}
+
+/// One thing to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Aspect {
+    /// In a few words.
+    pub name: &'static str,
+    /// Where answers come from.
+    pub source: Source,
+    /// What an affirmative answer says of the claim; the opposite of a negative one.
+    pub yes: Sense,
+}
+
+/// Where answers come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// Cells that ask for MPTCP; their TCP controls give the verdict over plain TCP.
+    Cells {
+        /// Selectors, as of `mpws run`.
+        select: &'static [&'static str],
+        /// How each is read.
+        read: Reading,
+    },
+    /// Figures of [`PAIRS`], measured over MPTCP and TCP side by side.
+    Figures {
+        /// Measures of `mpws bench`.
+        measures: &'static [&'static str],
+        /// What is asked of each.
+        ask: Ask,
+    },
+}
+
+/// How a cell is read: each gives yes, no, or nothing where the cell does not show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Does the cell pass?
+    Passes,
+    /// Did the check with this name hold?
+    Check(&'static str),
+    /// Which of these was recorded under this name?
+    Recorded {
+        /// The name.
+        name: &'static str,
+        /// Values that mean yes.
+        yes: &'static [&'static str],
+        /// Values that mean no.
+        no: &'static [&'static str],
+    },
+    /// Is the outermost class of the recorded error one of the library's own with one of these names?
+    LibraryError(&'static [&'static str]),
+    /// Did the check with this name (a glob) fail over MPTCP and hold over TCP?
+    FailsOnlyOverMptcp(&'static str),
+    /// Does a pair of different versions fail where both pairs of one version pass? Asked of pairs of different versions;
+    /// pairs of one version are what they are compared with.
+    FailsOnlyAcrossVersions,
+    /// Does what passes with one version fail with another? One answer for each case.
+    ChangesBetweenVersions,
+}
+
+/// What is asked of a figure: yes when every round says so, no when none does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Is it larger over MPTCP than over TCP?
+    Larger,
+    /// Is it smaller?
+    Smaller,
+}
+
+/// What an answer says of the claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sense {
+    /// It supports it.
+    Supports,
+    /// It contradicts it.
+    Contradicts,
+}
+
+impl Claim {
+    /// Whether one of its aspects needs the cell.
+    pub fn needs(&self, cell: &str) -> bool {
+        self.aspects.iter().any(|aspect| match aspect.source {
+            Source::Cells { select, .. } => select.iter().any(|one| selects(one, cell)),
+            Source::Figures { .. } => false,
+        })
+    }
+}
+
+/// The claims that a selector names; `None` where it names none and is one of cells.
+pub fn named(selector: &str) -> Option<Vec<&'static Claim>> {
+    if selector == SELECTOR {
+        return Some(CLAIMS.iter().collect());
+    }
+    let id = selector.strip_prefix(SELECTOR)?.strip_prefix('/')?;
+    let found: Vec<&'static Claim> = CLAIMS
+        .iter()
+        .filter(|claim| id.is_empty() || glob(id, claim.id))
+        .collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// The claims that selectors name, each once, in the order of [`CLAIMS`].
+pub fn asked(selectors: &[String]) -> Vec<&'static Claim> {
+    let chosen: Vec<&str> = selectors
+        .iter()
+        .filter_map(|one| named(one))
+        .flatten()
+        .map(|claim| claim.id)
+        .collect();
+    CLAIMS
+        .iter()
+        .filter(|claim| chosen.contains(&claim.id))
+        .collect()
+}
+
+/// The measures of `mpws bench` that these claims need, each once.
+pub fn measures(claims: &[&Claim]) -> Vec<&'static str> {
+    let mut all = Vec::new();
+    for aspect in claims.iter().flat_map(|claim| claim.aspects) {
+        if let Source::Figures { measures, .. } = aspect.source {
+            all.extend(measures);
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}

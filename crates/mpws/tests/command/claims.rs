@@ -1,0 +1,46 @@
+//! `mpws run claims`: the verdict follows what this machine shows.
+
+use mpws_suite::claims::ClaimVerdict;
+use mpws_suite::result::RunResult;
+
+use crate::support::{mpws, run, skips_without_labs, stderr, stdout};
+
+#[test]
+fn the_client_recipe_is_true_or_false_as_the_resolver_decides() {
+    if skips_without_labs() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = mpws(["run", "claims/client-recipe", "--out"])
+        .arg(folder.path())
+        .output()
+        .expect("starts");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let result = std::fs::read_to_string(folder.path().join("result.json")).expect("a result");
+    let result: RunResult = serde_json::from_str(&result).expect("our own JSON");
+    let resolver = &result.host.capabilities["mptcp-resolver"];
+    let [claim] = result.claims.as_slice() else {
+        panic!("one claim: {:?}", result.claims);
+    };
+    let expected = if resolver.available {
+        ClaimVerdict::True
+    } else {
+        ClaimVerdict::False
+    };
+    assert_eq!(claim.verdict, expected, "{}", claim.reason);
+    assert_eq!(claim.over_tcp, Some(ClaimVerdict::True));
+    let told = stdout(&output);
+    let line = format!("{}: 2. ", expected.word());
+    assert!(told.contains(&line), "{told}");
+    let summary = std::fs::read_to_string(folder.path().join("summary.md")).expect("a summary");
+    assert!(summary.contains("## Claims of the published recipe"));
+}
+
+#[test]
+fn an_unknown_claim_is_refused_with_a_name_that_is_near() {
+    let output = run(["run", "claims/client-recip"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    // The text is broken into lines by width.
+    let told: String = stderr(&output).split_whitespace().collect();
+    assert!(told.contains("didyoumeanclaims/"), "{output:?}");
+}
