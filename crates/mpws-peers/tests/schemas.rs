@@ -34,3 +34,9 @@ fn the_schema_of_the_adapter_protocol_is_the_one_that_is_checked_in() {
         &mpws_peers::protocol::schema(),
     );
 }
+
+#[test]
+fn the_schema_of_listed_images_is_the_one_that_is_checked_in() {
+    let schema = serde_json::to_value(mpws_peers::image::schema()).unwrap();
+    compare("images.schema.json", &schema);
+}

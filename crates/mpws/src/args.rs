@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mpws_fixture::deflate::{Offer, Preferences};
 use mpws_lab::preset::OnPath;
+use mpws_peers::image::Base;
 
-use crate::{deflate, exit};
+use crate::{deflate, exit, peers};
 
 /// Proves, cell by cell, whether a WebSocket stack works over Multipath TCP.
 #[derive(Debug, Parser)]
@@ -31,6 +32,8 @@ pub enum Command {
     Presets(Presets),
     /// Tell what this host can prove, and how to get the rest.
     Doctor(Doctor),
+    /// Make, list and remove the images in which peers run as containers.
+    Peers(Peers),
     /// Measure MPTCP beside TCP, with the transport of each connection proven.
     Bench(Bench),
     /// Serve WebSocket over MPTCP by hand, and tell what the kernel says of each connection.
@@ -164,6 +167,71 @@ pub struct Presets {
 pub struct Doctor {
     /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a checkout
     /// that has been built, or the user's cache folder.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// `mpws peers`.
+#[derive(Args, Debug)]
+#[command(after_help = PEERS_EXAMPLES)]
+pub struct Peers {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: PeersCommand,
+}
+
+/// What to do with images.
+#[derive(Debug, Subcommand)]
+pub enum PeersCommand {
+    /// Make the images of peers, and the bases that they stand on, where they are not there yet.
+    Build(PeersBuild),
+    /// List the images that are there, and whether they are what would be built now.
+    List(PeersList),
+    /// Remove all containers, running or not, images and volumes that mpws has made, and nothing else.
+    Clean(PeersClean),
+}
+
+/// `mpws peers build`.
+#[derive(Args, Debug)]
+#[command(after_help = PEERS_BUILD_EXAMPLES)]
+pub struct PeersBuild {
+    /// Peers by name or glob, or library and version such as websockets-13.1; those of an ordinary run where there is
+    /// none. All implementations of a version share an image.
+    #[arg(value_name = "PEER")]
+    pub peers: Vec<String>,
+    /// What the images stand on: debian11, debian12, debian13 or sid, made of Debian packages (needs root and
+    /// mmdebstrap); or image:REFERENCE, an image with Python 3.9 or later that the engine has. Repeatable.
+    #[arg(long = "base", value_name = "BASE", default_value = peers::DEFAULT_BASE, value_parser = peers::base)]
+    pub bases: Vec<Base>,
+    /// A peer of your own, described in a peer.toml file. Repeatable.
+    #[arg(long = "peer-file", value_name = "FILE")]
+    pub peer_files: Vec<PathBuf>,
+    /// Folder for the pinned packages; by default $MPWS_STATE, target/mpws of a checkout that has been built, or
+    /// the user's cache folder.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// `mpws peers list`.
+#[derive(Args, Debug)]
+#[command(after_help = PEERS_LIST_EXAMPLES)]
+pub struct PeersList {
+    /// For machines (docs/schemas/images.schema.json).
+    #[arg(long)]
+    pub json: bool,
+    /// A peer of your own, described in a peer.toml file: its images are current or not as well. Repeatable.
+    #[arg(long = "peer-file", value_name = "FILE")]
+    pub peer_files: Vec<PathBuf>,
+    /// Folder for the pinned packages, as for `build`.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// `mpws peers clean`.
+#[derive(Args, Debug)]
+#[command(after_help = PEERS_CLEAN_EXAMPLES)]
+pub struct PeersClean {
+    /// Folder for the pinned packages, as for `build`; it is left as it is.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 }
@@ -386,6 +454,33 @@ Examples:
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   mpws doctor                     exit code 3 if cells cannot be shown on this host at all";
+
+const PEERS_EXAMPLES: &str = "\
+Examples:
+  mpws peers build                     the peers of an ordinary run, on Debian 12
+  mpws peers list                      what is there, how large, current or stale
+  mpws peers clean                     all of it goes";
+
+const PEERS_BUILD_EXAMPLES: &str = "\
+Examples:
+  mpws peers build                                            what an ordinary run needs, on Debian 12
+  mpws peers build websockets-13.1 --base debian11 --base sid one version, on two C libraries
+  mpws peers build 'websockets-*'                             every pinned version
+  mpws peers build --base image:python:3.13-slim              on an ordinary image (docker pull it first)
+
+The exit code is 1 when a version does not exist for the Python of a base, and 3 when this host cannot make
+images. What is there is not made again. docs/containers.md tells more.";
+
+const PEERS_LIST_EXAMPLES: &str = "\
+Examples:
+  mpws peers list
+  mpws peers list --json | jq -r '.images[] | select(.condition == \"stale\") | .reference'";
+
+const PEERS_CLEAN_EXAMPLES: &str = "\
+Examples:
+  mpws peers clean
+
+It stops runs with containers that are going on. The exit code is 1 when an image had to stay.";
 
 const BENCH_EXAMPLES: &str = "\
 Examples:

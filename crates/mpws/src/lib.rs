@@ -22,6 +22,7 @@ mod interrupt;
 mod list;
 mod live;
 mod output;
+mod peers;
 mod plan;
 mod presets;
 mod run;
@@ -49,6 +50,7 @@ pub fn main() -> Exit {
         Command::Explain(args) => explain::run(&args),
         Command::Presets(args) => presets::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Peers(args) => peers::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Connect(args) => connect::run(&args),

@@ -161,6 +161,11 @@ impl Catalogue {
         &self.peers
     }
 
+    /// All peers, those that ordinary runs leave out included, in the order of their files.
+    pub fn everyone(&self) -> &[PeerSpec] {
+        &self.everyone
+    }
+
     /// The peers of a family, those that ordinary runs leave out included, in the order of their file: version by version.
     /// Empty where the family has none to leave out.
     pub fn matrix(&self, family: &str) -> Vec<PeerSpec> {

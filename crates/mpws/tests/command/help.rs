@@ -2,8 +2,20 @@
 
 use crate::support;
 
-const SUBCOMMANDS: [&str; 9] = [
-    "run", "list", "explain", "presets", "doctor", "bench", "serve", "connect", "check",
+const SUBCOMMANDS: [&[&str]; 13] = [
+    &["run"],
+    &["list"],
+    &["explain"],
+    &["presets"],
+    &["doctor"],
+    &["peers"],
+    &["peers", "build"],
+    &["peers", "list"],
+    &["peers", "clean"],
+    &["bench"],
+    &["serve"],
+    &["connect"],
+    &["check"],
 ];
 
 fn help(args: &[&str]) -> String {
@@ -20,12 +32,13 @@ fn the_help_of_the_command_lists_subcommands_and_exit_codes() {
 #[test]
 fn the_help_of_each_subcommand_has_examples() {
     for subcommand in SUBCOMMANDS {
-        let help = help(&[subcommand]);
+        let help = help(subcommand);
+        let words = subcommand.join(" ");
         assert!(
-            help.contains(&format!("Examples:\n  mpws {subcommand}")),
+            help.contains(&format!("Examples:\n  mpws {words}")),
             "{help}"
         );
-        insta::assert_snapshot!(format!("help_{subcommand}"), help);
+        insta::assert_snapshot!(format!("help_{}", subcommand.join("_")), help);
     }
 }
 
