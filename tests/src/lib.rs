@@ -1,12 +1,14 @@
 //! What the tests that cross crates share: the proof that the suite is honest.
 //!
 //! For: peers that lie in exactly one way ([`mutant`]), peers that misbehave as processes ([`hostile`]), a stage on
-//! which whole runs are made with them ([`stage`]), and which cells must notice which of them ([`kill`]). Not for: users; what they need is in the crates themselves.
+//! which whole runs are made with them ([`stage`]), which cells must notice which of them ([`kill`]), and the pages of findings
+//! ([`finding`]). Not for: users; what they need is in the crates themselves.
 //!
 //! Both kinds of peer are entry points of every executable that uses this crate, so a test binary is its own peer.
 
 #![forbid(unsafe_code)]
 
+pub mod finding;
 pub mod hostile;
 pub mod kill;
 pub mod mutant;
