@@ -64,6 +64,7 @@ fn our_own_peers_are_part_of_the_program() {
     let names: Vec<_> = catalogue
         .peers()
         .iter()
+        .filter(|peer| peer.matrix.is_none())
         .map(|peer| peer.name.as_str())
         .collect();
     assert_eq!(
@@ -112,7 +113,7 @@ fn only_one_implementation_of_a_version_is_the_top_level_one() {
 #[test]
 fn the_matrix_of_a_family_has_the_versions_that_ordinary_runs_leave_out() {
     let catalogue = Catalogue::builtin().unwrap();
-    assert_eq!(catalogue.matrices().collect::<Vec<_>>(), ["websockets"]);
+    assert_eq!(catalogue.matrices().collect::<Vec<_>>(), ["foreign", "websockets"]);
     assert!(catalogue.matrix("fixture").is_empty());
     let names: Vec<_> = catalogue
         .matrix("websockets")
@@ -375,4 +376,46 @@ fn an_unknown_placeholder_is_refused() {
 fn a_blind_role_without_a_command_is_refused() {
     let text = HEAD.replace("adapter", "blind") + "[blind]\nserver = [\"srv\", \"{port}\"]\n";
     assert_says(&refusal(&text), &["the role client has no command"]);
+}
+
+#[test]
+fn shared_folders_are_laid_beside_the_adapter_whose_own_files_count() {
+    let file = written(&python(
+        "shared = [\"websockets/adapter\", \"shared\"]\nversions = [{ version = \"1\", requirements = \"pinned.txt\" }]\n\
+         implementations = [{ name = \"a\" }]\n",
+    ));
+    let mut catalogue = Catalogue::default();
+    catalogue.add_file(&file.path).unwrap();
+    let Program::Python(program) = &catalogue.peers()[0].program else {
+        panic!("not a Python peer");
+    };
+    assert_eq!(program.adapter["__main__.py"], "pass\n");
+    assert!(program.adapter.contains_key("mpws_adapter/control.py"));
+    assert!(program.adapter.contains_key("mpws_foreign/shape.py"));
+}
+
+#[test]
+fn a_shared_folder_that_is_not_ours_is_refused() {
+    for (folder, word) in [
+        ("nobody/adapter", "has no adapter"),
+        ("../adapter", "leads out"),
+    ] {
+        let rest = "versions = [{ version = \"1\", requirements = \"pinned.txt\" }]\nimplementations = [{ name = \"a\" }]\n";
+        let said = refusal(&python(&format!("shared = [\"{folder}\"]\n{rest}")));
+        assert_says(&said, &[folder, word]);
+    }
+}
+
+#[test]
+fn peers_of_a_matrix_say_so() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let of = |name: &str| catalogue.peer(name).unwrap().matrix.as_deref();
+    assert_eq!(of("fixture"), None);
+    assert_eq!(of("aiohttp-3.14.5-rewrapped"), Some("foreign"));
+    assert_says(
+        &refusal(&format!(
+            "{HEAD}matrix = \"No Name\"\n[command]\nargv = [\"x\"]\n"
+        )),
+        &["No Name"],
+    );
 }

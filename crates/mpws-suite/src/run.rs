@@ -30,7 +30,7 @@ pub struct RunOptions {
     pub profile: Profile,
     /// Names or globs of peers; empty for all of the catalogue. The fixture always takes part.
     pub peers: Vec<String>,
-    /// A family of which every version takes part, against the fixture and its neighbours ([`Plan::of_matrix`]), and
+    /// A matrix whose peers, or a family of which every version takes part, against the fixture and its neighbours ([`Plan::of_matrix`]), and
     /// nobody else.
     pub matrix: Option<String>,
     /// Further `peer.toml` files.
@@ -217,7 +217,7 @@ impl Planned {
         for path in &options.peer_files {
             known.add_file(path)?;
         }
-        let everyone = known.peers().iter();
+        let everyone = known.everyone().iter();
         let documents = everyone.filter_map(|peer| peer.deviations.as_ref());
         let today = rfc3339(SystemTime::now());
         let expectations = Expectations::read(documents, today.get(..10).unwrap_or_default())?;
@@ -256,13 +256,22 @@ impl Planned {
 }
 
 /// The cells of an ordinary run or of a matrix, for these peers.
+/// The peers of an ordinary run, and those of a matrix of several families that are named.
+fn with_named(known: &Catalogue, names: &[String]) -> Vec<PeerSpec> {
+    let named = |peer: &PeerSpec| names.iter().any(|name| plan::glob(name, &peer.name));
+    let all = known.everyone().iter();
+    all.filter(|peer| !peer.matrix_only || (peer.matrix.is_some() && named(peer)))
+        .cloned()
+        .collect()
+}
+
 fn plan_of(known: &Catalogue, matrix: Option<&str>, names: &[String]) -> Result<Plan, PlanError> {
     let Some(family) = matrix else {
         let only_there = |name: &String| {
             let matches = |peer: &&PeerSpec| plan::glob(name, &peer.name);
             let left_out = known.matrices().flat_map(|family| known.matrix(family));
             let left_out: Vec<PeerSpec> = left_out.filter(|peer| matches(&peer)).collect();
-            (!known.peers().iter().any(|peer| matches(&peer)))
+            (!with_named(known, names).iter().any(|peer| matches(&peer)))
                 .then(|| left_out.into_iter().next())
                 .flatten()
         };
@@ -275,7 +284,7 @@ fn plan_of(known: &Catalogue, matrix: Option<&str>, names: &[String]) -> Result<
                 family: peer.family,
             });
         }
-        let chosen = plan::choose(known.peers(), names)?;
+        let chosen = plan::choose(&with_named(known, names), names)?;
         return Ok(Plan::of(catalogue(), &chosen));
     };
     let mut peers = known.matrix(family);
@@ -440,6 +449,27 @@ fn civil(days: i64) -> (i64, i64, i64) {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn a_matrix_of_several_families_runs_where_it_or_a_peer_of_it_is_named_and_nowhere_else() {
+        let known = Catalogue::builtin().expect("our own peers");
+        let families = |matrix: Option<&str>, names: &[&str]| -> Vec<String> {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            let plan = plan_of(&known, matrix, &names).expect("a plan");
+            let families = plan.cells.iter().map(|cell| cell.client.family.clone());
+            let families: std::collections::BTreeSet<String> = families.collect();
+            families.into_iter().collect()
+        };
+        assert_eq!(families(None, &[]), ["fixture", "websockets"]);
+        assert_eq!(families(None, &["aiohttp-*"]), ["aiohttp", "fixture"]);
+        let foreign = families(Some("foreign"), &[]);
+        assert!(foreign.contains(&"aiohttp".to_owned()), "{foreign:?}");
+        assert!(!foreign.contains(&"websockets".to_owned()), "{foreign:?}");
+        assert!(matches!(
+            plan_of(&known, Some("nowhere"), &[]),
+            Err(PlanError::NoSuchMatrix { .. })
+        ));
+    }
 
     #[test]
     fn times_are_written_as_rfc_3339() {

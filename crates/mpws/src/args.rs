@@ -57,8 +57,9 @@ pub struct Selection {
     /// Only these peers, by name or glob, paired with the fixture and each other. Repeatable.
     #[arg(long = "peer", value_name = "NAME")]
     pub peers: Vec<String>,
-    /// Every pinned version of a library, against the fixture and its neighbours, and nobody else.
-    #[arg(long, value_name = "LIBRARY")]
+    /// Every pinned version of a library, against the fixture and its neighbours, and nobody else; or `foreign`: other
+    /// people's programs, against the fixture.
+    #[arg(long, value_name = "NAME")]
     pub matrix: Option<String>,
     /// A peer of your own, described in a peer.toml file. Repeatable.
     #[arg(long = "peer-file", value_name = "FILE")]
@@ -422,6 +423,7 @@ Examples:
   mpws run 'negotiation/*@*:websockets-14*'  cells by glob (mind the shell's quotes)
   mpws run --peer 'websockets-13*'           one library, against the fixture and itself
   mpws run --matrix websockets               every version of a library
+  mpws run --matrix foreign failover/        other people's programs
   mpws run --peer-file my/peer.toml          a program of your own
   mpws run --keep all --out results          keep the captures of green cells too
   mpws run --list fallback/                  which cells would that be?

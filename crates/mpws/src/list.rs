@@ -57,6 +57,13 @@ fn peers(options: &RunOptions) -> Result<Exit, Failure> {
         peers.insert(&cell.client.name, &cell.client);
         peers.insert(&cell.server.name, &cell.server);
     }
+    let known = mpws_peers::Catalogue::builtin().ok();
+    if options.peers.is_empty() && options.matrix.is_none() {
+        let others = known.iter().flat_map(mpws_peers::Catalogue::everyone);
+        for peer in others.filter(|peer| peer.matrix.is_some()) {
+            peers.insert(&peer.name, peer);
+        }
+    }
     let width = peers
         .keys()
         .map(|name| name.chars().count())
@@ -84,5 +91,9 @@ fn what(peer: &PeerSpec) -> String {
         .filter(|(role, _)| peer.can_be(*role))
         .map(|(_, word)| word)
         .collect();
-    format!("{}; {}", parts.join(" "), roles.join(" and "))
+    let mut text = format!("{}; {}", parts.join(" "), roles.join(" and "));
+    if let Some(matrix) = &peer.matrix {
+        text.push_str(&format!("; only with --matrix {matrix} or --peer"));
+    }
+    text
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
+use super::builtin;
 use super::file::{BlindTable, CommandTable, Kind, PeerFile, PythonTable, Role, SCHEMA};
 use super::{BlindProgram, CatalogueError, Document, PeerSpec, Program, PythonProgram};
 
@@ -23,6 +24,9 @@ pub(super) struct Disk;
 
 /// Largest file that is read.
 const LARGEST: u64 = 4 << 20;
+
+/// Where the paths of our own files begin.
+const INTEROP: &str = "interop";
 
 /// Most files of one adapter.
 const MOST_FILES: usize = 1000;
@@ -74,8 +78,9 @@ impl Reader<'_> {
             implementation: None,
             roles: file.roles.get_ref().iter().copied().collect(),
             features: self.features(&file.features)?,
+            matrix: file.matrix.as_ref().map(|name| name.get_ref().clone()),
             program: Program::Fixture,
-            matrix_only: false,
+            matrix_only: file.matrix.is_some(),
             deviations: match &file.deviations {
                 Some(deviations) => Some(self.document(deviations)?),
                 None => None,
@@ -141,6 +146,12 @@ impl Reader<'_> {
             );
             return Err(self.invalid(file.name.span(), detail));
         }
+        if let Some(matrix) = &file.matrix
+            && !is_name(matrix.get_ref())
+        {
+            let detail = format!("`{}` is not the name of a matrix", matrix.get_ref());
+            return Err(self.invalid(matrix.span(), detail));
+        }
         let roles = file.roles.get_ref();
         if roles.is_empty() {
             return Err(self.invalid(file.roles.span(), "a peer needs a role".to_owned()));
@@ -156,7 +167,7 @@ impl Reader<'_> {
         common: PeerSpec,
         table: &PythonTable,
     ) -> Result<Vec<PeerSpec>, CatalogueError> {
-        let adapter = self.adapter(&table.adapter)?;
+        let adapter = self.adapter(table)?;
         let versions = table.versions.get_ref();
         let implementations = table.implementations.get_ref();
         if versions.is_empty() {
@@ -224,7 +235,7 @@ impl Reader<'_> {
                     version: Some(version.version.get_ref().clone()),
                     implementation: Some(name.clone()),
                     features,
-                    matrix_only: version.matrix,
+                    matrix_only: version.matrix || common.matrix_only,
                     program: Program::Python(PythonProgram {
                         adapter: Arc::clone(&adapter),
                         requirements: requirements.clone(),
@@ -347,9 +358,35 @@ impl Reader<'_> {
 
     fn adapter(
         &self,
-        name: &Spanned<String>,
+        table: &PythonTable,
     ) -> Result<Arc<BTreeMap<String, String>>, CatalogueError> {
+        let mut files = BTreeMap::new();
+        for name in &table.shared {
+            let folder = Path::new(INTEROP).join(self.plain(name)?);
+            let shared = self.files(&builtin::Source, name, &folder)?;
+            if shared.is_empty() {
+                let detail = format!("mpws has no adapter with the folder `{}`", name.get_ref());
+                return Err(self.invalid(name.span(), detail));
+            }
+            files.extend(shared);
+        }
+        let name = &table.adapter;
         let folder = self.inside(name)?;
+        files.extend(self.files(self.source, name, &folder)?);
+        if !files.contains_key("__main__.py") {
+            let detail = format!("{} has no __main__.py", folder.display());
+            return Err(self.invalid(name.span(), detail));
+        }
+        Ok(Arc::new(files))
+    }
+
+    /// The files of a folder that this file names, by their paths inside it.
+    fn files(
+        &self,
+        source: &dyn Source,
+        name: &Spanned<String>,
+        folder: &Path,
+    ) -> Result<BTreeMap<String, String>, CatalogueError> {
         let wanted_by = format!("{}:{}", self.path.display(), self.line(name.span()));
         let fault = |path: &Path| {
             let (path, wanted_by) = (path.to_owned(), wanted_by.clone());
@@ -360,20 +397,21 @@ impl Reader<'_> {
             }
         };
         let mut files = BTreeMap::new();
-        for file in self.source.folder(&folder).map_err(fault(&folder))? {
+        for file in source.folder(folder).map_err(fault(folder))? {
             let path = folder.join(&file);
-            let text = self.source.read(&path).map_err(fault(&path))?;
+            let text = source.read(&path).map_err(fault(&path))?;
             files.insert(file, text);
         }
-        if !files.contains_key("__main__.py") {
-            let detail = format!("{} has no __main__.py", folder.display());
-            return Err(self.invalid(name.span(), detail));
-        }
-        Ok(Arc::new(files))
+        Ok(files)
     }
 
     /// A path that the file names, which must not lead out of the file's folder.
     fn inside(&self, name: &Spanned<String>) -> Result<PathBuf, CatalogueError> {
+        Ok(self.beside(self.plain(name)?))
+    }
+
+    /// A path that leads nowhere but into the folder that it is taken from.
+    fn plain<'a>(&self, name: &'a Spanned<String>) -> Result<&'a str, CatalogueError> {
         let path = Path::new(name.get_ref());
         let plain = path
             .components()
@@ -382,7 +420,7 @@ impl Reader<'_> {
             let detail = format!("`{}` leads out of the folder of this file", name.get_ref());
             return Err(self.invalid(name.span(), detail));
         }
-        Ok(self.beside(name.get_ref()))
+        Ok(name.get_ref())
     }
 
     fn beside(&self, name: &str) -> PathBuf {

@@ -30,6 +30,11 @@ pub(super) struct PeerFile {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) features: Vec<Spanned<String>>,
+    /// Name of the matrix that it belongs to. Such a peer takes part only in runs that name the matrix (`--matrix`) or
+    /// the peer (`--peer`).
+    #[serde(default)]
+    #[schemars(with = "Option<String>", regex(pattern = r"^[a-z0-9][a-z0-9.-]*$"))]
+    pub(super) matrix: Option<Spanned<String>>,
     /// Path of its known deviations, relative to this file.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -84,6 +89,12 @@ pub(super) struct PythonTable {
     /// Folder of the adapter, relative to this file; it holds `__main__.py`.
     #[schemars(with = "String")]
     pub(super) adapter: Spanned<String>,
+    /// Folders of mpws's own adapters, inside its `interop/`, whose files are laid beside those of `adapter`: modules
+    /// that several adapters share. Where two have a file of the same path, the later folder's counts, and last the
+    /// adapter's own.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) shared: Vec<Spanned<String>>,
     /// Name of the library, as the adapter reports it.
     pub(super) library: String,
     /// Whether the adapter can be a nursery: one process that has imported everything and forks the peers

@@ -41,7 +41,9 @@ pub struct PeerSpec {
     pub features: BTreeSet<String>,
     /// How it runs.
     pub program: Program,
-    /// Whether it takes part in the matrix of its family only ([`Catalogue::matrix`]), and not in ordinary runs.
+    /// The matrix of several families that it belongs to, such as `foreign`. Runs that name the peer have it, too.
+    pub matrix: Option<String>,
+    /// Whether ordinary runs leave it out: it takes part in its matrix ([`Catalogue::matrix`]).
     pub matrix_only: bool,
     /// Known deviations of its family.
     pub deviations: Option<Document>,
@@ -166,24 +168,24 @@ impl Catalogue {
         &self.everyone
     }
 
-    /// The peers of a family, those that ordinary runs leave out included, in the order of their file: version by version.
-    /// Empty where the family has none to leave out.
-    pub fn matrix(&self, family: &str) -> Vec<PeerSpec> {
-        if !self.matrices().any(|one| one == family) {
+    /// The peers of a matrix, or of a family, those that ordinary runs leave out included, in the order of their files:
+    /// version by version. Empty where there is no such matrix, or the family has none to leave out.
+    pub fn matrix(&self, name: &str) -> Vec<PeerSpec> {
+        if !self.matrices().any(|one| one == name) {
             return Vec::new();
         }
         let peers = self.everyone.iter();
         peers
-            .filter(|peer| peer.family == family)
+            .filter(|peer| peer.matrix_name() == name)
             .cloned()
             .collect()
     }
 
-    /// The families with peers that ordinary runs leave out.
+    /// The matrices, and the families, with peers that ordinary runs leave out.
     pub fn matrices(&self) -> impl Iterator<Item = &str> {
         let left_out = self.everyone.iter().filter(|peer| peer.matrix_only);
-        let families: BTreeSet<&str> = left_out.map(|peer| peer.family.as_str()).collect();
-        families.into_iter()
+        let names: BTreeSet<&str> = left_out.map(PeerSpec::matrix_name).collect();
+        names.into_iter()
     }
 
     /// The peer of this name, whatever runs it takes part in.
@@ -214,6 +216,11 @@ impl PeerSpec {
     /// Whether it can be this.
     pub fn can_be(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// The matrix that it belongs to: the one that its file names, else that of its family.
+    fn matrix_name(&self) -> &str {
+        self.matrix.as_deref().unwrap_or(&self.family)
     }
 
     /// How much of it the suite can ask.

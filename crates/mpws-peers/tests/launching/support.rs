@@ -45,6 +45,7 @@ pub fn command(name: &str, program: &Path, env: &[(&str, &str)]) -> PeerSpec {
         roles: BTreeSet::from([Role::Client]),
         features: BTreeSet::new(),
         matrix_only: false,
+        matrix: None,
         program: Program::Command {
             argv: vec![program.to_str().expect("a path in UTF-8").to_owned()],
             env: env.iter().map(owned).collect::<BTreeMap<_, _>>(),

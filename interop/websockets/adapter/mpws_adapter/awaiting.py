@@ -100,7 +100,10 @@ class AwaitingPeer(Peer):
 
     def __init__(self, log: Log, client: Any, server: Any) -> None:
         super().__init__(log)
-        exceptions = importlib.import_module("websockets.exceptions")
+        # Adapters of other libraries bring their own (mpws_foreign.shape).
+        exceptions = getattr(client, "exceptions", None)
+        if exceptions is None:
+            exceptions = importlib.import_module("websockets.exceptions")
         self.closed: type[Exception] = exceptions.ConnectionClosed
         self.clean: type[Exception] = exceptions.ConnectionClosedOK
         self._connect = client.connect

@@ -165,6 +165,8 @@ class LoopPeer(AwaitingPeer):
         keywords = wanted.keywords(held, "ssl")
         if not takes_keyword(serve, "open_timeout"):
             del keywords["open_timeout"]  # the legacy server of 10.x has none
+        if takes_keyword(serve, "proto") and wanted.protocol is not None:
+            keywords["proto"] = PROTOCOLS[wanted.protocol]
         server = Server(wanted, self)
         handler: Any = server.handler
         if wanted.form == forms.HANDLER_WITH_PATH:

@@ -23,9 +23,9 @@ class Log(logging.Handler):
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
         self._kept: deque[str] = deque(maxlen=KEPT_LINES)
 
-    def install(self) -> None:
+    def install(self, name: str = "websockets") -> None:
         """Turns the library's debug log on, as `logging.basicConfig(level=DEBUG)` would."""
-        logger = logging.getLogger("websockets")
+        logger = logging.getLogger(name)
         logger.setLevel(logging.DEBUG)
         logger.addHandler(self)
 

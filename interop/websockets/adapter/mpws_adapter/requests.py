@@ -95,7 +95,7 @@ class ServerStart:
         self.socket = args.optional_number("socket")
         self.host = args.optional_text("host")
         self.port = args.optional_number("port", maximum=65535)
-        protocol = args.optional_choice("protocol", tuple(PROTOCOLS))
+        self.protocol = args.optional_choice("protocol", tuple(PROTOCOLS))
         self.behaviour = behaviour(args.inner("behaviour"))
         self.open_timeout = args.number("open_timeout_ms") / 1000
         self.close_timeout = args.number("close_timeout_ms") / 1000
@@ -109,7 +109,7 @@ class ServerStart:
         self.form = args.optional_choice("form", forms.FORMS)
         self.extra = args.mapping("extra")
         args.finish()
-        if protocol == "mptcp":
+        if self.protocol == "mptcp":
             raise Unsupported("the library makes listening sockets with TCP only")
 
     def held(self, sockets: Sockets) -> Held | None:

@@ -6,6 +6,7 @@ import importlib
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from .control import Control, fault
@@ -20,12 +21,10 @@ NURSERY = "MPWS_NURSERY_PROTOCOL"
 
 def main() -> None:
     """Serves the suite until it hangs up."""
-    site, implementation = _command_line(sys.argv[1:])
+    site, implementation = arguments(sys.argv[1:], IMPLEMENTATIONS)
     if not os.environ.get("MPWS_CONTROL") and not os.environ.get(NURSERY):
         fault("MPWS_CONTROL is not set")
-    if os.environ.get("MPWS_WITHOUT_CONSTANT") and hasattr(socket, "IPPROTO_MPTCP"):
-        # As on Python 3.9 and older, where the socket module lacks it.
-        del socket.IPPROTO_MPTCP
+    take_out_constant()
     sys.path.insert(1, site)
     log = Log()
     log.install()
@@ -63,29 +62,42 @@ def _form(implementation: str) -> Any:
     return event_loop
 
 
-def _command_line(words: list[str]) -> tuple[str, str]:
+def take_out_constant() -> None:
+    """Where the suite wants it, makes the socket module that of Python 3.9 and older, which lacks IPPROTO_MPTCP."""
+    if os.environ.get("MPWS_WITHOUT_CONSTANT") and hasattr(socket, "IPPROTO_MPTCP"):
+        del socket.IPPROTO_MPTCP
+
+
+def arguments(words: list[str], implementations: Sequence[str]) -> tuple[str, str]:
+    """The library's folder and the implementation, from the command line."""
     given: dict[str, str] = dict(zip(words[::2], words[1::2]))
     implementation = given.get("--implementation", "")
     if set(given) != {"--site", "--implementation"} or len(words) != 4:
-        fault(f"usage: adapter --site DIR --implementation {'|'.join(IMPLEMENTATIONS)}")
-    if implementation not in IMPLEMENTATIONS:
+        fault(f"usage: adapter --site DIR --implementation {'|'.join(implementations)}")
+    if implementation not in implementations:
         fault(f"no implementation {implementation!r}")
     return given["--site"], implementation
 
 
 def _hello(version: str, implementation: str) -> dict[str, Any]:
-    interpreter = INTERPRETERS.get(sys.implementation.name, sys.implementation.name)
     return {
         "protocol": PROTOCOL,
         "name": "websockets",
         "version": version,
         "implementation": implementation,
-        "runtime": "{} {}.{}.{}".format(interpreter, *sys.version_info[:3]),
-        "libc": _libc(),
+        "runtime": runtime(),
+        "libc": libc(),
     }
 
 
-def _libc() -> str:
+def runtime() -> str:
+    """The interpreter and its version."""
+    interpreter = INTERPRETERS.get(sys.implementation.name, sys.implementation.name)
+    return "{} {}.{}.{}".format(interpreter, *sys.version_info[:3])
+
+
+def libc() -> str:
+    """The C library and its version."""
     try:
         name = os.confstr("CS_GNU_LIBC_VERSION")
     except (ValueError, OSError):
