@@ -7,19 +7,17 @@
 # checks their signatures. The same packages give the same bytes: time stamps are those of the suite.
 set -euo pipefail
 
-# What ends this script also ends all that it started, and its folder is memory that goes with it: neither
-# a kill nor a full disk leaves anything behind, and dpkg waits for no disk.
+# What ends this script also ends all that it started, and /tmp is memory that goes with it: neither a kill nor
+# an error leaves anything behind but the file, and dpkg waits for no disk.
 if [ "${1-}" != --inside ]; then
     exec unshare --mount --pid --fork --kill-child --mount-proc -- /bin/bash "$0" --inside "$@"
 fi
 suite=${2:?a suite of Debian, such as bookworm}
-file=$(realpath -- "${3:?the file to write}")
-
-work=$(mktemp --directory)
-# The empty folder outside is all that a kill can leave.
-trap 'umount "$work"; rmdir "$work"' EXIT
-mount -t tmpfs -o size=2g,mode=0755 mpws-base "$work"
-export TMPDIR=$work
+# Before /tmp, where it may lie, is another one.
+exec 3>"${3:?the file to write}"
+mount -t tmpfs -o size=2g,mode=1777 mpws-base /tmp
+export TMPDIR=/tmp
+cd /tmp
 
 mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' | sort | uniq -c | sort -rn |
     awk 'NR == 1 { print $2 }')}
@@ -34,8 +32,8 @@ if [ "$suite" = sid ]; then
     options+=('--aptopt=Acquire::Check-Valid-Until "false";')
 fi
 
-/usr/lib/apt/apt-helper -o APT::Sandbox::User=root download-file "$mirror/dists/$suite/InRelease" "$work/InRelease" >&2
-SOURCE_DATE_EPOCH=$(date --date "$(sed -n 's/^Date: //p' "$work/InRelease" | head -n 1)" +%s)
+/usr/lib/apt/apt-helper -o APT::Sandbox::User=root download-file "$mirror/dists/$suite/InRelease" /tmp/InRelease >&2
+SOURCE_DATE_EPOCH=$(date --date "$(sed -n 's/^Date: //p' /tmp/InRelease | head -n 1)" +%s)
 export SOURCE_DATE_EPOCH
 
 # The library's part that is not in python3-minimal has asyncio, ssl and ctypes.
@@ -45,5 +43,5 @@ mmdebstrap --variant=essential --format=tar \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/resolv.conf "$1"/etc/hostname' \
-    "${options[@]}" "$suite" "$file" "$mirror"
+    "${options[@]}" "$suite" - "$mirror" >&3
 printf 'date %s\n' "$SOURCE_DATE_EPOCH"

@@ -218,3 +218,66 @@ pub(super) fn last(log: &str) -> &str {
     let start = (start..=log.len()).find(|at| log.is_char_boundary(*at));
     &log[start.unwrap_or(log.len())..]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use bollard::errors::Error;
+
+    use super::*;
+
+    fn refused(message: &str) -> ImageError {
+        let message = message.to_owned();
+        ImageError::from(Error::DockerResponseServerError {
+            status_code: 500,
+            message,
+        })
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        let full = refused("write /opt/mpws/site/x: no space left on device");
+        assert!(matches!(full, ImageError::DiskFull { .. }), "{full:?}");
+        let error = Error::DockerStreamError {
+            error: "OSError: [Errno 28] No space left on device".to_owned(),
+        };
+        let full = ImageError::of_build(error, "");
+        assert!(matches!(full, ImageError::DiskFull { .. }), "{full:?}");
+        assert!(matches!(refused("something odd"), ImageError::Engine(_)));
+    }
+
+    #[test]
+    fn an_engine_that_is_not_for_this_user_is_told_from_one_that_is_not_there() {
+        let error = |kind| ImageError::no_engine(Error::IOError { err: kind });
+        let forbidden = error(ErrorKind::PermissionDenied.into());
+        assert!(
+            matches!(forbidden, ImageError::Forbidden(_)),
+            "{forbidden:?}"
+        );
+        let absent = error(ErrorKind::ConnectionRefused.into());
+        assert!(matches!(absent, ImageError::NoEngine(_)), "{absent:?}");
+    }
+
+    #[test]
+    fn a_build_that_fails_ends_with_the_words_of_the_engine() {
+        let error = Error::DockerStreamError {
+            error: "a step returned 1".to_owned(),
+        };
+        let failed = ImageError::of_build(error, "Step 1\ninstall.py: no wheel\n");
+        let told = failed
+            .while_building("x".to_owned(), &Base::Sid)
+            .to_string();
+        assert!(
+            told.contains("x on sid") && told.contains("no wheel"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_log_is_cut_between_characters() {
+        assert_eq!(last("  short \n"), "short");
+        let long = "\u{e9}".repeat(1000);
+        assert!(last(&long).len() <= 1500 && last(&long).starts_with('\u{e9}'));
+    }
+}

@@ -3,7 +3,7 @@
 //! One image holds one library version on one [`Base`], and all its implementations. Its name is
 //! `mpws-peer:CONTENT`, where the content is a hash of the Dockerfile, the base's id, the pinned requirements and the
 //! adapter's files; what has the name needs no building. When a newer content of the same base and version is
-//! built, the older image goes. Everything that is made here carries [labels](labels), by which
+//! built, the older image goes. Everything that is made here carries [labels], by which
 //! [`Images::clean`] finds it and nothing else.
 //!
 //! Builds go through the engine's classic builder (bollard, which asks for it by default), not through BuildKit:

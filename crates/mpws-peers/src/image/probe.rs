@@ -124,9 +124,55 @@ impl Wanted<'_> {
                 library: format!("{} {}", self.library, self.version),
                 base: base.clone(),
                 python: format!("Python {} ({})", found.version_text(), found.libc_text()),
-                detail,
+                detail: required(&detail, self.version)
+                    .map_or(detail.clone(), |python| format!("it needs Python {python}")),
             },
             other => other.into(),
         }
+    }
+}
+
+/// What Python pip says that a version needs.
+fn required<'a>(said: &'a str, version: &str) -> Option<&'a str> {
+    said.lines()
+        .filter(|line| line.contains("require a different python version"))
+        .flat_map(|line| line.split([';', ':']))
+        .find_map(|one| {
+            let (found, python) = one.trim().split_once(" Requires-Python ")?;
+            (found == version).then_some(python)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_python_that_a_version_needs_is_read_from_the_words_of_pip() {
+        let said = "ERROR: Ignored the following versions that require a different python version: \
+                    16.0 Requires-Python >=3.10; 17.4 Requires-Python >=3.11\nERROR: No matching distribution";
+        assert_eq!(required(said, "17.4"), Some(">=3.11"));
+        assert_eq!(required(said, "16.0"), Some(">=3.10"));
+        assert_eq!(required(said, "7.4"), None);
+        assert_eq!(required("ERROR: No matching distribution", "17.4"), None);
+    }
+
+    #[test]
+    fn the_c_library_is_read_from_what_the_system_says() {
+        let found = |glibc: &str, suffix: &str| Found {
+            implementation: "cpython".to_owned(),
+            version: (3, 13, 1),
+            abiflags: "t".to_owned(),
+            executable: "/usr/local/bin/python3".to_owned(),
+            machine: "aarch64".to_owned(),
+            glibc: glibc.to_owned(),
+            suffix: suffix.to_owned(),
+        };
+        let gnu = found("glibc 2.41", ".cpython-313t-aarch64-linux-gnu.so");
+        assert_eq!(gnu.libc_text(), "glibc 2.41");
+        assert_eq!(gnu.target().abi, "cp313t");
+        let musl = found("", ".cpython-313-aarch64-linux-musl.so");
+        assert_eq!(musl.libc_text(), "musl");
+        assert_eq!(found("", ".so").libc_text(), "unknown");
     }
 }

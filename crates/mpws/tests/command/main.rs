@@ -7,4 +7,5 @@ mod conditions;
 mod help;
 mod interrupt;
 mod outcome;
+mod peers;
 mod support;
