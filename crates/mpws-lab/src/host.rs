@@ -182,6 +182,20 @@ impl Host {
         self.done(&request, &[])
     }
 
+    /// Takes the host's own address on a path away, as `ip address del` does. Routes and neighbours stay, and so do sockets
+    /// that use it.
+    ///
+    /// # Errors
+    /// Also `AddrNotAvailable` when it is gone already, and `ENODEV` for a path that does not end here.
+    pub fn remove_address(&self, path: u8, ip: Ip) -> io::Result<()> {
+        let request = Request::RemoveAddress {
+            host: self.index,
+            path,
+            ip,
+        };
+        self.done(&request, &[])
+    }
+
     /// Runs a program in this host and in the lab's PID namespace; standard input is `/dev/null`.
     ///
     /// It sees the file system of the caller, `/proc` included, in which its process id is another than it thinks. To

@@ -6,7 +6,7 @@ use crate::middlebox::Middlebox;
 use crate::process::Exit;
 use crate::rule::Rule;
 use crate::shape::Shape;
-use crate::topology::Topology;
+use crate::topology::{Ip, Topology};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io;
@@ -59,6 +59,11 @@ pub(crate) enum Request {
         host: usize,
         path: u8,
         up: bool,
+    },
+    RemoveAddress {
+        host: usize,
+        path: u8,
+        ip: Ip,
     },
     /// Beside it: standard output and standard error.
     Spawn {

@@ -102,7 +102,8 @@ pub(crate) fn address(route: &RouteSocket, path: u8, end: End) -> io::Result<()>
     for ip in [Ip::V4, Ip::V6] {
         let own = topology::address(path, end, ip);
         let other = topology::address(path, end.other(), ip);
-        route.set(own_address(index, own, topology::prefix(ip)))?;
+        let message = own_address(index, own, topology::prefix(ip));
+        route.set(RouteNetlinkMessage::NewAddress(message))?;
         route.set(neighbour(index, other, path, end.other()))?;
         route.set(default_route(index, other, table))?;
         route.ensure(source_rule(own, table))?;
@@ -110,7 +111,15 @@ pub(crate) fn address(route: &RouteSocket, path: u8, end: End) -> io::Result<()>
     Ok(())
 }
 
-fn own_address(index: u32, own: IpAddr, prefix: u8) -> RouteNetlinkMessage {
+/// Takes the address of the host's end of a path away; routes, rules and neighbours stay.
+pub(crate) fn remove_address(route: &RouteSocket, path: u8, end: End, ip: Ip) -> io::Result<()> {
+    let index = index(&topology::interface(path))?;
+    let own = topology::address(path, end, ip);
+    let message = own_address(index, own, topology::prefix(ip));
+    route.set(RouteNetlinkMessage::DelAddress(message))
+}
+
+fn own_address(index: u32, own: IpAddr, prefix: u8) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = family(own);
     message.header.prefix_len = prefix;
@@ -120,7 +129,7 @@ fn own_address(index: u32, own: IpAddr, prefix: u8) -> RouteNetlinkMessage {
         let flags = AddressFlags::Nodad;
         message.attributes.push(AddressAttribute::Flags(flags));
     }
-    RouteNetlinkMessage::NewAddress(message)
+    message
 }
 
 fn neighbour(index: u32, other: IpAddr, path: u8, end: End) -> RouteNetlinkMessage {

@@ -159,6 +159,12 @@ impl Server {
                 Ok(done)
             }
             Request::SetLink { host, path, up } => self.set_link(host, path, up).map(|()| done),
+            Request::RemoveAddress { host, path, ip } => {
+                let end = self.end_of(host, path)?;
+                self.host(host)?
+                    .run(move |inside| links::remove_address(&inside.route, path, end, ip))?;
+                Ok(done)
+            }
             Request::Spawn {
                 host,
                 program,
@@ -204,11 +210,14 @@ impl Server {
         self.hosts.get(index).ok_or_else(unknown)
     }
 
-    fn set_link(&self, host: usize, path: u8, up: bool) -> io::Result<()> {
-        let end = self
-            .topology
+    fn end_of(&self, host: usize, path: u8) -> io::Result<End> {
+        self.topology
             .end_of(host, path)
-            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?;
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))
+    }
+
+    fn set_link(&self, host: usize, path: u8, up: bool) -> io::Result<()> {
+        let end = self.end_of(host, path)?;
         // The wire knows first that a link goes and last that it is there: whatever it sends meanwhile is lost, and
         // it must not say otherwise.
         if !up {

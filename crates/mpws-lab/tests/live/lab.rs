@@ -141,6 +141,28 @@ fn a_link_that_goes_down_and_up_again_carries_on() {
 }
 
 #[test]
+fn an_address_that_is_removed_is_gone_and_others_stay() {
+    let Some(lab) = two_hosts(1) else { return };
+    let six = connect_by(&lab, 1, Ip::V6, TCP);
+    let client = lab.host("client");
+    let own = client.address(1, Ip::V4);
+    let can_bind = || {
+        let socket = client.socket(libc::AF_INET, libc::SOCK_STREAM, TCP);
+        let socket = socket2::Socket::from(socket.expect("a socket"));
+        socket.bind(&std::net::SocketAddr::new(own, 0).into())
+    };
+    can_bind().expect("the address is there");
+    client.remove_address(1, Ip::V4).expect("removed");
+    let error = can_bind().expect_err("the address is gone");
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+    let error = client.remove_address(1, Ip::V4).expect_err("gone already");
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+    ping_pong(&six);
+    let error = client.remove_address(2, Ip::V4).expect_err("no such path");
+    assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
+}
+
+#[test]
 fn many_threads_share_a_lab() {
     let Some(lab) = two_hosts(1) else { return };
     thread::scope(|scope| {
