@@ -83,7 +83,7 @@ impl Sorter {
         let Some(image) = sent.clone().or_else(|| delivered.clone()) else {
             return;
         };
-        let attempt = self.attempt(&image);
+        let attempt = self.attempt(&image, sent.is_none());
         let direction = if attempt.initiator == image.source {
             Direction::ToResponder
         } else {
@@ -99,8 +99,9 @@ impl Sorter {
         });
     }
 
-    /// The attempt that a packet belongs to: a SYN with another initial sequence number begins a new one.
-    fn attempt(&mut self, image: &Image) -> &mut Attempt {
+    /// The attempt that a packet belongs to: a SYN with another initial sequence number begins a new one, but not where
+    /// the wire made it up, as a proxy does that asks in the initiator's name.
+    fn attempt(&mut self, image: &Image, forged: bool) -> &mut Attempt {
         let ends = (
             image.source.min(image.destination),
             image.source.max(image.destination),
@@ -108,7 +109,8 @@ impl Sorter {
         let asks = image.syn && image.ack.is_none();
         let known = self.latest.get(&ends).copied().filter(|&index| {
             let attempt = &self.attempts[index];
-            !asks || (attempt.initiator == image.source && attempt.isn == Some(image.seq))
+            !asks
+                || (attempt.initiator == image.source && (forged || attempt.isn == Some(image.seq)))
         });
         let index = known.unwrap_or_else(|| {
             // A SYN/ACK comes from the responder, even where its SYN is missing.

@@ -38,6 +38,9 @@ pub enum Cause {
     FellBackEarly,
     /// An end announced the fallback: MP_FAIL or an infinite mapping.
     InfiniteMapping,
+    /// A machine on the way answered the SYN in the server's place, and asked the server itself without MP_CAPABLE. Only
+    /// a capture of both its sides shows that; to one side it looks like a server that speaks TCP.
+    Proxied,
     /// Every SYN with MP_CAPABLE was lost.
     SynDropped,
     /// A SYN was answered with a reset.
@@ -92,7 +95,7 @@ pub struct UnknownCause(pub String);
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NeverAsked,
         Self::RemoteIsTcp,
         Self::OptionStrippedSyn,
@@ -105,6 +108,7 @@ impl Cause {
         Self::FellBackMidStream,
         Self::FellBackEarly,
         Self::InfiniteMapping,
+        Self::Proxied,
         Self::SynDropped,
         Self::SynRefused,
         Self::SynAckDropped,
@@ -133,6 +137,7 @@ impl Cause {
             Self::FellBackMidStream => "fell-back-mid-stream",
             Self::FellBackEarly => "fell-back-early",
             Self::InfiniteMapping => "infinite-mapping",
+            Self::Proxied => "proxied",
             Self::SynDropped => "syn-dropped",
             Self::SynRefused => "syn-refused",
             Self::SynAckDropped => "syn-ack-dropped",
@@ -181,6 +186,9 @@ impl Cause {
             }
             Self::InfiniteMapping => {
                 "An endpoint gave MPTCP up openly, by MP_FAIL or an infinite mapping, and went on as TCP."
+            }
+            Self::Proxied => {
+                "A machine on the way answered the client in the server's place and asked the server for plain TCP: a SYN proxy, or one that splits connections."
             }
             Self::SynDropped => {
                 "The network lost every SYN with MP_CAPABLE; what came through, if anything, was plain TCP."

@@ -100,6 +100,9 @@ impl Connection {
         if matches!(self.role, Role::Initial) {
             let syn_stripped = self.syn_stripped(Direction::ToResponder);
             let syn_ack_stripped = self.syn_stripped(Direction::ToInitiator);
+            if self.was_proxied() {
+                return Cause::Proxied;
+            }
             if request.delivered.syn_mp_capable == 0 {
                 return match (syn_stripped, syn_ack_stripped) {
                     (true, true) => Cause::OptionStrippedBoth,
@@ -164,6 +167,18 @@ impl Connection {
             (Some(in_use), Some(unmapped)) if in_use < unmapped => Cause::FellBackMidStream,
             _ => Cause::FellBackEarly,
         }
+    }
+
+    /// Whether the first SYN that came to the responder, and the first SYN/ACK that came to the initiator, were both made
+    /// up on the way.
+    fn was_proxied(&self) -> bool {
+        Direction::BOTH.into_iter().all(|direction| {
+            let mut arrived = self.packets.iter().filter(|packet| {
+                packet.direction == direction
+                    && packet.delivered.as_ref().is_some_and(|image| image.syn)
+            });
+            arrived.next().is_some_and(|packet| packet.sent.is_none())
+        })
     }
 
     /// Whether a SYN (or SYN/ACK) lost its MP_CAPABLE on the way.

@@ -52,6 +52,8 @@ fn every_way_to_fall_back_has_its_cause() {
         ("strip-server", Cause::OptionStrippedServerData),
         ("strip-mid", Cause::FellBackMidStream),
         ("drop-syn", Cause::SynDropped),
+        ("syn-proxy", Cause::Proxied),
+        ("split-tcp", Cause::Proxied),
         ("version", Cause::OptionChanged),
         ("flip-flags-synack", Cause::OptionChanged),
         ("checksum-corrupt-1", Cause::PayloadChanged),
