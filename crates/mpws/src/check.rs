@@ -1,7 +1,7 @@
 //! `mpws check`.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use mpws_report::text;
@@ -12,6 +12,7 @@ use crate::args::Check;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::standard_input::StandardInput;
 
 /// Tells what captures show, one after the other. One that cannot be used does not keep the others from being told.
 pub(crate) fn run(args: &Check) -> Result<Exit, Failure> {
@@ -46,7 +47,8 @@ pub(crate) fn run(args: &Check) -> Result<Exit, Failure> {
 fn check(path: &Path, args: &Check, options: &Options) -> Result<Report, Failure> {
     let name = name(path);
     let input: Box<dyn Read> = if is_standard_input(path) {
-        Box::new(io::stdin().lock())
+        let cannot_read = |error| Failure::of(Exit::Internal, "cannot read standard input", &error);
+        Box::new(StandardInput::open().map_err(cannot_read)?)
     } else {
         let cannot_open = |error| Failure::of(Exit::Usage, format!("cannot open {name}"), &error);
         Box::new(File::open(path).map_err(cannot_open)?)

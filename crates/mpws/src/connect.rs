@@ -47,6 +47,9 @@ async fn connect(args: &args::Connect) -> Result<Exit, Failure> {
     let mut output = Output::default();
     tell("connected", &connection, &mut output);
     let report = connection.report();
+    if let Some(caution) = live::caution(report.remote) {
+        output.line(caution);
+    }
     if !report.extensions.is_empty() {
         output.line(format_args!(
             "WebSocket is open{}",

@@ -28,6 +28,7 @@ mod presets;
 mod run;
 mod runtime;
 mod serve;
+mod standard_input;
 
 use std::io::Write as _;
 

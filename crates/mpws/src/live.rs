@@ -1,5 +1,7 @@
 //! What the kernel says of a connection, in one line.
 
+use std::net::SocketAddr;
+
 use mptcp::facts::SocketFacts;
 use mpws_fixture::policy::{Policy, Transport};
 use mpws_fixture::report::{ConnectionEnd, ConnectionReport};
@@ -36,6 +38,13 @@ pub(crate) fn transport(report: &ConnectionReport, now: Option<&SocketFacts>) ->
             (None, _) => "TCP".to_owned(),
         },
     }
+}
+
+/// What a person must know who looks at a connection over loopback; nothing where it is none.
+pub(crate) fn caution(remote: Option<SocketAddr>) -> Option<&'static str> {
+    remote?.ip().to_canonical().is_loopback().then_some(
+        "note: over loopback, which shows nothing of middleboxes: no packet leaves the kernel, and options that are taken out on the way are not missed",
+    )
 }
 
 /// `, with permessage-deflate; ..`, or nothing where no extension was agreed on.

@@ -76,6 +76,8 @@ async fn follow(server: &Server, shown: &mut Shown, output: &mut Output) -> Resu
 struct Shown {
     lines: BTreeMap<u32, Told>,
     full: bool,
+    /// It was said what loopback cannot show.
+    cautioned: bool,
 }
 
 #[derive(Default)]
@@ -108,6 +110,10 @@ impl Shown {
         if told.transport != transport {
             let remote = shown_address(report.remote);
             output.line(format_args!("#{number} from {remote}: {transport}"));
+            if let Some(caution) = live::caution(report.remote).filter(|_| !self.cautioned) {
+                self.cautioned = true;
+                output.line(caution);
+            }
             told.transport = transport;
         }
         if report.upgraded && !told.upgraded {

@@ -83,10 +83,13 @@ fn both_ends_tell_of_an_mptcp_connection() {
     );
     assert!(told.contains(": hello"), "{told}");
     assert!(told.contains("close code 1000"), "{told}");
+    let caution = "note: over loopback, which shows nothing of middleboxes";
+    assert_eq!(told.matches(caution).count(), 1, "{told}");
 
     let (printed, code) = server.stop();
     assert_eq!(code, Some(0));
     assert!(printed.contains(": MPTCP, 1 subflow, token "), "{printed}");
+    assert_eq!(printed.matches(caution).count(), 1, "{printed}");
     assert!(
         printed.contains("#1 ended: 1 received, 1 sent"),
         "{printed}"

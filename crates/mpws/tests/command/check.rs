@@ -1,7 +1,13 @@
 //! `mpws check` on recorded captures.
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
+use std::process::{Child, ChildStderr, ChildStdin, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::support;
 
@@ -60,6 +66,105 @@ fn standard_input_is_a_capture_as_well() {
         support::stdout(&output).contains("standard input"),
         "{output:?}"
     );
+}
+
+/// The server sends a compressed message that is not DEFLATE.
+const GARBAGE: &str = "../../mpws/tests/command/data/deflate-garbage.pcapng";
+
+#[test]
+fn a_broken_rule_ends_with_1_and_names_the_rule() {
+    let (code, shown, errors) = check(&["--json"], GARBAGE);
+    assert_eq!(code, Some(1), "{shown}{errors}");
+    let report: serde_json::Value = serde_json::from_str(&shown).expect("one JSON document");
+    let broken = &report["connections"][0]["violations"][0];
+    assert_eq!(broken["rule"], "deflate-data");
+    assert_eq!(broken["direction"], "to-initiator");
+    // The same with a good file beside it, whatever the order.
+    let good = "captures/data/plain-mptcp.pcapng";
+    for files in [[good, GARBAGE], [GARBAGE, good]] {
+        let files = files.map(capture);
+        let output = support::run([PathBuf::from("check")].iter().chain(&files));
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+    }
+}
+
+/// `mpws check -` with a whole capture in a pipe that stays open.
+struct Listening {
+    child: Child,
+    input: Option<ChildStdin>,
+    errors: BufReader<ChildStderr>,
+}
+
+impl Listening {
+    fn start() -> Self {
+        let mut child = support::mpws(["check", "--summary", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        let whole = fs::read(capture("captures/data/plain-mptcp.pcapng")).expect("a capture");
+        input.write_all(&whole).expect("the pipe takes it");
+        let errors = BufReader::new(child.stderr.take().expect("a pipe"));
+        let listening = Self {
+            child,
+            input: Some(input),
+            errors,
+        };
+        while !listening.handles_signals() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        listening
+    }
+
+    /// `SigCgt` of proc(5) has a bit for each signal that is handled; SIGINT is the second.
+    fn handles_signals(&self) -> bool {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(path).expect("the command runs");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let mask = u64::from_str_radix(caught.expect("a mask").trim(), 16).expect("hexadecimal");
+        mask & 2 != 0
+    }
+
+    /// Ctrl-C for the first time: it says that it waits.
+    fn interrupt_first(&mut self) {
+        self.interrupt();
+        let mut said = String::new();
+        self.errors.read_line(&mut said).expect("a line");
+        assert!(said.contains("Ctrl-C again"), "{said}");
+    }
+
+    fn interrupt(&self) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        kill(pid, Signal::SIGINT).expect("the command runs");
+    }
+
+    /// It ends with a report of all that came.
+    fn reports(mut self) {
+        let mut shown = String::new();
+        let mut output = self.child.stdout.take().expect("a pipe");
+        output.read_to_string(&mut shown).expect("text");
+        let code = self.child.wait().expect("it ends").code();
+        assert_eq!(code, Some(0), "{shown}");
+        assert!(shown.contains(": mptcp (1 "), "{shown}");
+    }
+}
+
+#[test]
+fn after_ctrl_c_standard_input_is_read_to_its_end() {
+    let mut listening = Listening::start();
+    listening.interrupt_first();
+    drop(listening.input.take());
+    listening.reports();
+}
+
+#[test]
+fn the_second_ctrl_c_reports_what_has_come() {
+    let mut listening = Listening::start();
+    listening.interrupt_first();
+    listening.interrupt();
+    listening.reports();
 }
 
 #[test]
