@@ -29,5 +29,7 @@ pub const SLACK_MS: u64 = 5_000;
 /// How long a server is given to notice the end of a connection before it is asked what it saw, in milliseconds.
 /// Nothing is judged by it.
 pub const GLANCE_MS: u64 = 200;
+/// How long something that a kernel may do by itself is waited for, in milliseconds, where both is fine. Nothing is judged by it.
+pub const GLANCE_LONG_MS: u64 = 2_000;
 /// How long a peer may take to end when it is told to, in milliseconds.
 pub const PEER_EXIT_MS: u64 = 2_000;

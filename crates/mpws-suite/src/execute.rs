@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mpws_lab::Lab;
@@ -26,6 +26,9 @@ use crate::witness::Witness;
 
 /// The reason of cells that did not run because the run was stopped.
 pub const NOT_RUN: &str = "not run: the run was stopped before";
+
+/// Under this name, with `~` before it, a result records the rules and boxes that its case put on the wire.
+pub const ON_THE_WIRE: &str = "rules and boxes on the wire";
 
 /// What all cells of a run share.
 pub struct Bench<'a> {
@@ -137,6 +140,7 @@ impl Bench<'_> {
             no_reset: false,
             compressed: false,
             illegal: Vec::new(),
+            on_the_wire: Mutex::default(),
             paths: Paths::default(),
             witness,
             checks: Vec::new(),
@@ -147,9 +151,17 @@ impl Bench<'_> {
             sabotage: self.options.sabotage,
         };
         if let Some(rule) = self.options.sabotage.and_then(Sabotage::rule) {
-            cell.rule(rule)?;
+            cell.spoil(&rule)?;
         }
         let end = (planned.case.steps)(&mut cell);
+        let on_the_wire = std::mem::take(
+            cell.on_the_wire
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        if !on_the_wire.is_empty() {
+            cell.record_volatile(ON_THE_WIRE, on_the_wire);
+        }
         let result = self.judge(planned, cell, end)?;
         Ok((result, facts.to_vec()))
     }
@@ -213,6 +225,7 @@ impl Bench<'_> {
             .map_err(|error| CellEnd::broken("the capture cannot be read", &error))?;
         let trace = mpws_trace::analyse(&packets);
         let judgement = oracle::judge(&cell, &trace, &client_moved, &server_moved);
+        cell.recorded.extend(judgement.recorded);
         let mut checks = std::mem::take(&mut cell.checks);
         let judged_by_case = checks.len();
         checks.extend(judgement.checks);

@@ -3,6 +3,7 @@
 mod paths;
 mod rules;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use mptcp::counters::CounterDelta;
@@ -22,6 +23,8 @@ pub struct Judgement {
     pub checks: Vec<Check>,
     /// What each witness said.
     pub evidence: Evidence,
+    /// What the wire shows of times; not judged.
+    pub recorded: BTreeMap<String, serde_json::Value>,
 }
 
 /// One connection between client and server, as proven.
@@ -92,6 +95,7 @@ pub fn judge(
         transport: summary(&proven),
         checks,
         evidence,
+        recorded: paths::recorded(cell, &connections),
     }
 }
 

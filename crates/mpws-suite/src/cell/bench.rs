@@ -123,30 +123,39 @@ impl Cell {
     }
 }
 
-/// A fault on purpose.
+/// Packets that no socket sends.
 impl Cell {
     /// Sends a packet of the client's last MPTCP connection with an MPTCP option that is cut short. The server's kernel
     /// throws it away, for it has no checksum; nothing but the wire sees it.
     pub(crate) fn break_mptcp(&self) -> Result<(), CellEnd> {
-        let sockets = self
-            .last_snapshot()
-            .map(|last| last.client_sockets.as_slice());
-        let Some(socket) = sockets.and_then(<[_]>::last) else {
+        let sockets = self.last_snapshot().map(|last| &last.client_sockets);
+        let Some(socket) = sockets.and_then(|sockets| sockets.last()) else {
             return Err(CellEnd::Broken("no MPTCP connection to spoil".to_owned()));
         };
-        let (client, server) = (socket.local, socket.remote);
+        // A DSS of three bytes, and padding.
+        let options = [mpws_codec::mptcp::KIND_MPTCP, 3, 0x20, 1];
+        self.stray(socket.local.port(), socket.remote, options)
+    }
+
+    /// Sends the server an ACK by a path, of a connection that does not exist; its checksum is wrong, so no kernel looks
+    /// at it.
+    pub fn stray_ack(&self, path: u8) -> Result<(), CellEnd> {
+        let server = SocketAddr::new(self.path_address(Side::Server, path), STRAY_PORT);
+        self.stray(STRAY_PORT, server, [1; 4])
+    }
+
+    fn stray(&self, from: u16, server: SocketAddr, options: [u8; 4]) -> Result<(), CellEnd> {
         let mut packet = Vec::new();
-        packet.extend(client.port().to_be_bytes());
+        packet.extend(from.to_be_bytes());
         packet.extend(server.port().to_be_bytes());
         // Sequence and acknowledgement numbers, header of six words, ACK, window, checksum, urgent pointer.
         packet.extend([0, 0, 0, 0, 0, 0, 0, 0, 6 << 4, 0x10, 0, 0, 0, 0, 0, 0]);
-        // A DSS of three bytes, and padding.
-        packet.extend([mpws_codec::mptcp::KIND_MPTCP, 3, 0x20, 1]);
+        packet.extend(options);
         let family = if server.is_ipv4() { AF_INET } else { AF_INET6 };
+        let broken = |error: std::io::Error| CellEnd::broken("no stray packet was sent", &error);
         let descriptor = self
             .host(Side::Client)
             .socket(family, SOCK_RAW, IPPROTO_TCP);
-        let broken = |error: std::io::Error| CellEnd::broken("nothing was spoiled", &error);
         let socket = Socket::from(descriptor.map_err(broken)?);
         let to = SocketAddr::new(server.ip(), 0).into();
         socket.send_to(&packet, &to).map_err(broken)?;
@@ -216,6 +225,9 @@ pub fn refused(what: &str) -> impl Fn(std::io::Error) -> CellEnd {
 
 /// The pause between two questions of [`Cell::wait_for`] and [`accept`]. Nothing is judged by it.
 const POLL: Duration = Duration::from_millis(5);
+
+/// A port that nobody uses.
+const STRAY_PORT: u16 = 9;
 
 const AF_INET: i32 = 2;
 const AF_INET6: i32 = 10;

@@ -18,7 +18,7 @@ mod paths;
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mpws_lab::{Host, Lab};
 use mpws_peers::protocol::{ClientTls, ErrorRecord, ServerTls, SocketFamily, SocketProtocol};
@@ -91,6 +91,8 @@ pub struct Cell {
     pub(crate) compressed: bool,
     /// Rules that the case breaks.
     pub(crate) illegal: Vec<Illegal>,
+    /// Names of the rules and boxes that the case put on the wire.
+    pub(crate) on_the_wire: Mutex<Vec<String>>,
     /// Events of the paths, and what must be seen of them.
     pub(crate) paths: Paths,
     pub(crate) witness: Witness,

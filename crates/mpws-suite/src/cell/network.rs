@@ -1,5 +1,7 @@
 //! The network of a cell, and its witnesses.
 
+use std::sync::PoisonError;
+
 use mptcp::counters::CounterDelta;
 use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::Rule;
@@ -16,6 +18,7 @@ use crate::witness::{InUse, Snapshot};
 impl Cell {
     /// Installs a rule on the wire.
     pub fn rule(&self, mut rule: Rule) -> Result<RuleId, CellEnd> {
+        self.note_on_the_wire(&rule.name);
         if self.sabotage == Some(Sabotage::RuleLeftOut) {
             rule.then = mpws_lab::rule::Action::Pass;
         }
@@ -25,8 +28,17 @@ impl Cell {
             .map_err(|error| CellEnd::broken(format!("rule {name} was not installed"), &error))
     }
 
+    /// Installs the rule of a fault on purpose, which is no rule of the case.
+    pub(crate) fn spoil(&self, rule: &Rule) -> Result<(), CellEnd> {
+        let installed = self.lab.install(rule);
+        installed
+            .map(drop)
+            .map_err(|error| CellEnd::broken("the wire was not spoiled", &error))
+    }
+
     /// Places a middlebox on a path, behind those that stand there.
     pub fn place(&self, path: u8, middlebox: &Middlebox) -> Result<BoxId, CellEnd> {
+        self.note_on_the_wire(middlebox.name());
         let placed = match self.sabotage {
             Some(Sabotage::RuleLeftOut) => &Middlebox::Bridge,
             _ => middlebox,
@@ -34,6 +46,13 @@ impl Cell {
         self.lab.place(path, placed).map_err(|error| {
             CellEnd::broken(format!("box {} was not placed", middlebox.name()), &error)
         })
+    }
+
+    fn note_on_the_wire(&self, name: &str) {
+        let names = self.on_the_wire.lock();
+        names
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(name.to_owned());
     }
 
     /// How many packets a middlebox has done something to.
@@ -82,6 +101,11 @@ impl Cell {
             hits > 0,
         );
         Ok(())
+    }
+
+    /// Whether the kernel has a sysctl.
+    pub fn knows_sysctl(&self, side: Side, key: &str) -> bool {
+        self.host(side).sysctl(key).is_ok()
     }
 
     /// Sets a sysctl in a side's network namespace.

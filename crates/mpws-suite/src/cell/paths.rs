@@ -199,6 +199,20 @@ impl Cell {
         })
     }
 
+    /// Takes a side's own address on a path away, as `ip address del` does.
+    pub fn remove_address(&self, side: Side, path: u8) -> Result<(), CellEnd> {
+        if self.sabotage == Some(Sabotage::CutLeftOut) {
+            return Ok(());
+        }
+        let ip = match self.ip {
+            crate::case::Ip::V4 => mpws_lab::Ip::V4,
+            crate::case::Ip::V6 => mpws_lab::Ip::V6,
+        };
+        self.host(side)
+            .remove_address(path, ip)
+            .map_err(|error| CellEnd::broken("an address was not removed", &error))
+    }
+
     /// Makes an endpoint a backup, or no backup any more; connections that use its address tell their peers.
     pub fn set_backup(&self, side: Side, id: u8, backup: bool) -> Result<(), CellEnd> {
         if self.sabotage == Some(Sabotage::CutLeftOut) {
@@ -419,6 +433,21 @@ impl Cell {
             Side::Server => server.of(name),
         };
         moved.ok_or_else(|| CellEnd::Unprovable(format!("this kernel does not count {name}")))
+    }
+
+    /// Whether something comes to hold within [`deadline::GLANCE_LONG_MS`]. For what is recorded, not judged.
+    pub fn whether(
+        &mut self,
+        mut holds: impl FnMut(&mut Self) -> Result<bool, CellEnd>,
+    ) -> Result<bool, CellEnd> {
+        let until = Instant::now() + Duration::from_millis(deadline::GLANCE_LONG_MS);
+        while Instant::now() < until {
+            if holds(self)? {
+                return Ok(true);
+            }
+            std::thread::sleep(Duration::from_millis(deadline::LOOK_AGAIN_MS));
+        }
+        Ok(false)
     }
 
     /// Looks again and again until something holds. The pause is a courtesy to the other cells; nothing rests on it.

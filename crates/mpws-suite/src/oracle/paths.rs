@@ -1,8 +1,11 @@
 //! Several paths: joins, what each path carried, and whether the messages came through whole.
 
+use std::collections::BTreeMap;
+
 use mptcp::counters::CounterDelta;
 use mpws_peers::protocol::SocketProtocol;
 use mpws_trace::{Connection, Direction, WireFrame};
+use serde_json::Value;
 
 use crate::cell::{Cell, Count};
 use crate::result::Check;
@@ -39,6 +42,38 @@ pub(super) fn judge(
     if expected.split && !control {
         checks.push(split(connections));
     }
+}
+
+/// The longest time in which no message arrived at an end, between its first and its last: the gap that a path leaves
+/// when it goes, beside what the program saw of it.
+pub(super) fn recorded(cell: &Cell, connections: &[&Connection]) -> BTreeMap<String, Value> {
+    let mut recorded = BTreeMap::new();
+    if !cell.paths.expected.echoed {
+        return recorded;
+    }
+    for (end, direction) in [
+        ("server", Direction::ToResponder),
+        ("client", Direction::ToInitiator),
+    ] {
+        let gaps = connections
+            .iter()
+            .filter_map(|connection| longest_gap_ns(&connection.frames(direction)));
+        if let Some(gap) = gaps.max() {
+            let name = format!("~longest gap between messages at the {end}, on the wire, ms");
+            recorded.insert(name, (gap / 1_000_000).into());
+        }
+    }
+    recorded
+}
+
+fn longest_gap_ns(frames: &[WireFrame]) -> Option<u64> {
+    let messages = frames.iter().filter(|frame| frame.opcode < CONTROL);
+    let arrivals: Vec<u64> = messages.map(|frame| frame.last_ns).collect();
+    let gaps = arrivals.windows(2).filter_map(|two| match two {
+        [before, after] => after.checked_sub(*before),
+        _ => None,
+    });
+    gaps.max()
 }
 
 /// A peer that opens a second connection in silence has not survived anything.
@@ -245,6 +280,17 @@ mod tests {
         let halves = [frame(1, b"a", &["path1"]), frame(0, b"b", &["path2"])];
         assert!(spans(&halves));
         assert!(spans(&[frame(2, b"ab", &["path1", "path2"])]));
+    }
+
+    #[test]
+    fn the_longest_gap_is_that_between_two_data_messages() {
+        let at = |opcode, last_ns| WireFrame {
+            last_ns,
+            ..frame(opcode, b"", &[])
+        };
+        let frames = [at(1, 10), at(1, 15), at(9, 16), at(2, 40), at(8, 100)];
+        assert_eq!(longest_gap_ns(&frames), Some(25));
+        assert_eq!(longest_gap_ns(&frames[..1]), None);
     }
 
     #[test]

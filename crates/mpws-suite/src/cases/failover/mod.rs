@@ -23,6 +23,8 @@ pub const CASES: &[Case] = &[
     PATH_RESET_AT_BOTH_ENDS,
     PATH_UNREACHABLE,
     INITIAL_ADDRESS_DELETED,
+    ADDRESS_REMOVED,
+    ADDRESS_OF_SERVER_REMOVED,
     PATH_RETURNS,
     THERE_AND_BACK,
     ALL_PATHS_DARK,
@@ -242,6 +244,32 @@ const INITIAL_ADDRESS_DELETED: Case = Case {
     ..BASE
 };
 
+const ADDRESS_REMOVED: Case = Case {
+    slug: "failover/address-removed",
+    title: "The client's first address is taken from its interface, and no path manager is told",
+    requirement: "RFC 8684 section 3.4.2; ip-address(8), del",
+    why: "A lease ends, somebody changes the address: the kernel's path manager knows endpoints alone, not addresses.",
+    network: "two joined paths; the client's address on the first is removed",
+    pairs: Pairs::Fixtures,
+    outcome: "every message comes back once, over path 2; whether REMOVE_ADDR is sent is recorded",
+    mutants: &["cut-left-out", "endpoint-left-out", "client-reconnects"],
+    steps: |cell| address_removed(cell, Side::Client),
+    ..BASE
+};
+
+const ADDRESS_OF_SERVER_REMOVED: Case = Case {
+    slug: "failover/address-of-server-removed",
+    title: "The server's first address is taken from its interface, and no path manager is told",
+    requirement: "RFC 8684 section 3.4.2; ip-address(8), del",
+    why: "A floating address moves to another server; the connections stay where they are.",
+    network: "two joined paths; the server's address on the first is removed",
+    pairs: Pairs::Fixtures,
+    outcome: "every message comes back once, over path 2; whether REMOVE_ADDR is sent is recorded",
+    mutants: &["cut-left-out", "endpoint-left-out", "client-reconnects"],
+    steps: |cell| address_removed(cell, Side::Server),
+    ..BASE
+};
+
 const PATH_RETURNS: Case = Case {
     slug: "failover/path-returns",
     title: "The first link goes down and comes back",
@@ -249,15 +277,32 @@ const PATH_RETURNS: Case = Case {
     why: "Trains leave tunnels. Whether the path is used again is recorded.",
     network: "two joined paths; the client's end of the first goes down and up again",
     pairs: Pairs::Fixtures,
-    outcome: "every message comes back once, before, while and after",
+    outcome: "every message comes back once, before, while and after; whether the kernel joins again, and whether the first path carries payload again, is recorded",
     mutants: &["cut-left-out", "endpoint-left-out", "client-reconnects"],
     steps: |cell| {
         let standing = crossing::echo_on_two_paths(cell)?;
         crossing::talk(cell, standing.connection, 0..4)?;
         cell.link(Side::Client, 1, false)?;
         only_path_2_from(cell, standing, Side::Client, 4..12)?;
+        let tried = |cell: &mut Cell| -> Result<Option<i64>, CellEnd> {
+            Ok(cell.counters()?.0.of("MPJoinSynTx"))
+        };
+        let before = tried(cell)?;
+        let again = cell.watch("payload-on-path-1-again", |rule| rule.path(1).payload(true))?;
         cell.link(Side::Client, 1, true)?;
         crossing::talk(cell, standing.connection, 12..20)?;
+        // What the first subflow could not send it sends when its timer is due, if it still lives.
+        let name = "payload on the first path after its return";
+        let used = cell.whether(|cell| Ok(cell.hits(again)? > 0))?;
+        cell.record_volatile(name, if used { "some" } else { "none" });
+        crossing::talk(cell, standing.connection, 20..24)?;
+        let joins = tried(cell)?
+            .zip(before)
+            .map(|(after, before)| after - before);
+        cell.record(
+            "joins that the client's kernel tries after the return",
+            joins,
+        );
         crossing::leave(cell, standing)
     },
     ..BASE
@@ -353,6 +398,21 @@ fn cut(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
     cell.expect_dropped(1);
     cell.expect_carried(2, true);
     Ok(())
+}
+
+/// Takes the first address of a side from its interface while the WebSocket is in use.
+fn address_removed(cell: &mut Cell, side: Side) -> Result<(), CellEnd> {
+    let standing = crossing::echo_on_two_paths(cell)?;
+    crossing::talk(cell, standing.connection, 0..4)?;
+    cell.remove_address(side, 1)?;
+    only_path_2_from(cell, standing, side, 4..12)?;
+    let (client, server) = cell.counters()?;
+    let moved = match side {
+        Side::Client => client,
+        Side::Server => server,
+    };
+    cell.record("REMOVE_ADDR sent", moved.of("RmAddrTx"));
+    crossing::leave(cell, standing)
 }
 
 /// Talks while the first path of a side is gone: nothing that it sends may leave there.

@@ -1,5 +1,6 @@
 //! A middlebox drops or resets packets that carry MPTCP.
 
+use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::{Action, MptcpMatch, Rule};
 use mpws_peers::protocol::SocketProtocol;
 use mpws_trace::Cause;
@@ -17,6 +18,8 @@ pub const CASES: &[Case] = &[
     BLACKHOLE_MEMORY,
     SYN_ACK_DROPPED,
     DATA_DROPPED,
+    SYN_PROXY,
+    SPLIT_TCP,
 ];
 
 const ECONNREFUSED: i32 = 111;
@@ -188,6 +191,43 @@ const DATA_DROPPED: Case = Case {
     },
     ..Case::BASE
 };
+
+const SYN_PROXY: Case = Case {
+    slug: "fallback/syn-proxy",
+    title: "A firewall with SYN cookies answers for the server, and asks it without MP_CAPABLE",
+    requirement: "RFC 8684 section 3.1: a SYN/ACK without MP_CAPABLE means plain TCP",
+    why: "Protection against SYN floods takes MPTCP away from every client, and neither end can tell why.",
+    network: "one path with a SYN proxy",
+    ..PROXIED
+};
+
+const SPLIT_TCP: Case = Case {
+    slug: "fallback/split-tcp",
+    title: "A proxy ends each TCP connection and begins another behind it",
+    requirement: "RFC 8684 section 3.1: a SYN/ACK without MP_CAPABLE means plain TCP",
+    why: "Proxies of mobile networks acknowledge for the server; the WebSocket must survive them as TCP.",
+    network: "one path with a proxy that splits connections",
+    steps: |cell| through(cell, &Middlebox::SplitTcp),
+    ..PROXIED
+};
+
+const PROXIED: Case = Case {
+    pairs: Pairs::Fixtures,
+    transport: Expect::Fallback(Cause::Proxied),
+    outcome: "echo works over TCP; the server never knew of MPTCP",
+    mutants: &["rule-left-out", "echo-alters"],
+    steps: |cell| through(cell, &Middlebox::SynProxy),
+    ..Case::BASE
+};
+
+fn through(cell: &mut Cell, middlebox: &Middlebox) -> Result<(), CellEnd> {
+    let id = cell.place(1, middlebox)?;
+    let server = cell.serve(Serve::echo())?;
+    let opened = cell.connect(Connect::default())?;
+    support::small_talk(cell, opened.connection)?;
+    cell.box_was_hit(middlebox, id)?;
+    cell.finish(server, opened.connection)
+}
 
 fn drop_mptcp_syn() -> Rule {
     Rule::new("drop-mptcp-syn", Action::Drop)

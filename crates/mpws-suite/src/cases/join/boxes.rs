@@ -1,13 +1,16 @@
 //! Joins through machines that remember what they saw.
 
 use mptcp::pm::EndpointFlags;
+use mpws_fixture::payload::Payload;
 use mpws_lab::middlebox::Middlebox;
+use mpws_peers::protocol::{ConnectionClose, ConnectionEnd};
 
 use super::BASE;
 use super::obstructed::alone;
 use crate::case::{Case, Pairs, Side};
 use crate::cases::crossing::{self, Standing};
 use crate::cell::{Cell, CellEnd, Connect, Count};
+use crate::deadline;
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -15,6 +18,8 @@ pub const CASES: &[Case] = &[
     UNREACHABLE,
     CONNECTION_TRACKING,
     ADDRESSES_TRANSLATED,
+    SEQUENCE_REWRITTEN,
+    SPLIT_IN_TWO,
 ];
 
 const BALANCED_ELSEWHERE: Case = Case {
@@ -50,8 +55,8 @@ const CONNECTION_TRACKING: Case = Case {
     why: "Firewalls that check sequence windows are everywhere; a join must look whole to them.",
     network: "two paths, on each a firewall that tracks connections",
     pairs: Pairs::Fixtures,
-    outcome: "one join; both paths carry; nothing is dropped as invalid",
-    mutants: &["endpoint-left-out", "echo-alters"],
+    outcome: "one join; both paths carry; nothing is dropped as invalid but an ACK of no connection",
+    mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
     steps: |cell| {
         let boxes = [
             cell.place(1, &Middlebox::Checker)?,
@@ -59,9 +64,12 @@ const CONNECTION_TRACKING: Case = Case {
         ];
         let standing = crossing::echo_on_two_paths(cell)?;
         crossing::talk(cell, standing.connection, 0..6)?;
-        for id in boxes {
+        for (path, id) in (1..).zip(boxes) {
             let dropped = cell.box_hits(id)?;
             cell.equal("packets that the firewall found invalid", &0, &dropped);
+            // It is there, and drops what is of no connection.
+            cell.stray_ack(path)?;
+            cell.until_box_hit(&Middlebox::Checker, id)?;
         }
         crossing::leave(cell, standing)
     },
@@ -101,6 +109,75 @@ const ADDRESSES_TRANSLATED: Case = Case {
     ..BASE
 };
 
+const SEQUENCE_REWRITTEN: Case = Case {
+    slug: "join/through-sequence-rewriting",
+    title: "Firewalls on both paths rewrite the initial sequence numbers",
+    requirement: "RFC 8684 section 3.3.1: subflow sequence numbers in mappings are relative, for this reason",
+    why: "Firewalls that hide weak sequence numbers are common; mappings must fit all the same.",
+    network: "two paths, on each a box that rewrites sequence numbers both ways",
+    pairs: Pairs::Fixtures,
+    outcome: "one join; both paths carry; messages come back; every packet was rewritten",
+    mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
+    steps: |cell| {
+        let boxes = [
+            cell.place(1, &Middlebox::Sequence)?,
+            cell.place(2, &Middlebox::Sequence)?,
+        ];
+        let standing = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, standing.connection, 0..6)?;
+        // Larger than what one path takes at once.
+        cell.echo(standing.connection, LARGE, 1)?;
+        cell.expect_carried(1, true);
+        cell.expect_carried(2, true);
+        for id in boxes {
+            cell.box_was_hit(&Middlebox::Sequence, id)?;
+        }
+        crossing::leave(cell, standing)
+    },
+    ..BASE
+};
+
+const SPLIT_IN_TWO: Case = Case {
+    slug: "join/through-split-tcp",
+    title: "A proxy on the second path ends each TCP connection and begins another behind it",
+    requirement: "RFC 8684 section 3.2: a SYN/ACK without MP_JOIN is answered with a reset",
+    why: "Proxies of mobile networks answer for the server; to the server the join looks like a new TCP client.",
+    network: "two paths, on the second a proxy that splits connections",
+    pairs: Pairs::Servers,
+    outcome: "no join; echo works; how many connections the server's program was given is recorded",
+    mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
+    steps: split_in_two,
+    ..BASE
+};
+
+/// The proxy asks the server for a connection of its own, which the server's program may be given.
+fn split_in_two(cell: &mut Cell) -> Result<(), CellEnd> {
+    let id = cell.place(2, &Middlebox::SplitTcp)?;
+    crossing::allow(cell, 2)?;
+    cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
+    let serve = crossing::echo_everywhere(cell);
+    let Standing { server, connection } = alone(cell, serve)?;
+    cell.until_box_hit(&Middlebox::SplitTcp, id)?;
+    crossing::talk(cell, connection, 0..6)?;
+    cell.witness(Some(connection))?;
+    let close = ConnectionClose {
+        connection,
+        code: 1000,
+        reason: String::new(),
+        deadline_ms: deadline::STEP_MS,
+    };
+    let end: ConnectionEnd = cell.ask(Side::Client, &close)?;
+    cell.equal(
+        "close code that the client's API reports",
+        &Some(1000),
+        &end.code,
+    );
+    let state = cell.server_state(server)?;
+    let given = state.connections.len();
+    cell.record_volatile("connections that the server's API reports", given);
+    Ok(())
+}
+
 /// A join that a box on the second path costs, and nothing else.
 fn lost_to(cell: &mut Cell, middlebox: &Middlebox) -> Result<(), CellEnd> {
     let id = cell.place(2, middlebox)?;
@@ -112,3 +189,9 @@ fn lost_to(cell: &mut Cell, middlebox: &Middlebox) -> Result<(), CellEnd> {
     crossing::talk(cell, standing.connection, 0..6)?;
     crossing::leave(cell, standing)
 }
+
+/// A message that fills the window of one path.
+const LARGE: Payload = Payload::Binary {
+    size: 1 << 20,
+    seed: 3,
+};

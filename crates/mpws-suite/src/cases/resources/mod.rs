@@ -23,6 +23,7 @@ pub const CASES: &[Case] = &[
     SMALL_BUFFERS,
     CHURN_WITH_FAILING_JOINS,
     NO_DESCRIPTORS,
+    BACKLOG_OF_ONE,
 ];
 
 const BASE: Case = Case {
@@ -216,6 +217,70 @@ const NO_DESCRIPTORS: Case = Case {
 
 const SERVES_AGAIN: &str = "it serves again once there are descriptors";
 
+const BACKLOG_OF_ONE: Case = Case {
+    slug: "resources/backlog-of-one",
+    title: "A listener with a backlog of 1 and nobody who accepts: a third client waits, and gets through once there is room",
+    requirement: "listen(2); tcp_syn_retries of tcp(7): a SYN that found no room is sent again",
+    why: "A busy server must make clients wait, neither refuse them nor, over MPTCP, drive them to TCP.",
+    outcome: "two are in the queue; the SYN of the third is dropped and counted; after accept() it connects, and bytes cross all three",
+    mutants: &["bench-speaks-tcp", "wire-corrupts-payload"],
+    steps: |cell| {
+        if cell.over_mptcp() {
+            // A SYN that nobody answers is no sign of a middlebox here, however long the queue stays full.
+            cell.sysctl(
+                Side::Client,
+                "net.mptcp.syn_retrans_before_tcp_fallback",
+                "10",
+            )?;
+        }
+        let protocol = cell.protocol();
+        let listener = cell.bench_listener(protocol, 1, |_| Ok(()))?;
+        let target = cell.bench_target(PORT)?;
+        let mut clients = Vec::new();
+        for _ in 0..2 {
+            let client = cell.bench_socket(Side::Client, protocol)?;
+            client.connect(&target).map_err(refused("connecting"))?;
+            // Beyond the handshake: what waits in the queue is a whole connection.
+            (&client).write_all(&[9]).map_err(refused("sending"))?;
+            clients.push(client);
+        }
+        let third = cell.bench_socket(Side::Client, protocol)?;
+        third
+            .set_nonblocking(true)
+            .map_err(refused("non-blocking mode"))?;
+        let begun = third.connect(&target).err().and_then(|e| e.raw_os_error());
+        cell.equal("connect() of the third", &Some(EINPROGRESS), &begun);
+        cell.wait_for("the server to drop the third SYN", |cell| {
+            let (_, server) = cell.counters()?;
+            let drops = server.of("TcpExt:ListenOverflows");
+            Ok(drops.filter(|drops| *drops > 0))
+        })?;
+        let early = third.peer_addr().is_ok();
+        cell.equal(
+            "the third is connected while the queue is full",
+            &false,
+            &early,
+        );
+        for client in &clients {
+            let server = accept(&listener)?;
+            let mut first = [0];
+            (&server)
+                .read_exact(&mut first)
+                .map_err(refused("receiving"))?;
+            carry(client, &server, 1_000)?;
+            carry(&server, client, 1_000)?;
+        }
+        let server = accept(&listener)?;
+        third
+            .set_nonblocking(false)
+            .map_err(refused("blocking mode"))?;
+        carry(&third, &server, 1_000)?;
+        carry(&server, &third, 1_000)?;
+        Ok(())
+    },
+    ..BASE
+};
+
 fn echo(cell: &mut Cell, connection: ConnectionId) -> Result<(), CellEnd> {
     support::small_talk(cell, connection)?;
     support::close_cleanly(cell, connection)
@@ -364,6 +429,8 @@ fn panicked() -> CellEnd {
 
 /// Descriptors for all else that the command has open, other cells at the same time included.
 const OWN_DESCRIPTORS: u64 = 600;
+/// `include/uapi/asm-generic/errno.h`.
+const EINPROGRESS: i32 = 115;
 /// No kernel has buffers as large as this without being told to.
 const TOO_MUCH: usize = 64 << 20;
 /// Bytes of `SO_SNDBUF` and `SO_RCVBUF` where they are small.

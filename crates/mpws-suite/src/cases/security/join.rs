@@ -13,6 +13,7 @@ use crate::cell::{Cell, CellEnd, Connect, Serve};
 pub const CASES: &[Case] = &[
     WRONG_TOKEN,
     WRONG_HMAC_OF_CLIENT,
+    WRONG_HMAC_OF_SERVER,
     WRONG_HMAC_OF_ANNOUNCEMENT,
     PATH_MANAGER_PORT,
 ];
@@ -34,7 +35,7 @@ const WRONG_TOKEN: Case = Case {
     network: "two paths; the token in the SYN of the join is changed on the second",
     steps: |cell| {
         let rule = flip(TOKEN).path(2).from("client").syn();
-        refused_join(cell, rule, "MPJoinNoTokenFound")
+        refused_join(cell, rule, (Side::Server, "MPJoinNoTokenFound"))
     },
     ..BASE
 };
@@ -46,7 +47,21 @@ const WRONG_HMAC_OF_CLIENT: Case = Case {
     network: "two paths; the HMAC in the third ACK of the join is changed on the second",
     steps: |cell| {
         let rule = flip(HMAC).path(2).from("client").not_syn();
-        refused_join(cell, rule, "MPJoinAckHMacFailure")
+        refused_join(cell, rule, (Side::Server, "MPJoinAckHMacFailure"))
+    },
+    ..BASE
+};
+
+const WRONG_HMAC_OF_SERVER: Case = Case {
+    slug: "security/join-with-wrong-hmac-of-server",
+    title: "A SYN/ACK of a join with a wrong HMAC is refused by the client",
+    requirement: "RFC 8684 section 3.2: truncated HMAC of the SYN/ACK",
+    why: "Whoever answers on the second path could otherwise read and write what is sent there.",
+    network: "two paths; the HMAC in the SYN/ACK of the join is changed",
+    steps: |cell| {
+        // The server has the one address to which the join goes, so its answer leaves by the first path.
+        let rule = flip(HMAC).from("server").syn_ack();
+        refused_join(cell, rule, (Side::Client, "MPJoinSynAckHMacFailure"))
     },
     ..BASE
 };
@@ -149,16 +164,23 @@ fn path_manager_port(cell: &mut Cell) -> Result<(), CellEnd> {
 }
 
 /// The client tries to join by the second path, and the join is spoiled by the rule.
-fn refused_join(cell: &mut Cell, rule: Rule, counter: &'static str) -> Result<(), CellEnd> {
+fn refused_join(
+    cell: &mut Cell,
+    rule: Rule,
+    (side, counter): (Side, &'static str),
+) -> Result<(), CellEnd> {
     let rule = cell.rule(rule)?;
     join_from(cell, 2)?;
     let server = cell.serve(Serve::echo())?;
     let opened = cell.connect(Connect::default())?;
     support::small_talk(cell, opened.connection)?;
-    let counted = cell.wait_for(&format!("{counter} of the server"), |cell| {
-        let (_, server) = cell.counters()?;
-        let moved = server.of(counter).filter(|moved| *moved > 0);
-        Ok(moved)
+    let counted = cell.wait_for(&format!("{counter} of the {}", side.word()), |cell| {
+        let (client, server) = cell.counters()?;
+        let moved = match side {
+            Side::Client => client.of(counter),
+            Side::Server => server.of(counter),
+        };
+        Ok(moved.filter(|moved| *moved > 0))
     })?;
     cell.check(counter, "at least one", "at least one", counted > 0);
     cell.rule_was_hit("flip", rule)?;
@@ -211,7 +233,7 @@ const MP_JOIN: u8 = 1;
 const ADD_ADDR: u8 = 3;
 /// Where the token begins in the MP_JOIN of a SYN (RFC 8684 figure 5).
 const TOKEN: u8 = 4;
-/// Where the HMAC begins in the MP_JOIN of the third ACK (RFC 8684 figure 7).
+/// Where the HMAC begins in the MP_JOIN of SYN/ACK and third ACK (RFC 8684 figures 6 and 7).
 const HMAC: u8 = 4;
 /// Where the HMAC begins in an ADD_ADDR with an IPv4 address and no port (RFC 8684 figure 12).
 const ADD_ADDR_HMAC: u8 = 8;

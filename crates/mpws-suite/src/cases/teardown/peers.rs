@@ -19,6 +19,7 @@ pub const CASES: &[Case] = &[
     SERVER_RESETS,
     SERVER_HALF_CLOSES,
     SOLE_SUBFLOW_RESET,
+    KEEPALIVE_ENDS_IT,
 ];
 
 const CLEAN: Case = Case {
@@ -159,6 +160,53 @@ const SOLE_SUBFLOW_RESET: Case = Case {
     ..SCRIPTED
 };
 
+const KEEPALIVE_ENDS_IT: Case = Case {
+    slug: "teardown/sole-subflow-reset-keepalive",
+    title: "The only subflow is reset and the kernel keeps silent: the keepalive of the library ends the connection",
+    requirement: "RFC 6455 section 5.5.2; net.mptcp.close_timeout of Linux, which kernels before 6.12 lack",
+    why: "An old kernel never reports it, a new one after a minute: without pings a client waits for ever, or nearly.",
+    network: "one path; what the client sends after the first message is answered with a reset; close_timeout is an hour",
+    pairs: Pairs::Clients,
+    client_needs: &["asyncio"],
+    control: false,
+    outcome: "no ping is answered, and the connection ends by ping_timeout; which close code the API reports is recorded",
+    mutants: &["rule-left-out"],
+    steps: |cell| {
+        if cell.knows_sysctl(Side::Client, CLOSE_TIMEOUT) {
+            cell.sysctl(Side::Client, CLOSE_TIMEOUT, "3600")?;
+        }
+        cell.serve(Serve::echo())?;
+        let opened = cell.connect(Connect {
+            extra: &[("ping_interval", 0.2), ("ping_timeout", 1.0)],
+            ..Connect::default()
+        })?;
+        support::small_talk(cell, opened.connection)?;
+        cell.witness(Some(opened.connection))?;
+        let reset = Rule::new("reset", Action::Reset)
+            .from("client")
+            .payload(true);
+        let rule = cell.rule(reset)?;
+        let end: ConnectionEnd = cell.ask(
+            Side::Client,
+            &ConnectionEnded {
+                connection: opened.connection,
+                deadline_ms: deadline::SWITCH_MS,
+            },
+        )?;
+        let codes = [Some(1006), Some(1011)];
+        cell.check(
+            "close code that the client's API reports",
+            "1006 or 1011",
+            &format!("{:?}", end.code),
+            codes.contains(&end.code),
+        );
+        cell.record("close code that the client's API reports", end.code);
+        cell.rule_was_hit("reset", rule)?;
+        nothing_left(cell)
+    },
+    ..SCRIPTED
+};
+
 fn scripted(cell: &mut Cell, steps: Vec<Step>) -> Result<(), CellEnd> {
     let server = cell.serve(Serve::with(Behaviour::Script { steps }))?;
     let opened = cell.connect(Connect::default())?;
@@ -244,3 +292,5 @@ fn nothing_left(cell: &mut Cell) -> Result<(), CellEnd> {
     );
     Ok(())
 }
+
+const CLOSE_TIMEOUT: &str = "net.mptcp.close_timeout";
