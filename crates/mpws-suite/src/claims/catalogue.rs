@@ -201,9 +201,15 @@ const MORE_RELIABLE: Claim = Claim {
             name: "one of two paths fails: the WebSocket goes on and loses nothing",
             source: Source::Cells {
                 select: &[
-                    "failover/link-down@*",
-                    "failover/silent-loss@*",
-                    "failover/path-reset@*",
+                    "failover/link-down@fixture:fixture/*",
+                    "failover/link-down@fixture:websockets-*",
+                    "failover/link-down@websockets-*:fixture/*",
+                    "failover/silent-loss@fixture:fixture/*",
+                    "failover/silent-loss@fixture:websockets-*",
+                    "failover/silent-loss@websockets-*:fixture/*",
+                    "failover/path-reset@fixture:fixture/*",
+                    "failover/path-reset@fixture:websockets-*",
+                    "failover/path-reset@websockets-*:fixture/*",
                 ],
                 read: Reading::Passes,
             },
@@ -229,7 +235,11 @@ const NEEDS_SUPPORT: Claim = Claim {
         Aspect {
             name: "a server without MPTCP is reached all the same",
             source: Source::Cells {
-                select: &["negotiation/tcp-server@*"],
+                select: &[
+                    "negotiation/tcp-server@fixture:fixture/*",
+                    "negotiation/tcp-server@fixture:websockets-*",
+                    "negotiation/tcp-server@websockets-*:fixture/*",
+                ],
                 read: Reading::Passes,
             },
             yes: Sense::Contradicts,
@@ -238,8 +248,12 @@ const NEEDS_SUPPORT: Claim = Claim {
             name: "behind a box that removes the options it works all the same",
             source: Source::Cells {
                 select: &[
-                    "fallback/option-stripped-everywhere@*",
-                    "fallback/stripped-mid-connection@*",
+                    "fallback/option-stripped-everywhere@fixture:fixture/*",
+                    "fallback/option-stripped-everywhere@fixture:websockets-*",
+                    "fallback/option-stripped-everywhere@websockets-*:fixture/*",
+                    "fallback/stripped-mid-connection@fixture:fixture/*",
+                    "fallback/stripped-mid-connection@fixture:websockets-*",
+                    "fallback/stripped-mid-connection@websockets-*:fixture/*",
                 ],
                 read: Reading::Passes,
             },
@@ -249,9 +263,11 @@ const NEEDS_SUPPORT: Claim = Claim {
             name: "a box that resets or drops what carries MPTCP is an error for the program",
             source: Source::Cells {
                 select: &[
-                    "fallback/mptcp-syn-reset@*",
-                    "fallback/mptcp-syn-ack-dropped@*",
-                    "fallback/dss-data-dropped@*",
+                    "fallback/mptcp-syn-reset@fixture:fixture/*",
+                    "fallback/mptcp-syn-reset@websockets-*:fixture/*",
+                    "fallback/mptcp-syn-ack-dropped@fixture:fixture/*",
+                    "fallback/dss-data-dropped@fixture:fixture/*",
+                    "fallback/dss-data-dropped@websockets-*:fixture/*",
                 ],
                 read: Reading::Passes,
             },
@@ -318,7 +334,11 @@ const SLOWER_SETUP: Claim = Claim {
         Aspect {
             name: "where a box drops MPTCP's SYN, connecting waits for the SYN timer",
             source: Source::Cells {
-                select: &["fallback/mptcp-syn-dropped@*"],
+                select: &[
+                    "fallback/mptcp-syn-dropped@fixture:fixture/*",
+                    "fallback/mptcp-syn-dropped@fixture:websockets-*",
+                    "fallback/mptcp-syn-dropped@websockets-*:fixture/*",
+                ],
                 read: Reading::Passes,
             },
             yes: Sense::Supports,
