@@ -136,6 +136,7 @@ impl Stage {
             jobs: Some(JOBS),
             out: self.out(),
             keep: Keep::None,
+            launcher: mpws_suite::run::LauncherKind::Process,
             state: None,
             stop: Arc::new(AtomicBool::new(false)),
             sabotage: None,

@@ -28,5 +28,5 @@ pub mod protocol;
 pub use catalogue::{Catalogue, CatalogueError, PeerSpec, Program, Role};
 pub use environment::{EnvironmentError, StateFolder};
 pub use image::{Base, BuiltImage, ImageError, Images};
-pub use launch::{LaunchError, LaunchOptions, Launcher};
+pub use launch::{Ahead, LaunchError, LaunchOptions, Launcher};
 pub use peer::{CallError, Peer, Pending, Reply, ShutdownError};

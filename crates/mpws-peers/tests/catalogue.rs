@@ -113,7 +113,10 @@ fn only_one_implementation_of_a_version_is_the_top_level_one() {
 #[test]
 fn the_matrix_of_a_family_has_the_versions_that_ordinary_runs_leave_out() {
     let catalogue = Catalogue::builtin().unwrap();
-    assert_eq!(catalogue.matrices().collect::<Vec<_>>(), ["foreign", "websockets"]);
+    assert_eq!(
+        catalogue.matrices().collect::<Vec<_>>(),
+        ["foreign", "websockets"]
+    );
     assert!(catalogue.matrix("fixture").is_empty());
     let names: Vec<_> = catalogue
         .matrix("websockets")

@@ -42,6 +42,9 @@ pub struct Case {
     pub mutants: &'static [&'static str],
     /// Sockets that the programs under test may refuse MPTCP to, by seccomp: side and errno.
     pub deny: Option<(Side, i32)>,
+    /// A side whose network namespace has `net.mptcp.enabled=0` before its peer starts; a container gets it from the
+    /// engine.
+    pub switched_off: Option<Side>,
     /// Environment variables of the client's process.
     pub env: &'static [(&'static str, &'static str)],
     /// The smallest run that it takes part in.
@@ -148,6 +151,7 @@ impl Case {
         outcome: "",
         mutants: &[],
         deny: None,
+        switched_off: None,
         env: &[],
         profile: Profile::Default,
         steps: |_| Err(CellEnd::Broken("the case has no steps".to_owned())),

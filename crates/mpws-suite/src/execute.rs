@@ -1,6 +1,7 @@
 //! One cell from start to judgement.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use mpws_lab::Lab;
 use mpws_lab::preset::OnPath;
-use mpws_peers::{LaunchError, LaunchOptions, Launcher, Peer, PeerSpec};
+use mpws_peers::{Ahead, LaunchError, LaunchOptions, Launcher, Peer, PeerSpec, Program};
 
 use crate::case::Side;
 use crate::cell::{Cell, CellEnd, Paths};
@@ -20,7 +21,7 @@ use crate::result::{
     CellResult, Control, ControlRole, Environment, Evidence, PeerFacts, Transport, TransportKind,
     Verdict,
 };
-use crate::run::{Keep, RunOptions};
+use crate::run::{Keep, LauncherKind, RunOptions};
 use crate::sabotage::Sabotage;
 use crate::witness::Witness;
 
@@ -50,29 +51,21 @@ impl Bench<'_> {
                 .find_map(|peer| self.unfit.get(peer))
         });
         if let Some(reason) = unfit {
-            return (
-                empty(planned, Verdict::Unprovable, reason.clone()),
-                Vec::new(),
-            );
+            let result = self.empty(planned, Verdict::Unprovable, reason.clone());
+            return (result, Vec::new());
         }
         let ran = catch_unwind(AssertUnwindSafe(|| self.try_run(planned)));
         let (mut result, facts) = match ran {
             Ok(Ok(done)) => done,
-            Ok(Err(end)) => (ended(planned, end), Vec::new()),
+            Ok(Err(end)) => (self.ended(planned, end), Vec::new()),
             Err(panic) => {
                 let what = panic
                     .downcast_ref::<String>()
                     .map(String::as_str)
                     .or_else(|| panic.downcast_ref::<&str>().copied())
                     .unwrap_or("no message");
-                (
-                    empty(
-                        planned,
-                        Verdict::Error,
-                        format!("the suite panicked: {what}"),
-                    ),
-                    Vec::new(),
-                )
+                let reason = format!("the suite panicked: {what}");
+                (self.empty(planned, Verdict::Error, reason), Vec::new())
             }
         };
         result.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -105,10 +98,15 @@ impl Bench<'_> {
     }
 
     fn try_run(&self, planned: &PlannedCell) -> Result<(CellResult, Vec<PeerFacts>), CellEnd> {
-        let lab = Lab::two_hosts(planned.case.paths).map_err(|error| match error {
-            mpws_lab::StartError::Unsupported { .. } => CellEnd::Unprovable(error.to_string()),
-            other => CellEnd::broken("the lab did not start", &other),
-        })?;
+        // In the run folder, which the next run removes when this one is killed.
+        let scratch = tempfile::Builder::new()
+            .prefix("cell-")
+            .tempdir_in(self.launcher.run_folder())
+            .map_err(|error| CellEnd::broken("no scratch folder", &error))?;
+        let [client, server] = self.ahead(planned, scratch.path())?;
+        let (client_net, client) = apart(client);
+        let (server_net, server) = apart(server);
+        let lab = lab(planned, [client_net, server_net])?;
         for OnPath { path, spec } in &self.options.paths {
             if *path <= planned.case.paths {
                 let what = || format!("path {path} was not given the condition {spec}");
@@ -116,13 +114,9 @@ impl Bench<'_> {
                     .map_err(|error| CellEnd::broken(what(), &error))?;
             }
         }
-        let scratch = tempfile::Builder::new()
-            .prefix("mpws-cell-")
-            .tempdir()
-            .map_err(|error| CellEnd::broken("no scratch folder", &error))?;
         let witness = Witness::open(&lab)?;
-        let server = self.launch(planned, Side::Server, &lab, scratch.path())?;
-        let client = self.launch(planned, Side::Client, &lab, scratch.path())?;
+        let server = self.in_lab(planned, Side::Server, server, &lab, scratch.path())?;
+        let client = self.in_lab(planned, Side::Client, client, &lab, scratch.path())?;
         let facts =
             [(&planned.client, &client), (&planned.server, &server)].map(|(s, p)| facts(s, p));
         let mut cell = Cell {
@@ -166,17 +160,50 @@ impl Bench<'_> {
         Ok((result, facts.to_vec()))
     }
 
-    fn launch(
+    /// The peers that run before there is a lab, client and server, both started at the same time.
+    fn ahead(&self, planned: &PlannedCell, scratch: &Path) -> Result<[Option<Ahead>; 2], CellEnd> {
+        let start = |side: Side| {
+            let spec = spec(planned, side);
+            if !self.launcher.in_container(spec) {
+                return Ok(None);
+            }
+            let options = self.options(planned, side, scratch);
+            let started = self.launcher.launch_ahead(spec, &options);
+            started.map_err(|error| not_started(spec, side, error))
+        };
+        let [client, server] = std::thread::scope(|scope| {
+            let client = scope.spawn(|| start(Side::Client));
+            let server = start(Side::Server);
+            let panicked = || CellEnd::Broken("a launch panicked".to_owned());
+            [client.join().unwrap_or_else(|_| Err(panicked())), server]
+        });
+        Ok([client?, server?])
+    }
+
+    /// The peer that runs already, or else one that is started in the lab.
+    fn in_lab(
         &self,
         planned: &PlannedCell,
         side: Side,
+        runs: Option<Peer>,
         lab: &Lab,
         scratch: &Path,
     ) -> Result<Peer, CellEnd> {
-        let spec: &PeerSpec = match side {
-            Side::Client => &planned.client,
-            Side::Server => &planned.server,
-        };
+        if let Some(peer) = runs {
+            return Ok(peer);
+        }
+        let spec = spec(planned, side);
+        let host = lab.host(side.word());
+        let options = self.options(planned, side, scratch);
+        for (name, value) in &options.sysctls {
+            host.set_sysctl(name, value)
+                .map_err(|error| CellEnd::broken(format!("sysctl {name} was not set"), &error))?;
+        }
+        let started = self.launcher.launch(spec, &host, &options);
+        started.map_err(|error| not_started(spec, side, error))
+    }
+
+    fn options(&self, planned: &PlannedCell, side: Side, scratch: &Path) -> LaunchOptions {
         let mut options = LaunchOptions {
             scratch: Some(scratch.to_owned()),
             ..LaunchOptions::default()
@@ -187,27 +214,18 @@ impl Bench<'_> {
         {
             options.deny_mptcp = Some(errno);
         }
+        if planned.case.switched_off == Some(side)
+            && self.options.sabotage != Some(Sabotage::SysctlLeftOn)
+        {
+            options.sysctls = vec![("net.mptcp.enabled".to_owned(), "0".to_owned())];
+        }
         if side == Side::Client && self.options.sabotage != Some(Sabotage::ConstantLeftIn) {
             let env = planned.case.env.iter();
             options.env = env
                 .map(|(name, value)| ((*name).into(), (*value).into()))
                 .collect();
         }
-        self.launcher
-            .launch(spec, &lab.host(side.word()), &options)
-            .map_err(|error| {
-                let text = CellEnd::broken(format!("the {} did not start", side.word()), &error);
-                let CellEnd::Broken(text) = text else {
-                    return text;
-                };
-                match error {
-                    LaunchError::NotSupported { .. } => CellEnd::Unsupported(text),
-                    LaunchError::Environment { .. } => CellEnd::Unprovable(text),
-                    LaunchError::Socket(_) | LaunchError::Nursery { .. } => CellEnd::Broken(text),
-                    _ if spec.program == mpws_peers::Program::Fixture => CellEnd::Broken(text),
-                    _ => CellEnd::Failed(text),
-                }
-            })
+        options
     }
 
     fn judge(
@@ -256,7 +274,7 @@ impl Bench<'_> {
             checks,
             recorded: std::mem::take(&mut cell.recorded),
             evidence: judgement.evidence,
-            ..empty(planned, verdict, reason)
+            ..self.empty(planned, verdict, reason)
         };
         if self.keeps(verdict) {
             let kept = Kept {
@@ -269,49 +287,116 @@ impl Bench<'_> {
         }
         Ok(result)
     }
-}
 
-/// A result without a judgement.
-pub fn empty(planned: &PlannedCell, verdict: Verdict, reason: String) -> CellResult {
-    CellResult {
-        cell: planned.name.clone(),
-        case: planned.case.slug.to_owned(),
-        client: planned.client.name.clone(),
-        server: planned.server.name.clone(),
-        control: Control {
-            role: ControlRole::None,
-            cell: None,
-            differs: None,
-            differences: Vec::new(),
-        },
-        environment: Environment {
-            ip: planned.ip.word().to_owned(),
-            asked: word(planned.protocol).to_owned(),
-            launcher: "process".to_owned(),
-        },
-        verdict,
-        reason,
-        expected: None,
-        transport: Transport {
-            kind: TransportKind::Unproven,
-            cause: None,
-            subflows: None,
-        },
-        duration_ms: 0,
-        checks: Vec::new(),
-        recorded: BTreeMap::new(),
-        evidence: Evidence::default(),
+    /// A result without a judgement.
+    pub fn empty(&self, planned: &PlannedCell, verdict: Verdict, reason: String) -> CellResult {
+        let (launcher, base) = self.kind(planned);
+        CellResult {
+            cell: planned.name.clone(),
+            case: planned.case.slug.to_owned(),
+            client: planned.client.name.clone(),
+            server: planned.server.name.clone(),
+            control: Control {
+                role: ControlRole::None,
+                cell: None,
+                differs: None,
+                differences: Vec::new(),
+            },
+            environment: Environment {
+                ip: planned.ip.word().to_owned(),
+                asked: word(planned.protocol).to_owned(),
+                launcher,
+                base,
+            },
+            verdict,
+            reason,
+            expected: None,
+            transport: Transport {
+                kind: TransportKind::Unproven,
+                cause: None,
+                subflows: None,
+            },
+            duration_ms: 0,
+            checks: Vec::new(),
+            recorded: BTreeMap::new(),
+            evidence: Evidence::default(),
+        }
+    }
+
+    fn ended(&self, planned: &PlannedCell, end: CellEnd) -> CellResult {
+        let (verdict, reason) = match end {
+            CellEnd::Failed(reason) => (Verdict::Fail, reason),
+            CellEnd::Unsupported(reason) => (Verdict::Unsupported, reason),
+            CellEnd::Unprovable(reason) => (Verdict::Unprovable, reason),
+            CellEnd::Broken(reason) => (Verdict::Error, reason),
+        };
+        self.empty(planned, verdict, reason)
+    }
+
+    /// How the cell's peers run, and on which base.
+    fn kind(&self, planned: &PlannedCell) -> (String, Option<String>) {
+        match &self.options.launcher {
+            LauncherKind::Container { base }
+                if [&planned.client, &planned.server]
+                    .into_iter()
+                    .any(|spec| spec.program != Program::Fixture) =>
+            {
+                ("container".to_owned(), Some(base.to_string()))
+            }
+            _ => ("process".to_owned(), None),
+        }
     }
 }
 
-fn ended(planned: &PlannedCell, end: CellEnd) -> CellResult {
-    let (verdict, reason) = match end {
-        CellEnd::Failed(reason) => (Verdict::Fail, reason),
-        CellEnd::Unsupported(reason) => (Verdict::Unsupported, reason),
-        CellEnd::Unprovable(reason) => (Verdict::Unprovable, reason),
-        CellEnd::Broken(reason) => (Verdict::Error, reason),
+fn spec(planned: &PlannedCell, side: Side) -> &PeerSpec {
+    match side {
+        Side::Client => &planned.client,
+        Side::Server => &planned.server,
+    }
+}
+
+fn apart(ahead: Option<Ahead>) -> (Option<OwnedFd>, Option<Peer>) {
+    ahead.map_or((None, None), |ahead| {
+        (Some(ahead.network), Some(ahead.peer))
+    })
+}
+
+/// Client and server, each in a namespace that is there or in one of its own, and the paths of the case.
+fn lab(planned: &PlannedCell, networks: [Option<OwnedFd>; 2]) -> Result<Lab, CellEnd> {
+    let hosts = [Side::Client, Side::Server].map(Side::word);
+    let mut lab = Lab::builder();
+    for (name, network) in hosts.into_iter().zip(networks) {
+        lab = match network {
+            Some(network) => lab.host_in(name, network),
+            None => lab.host(name),
+        };
+    }
+    let [client, server] = hosts;
+    for _ in 0..planned.case.paths {
+        lab = lab.path(client, server);
+    }
+    lab.start().map_err(|error| match error {
+        mpws_lab::StartError::Unsupported { .. } => CellEnd::Unprovable(error.to_string()),
+        other => CellEnd::broken("the lab did not start", &other),
+    })
+}
+
+fn not_started(spec: &PeerSpec, side: Side, error: LaunchError) -> CellEnd {
+    let text = CellEnd::broken(format!("the {} did not start", side.word()), &error);
+    let CellEnd::Broken(text) = text else {
+        return text;
     };
-    empty(planned, verdict, reason)
+    match error {
+        LaunchError::NotSupported { .. } => CellEnd::Unsupported(text),
+        LaunchError::Environment { .. }
+        | LaunchError::Image { .. }
+        | LaunchError::Engine { .. }
+        | LaunchError::NoContainers(_)
+        | LaunchError::NotInContainer { .. } => CellEnd::Unprovable(text),
+        LaunchError::Socket(_) | LaunchError::Nursery { .. } => CellEnd::Broken(text),
+        _ if spec.program == Program::Fixture => CellEnd::Broken(text),
+        _ => CellEnd::Failed(text),
+    }
 }
 
 /// The verdict of a cell that was judged. Steps that ended early outweigh checks that held so far.

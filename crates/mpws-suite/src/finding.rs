@@ -142,8 +142,12 @@ pub fn command(cell: &CellResult, options: &RunOptions) -> String {
         .filter(|on_path| own(on_path.path))
         .map(|on_path| format!(" --path '{}'", on_path.to_string().replace('\'', r"'\''")))
         .collect();
+    let base = cell.environment.base.as_deref();
+    let launcher = base.map_or_else(String::new, |base| {
+        format!(" --launcher container --base '{base}'")
+    });
     format!(
-        "{mpws} '{}' --keep all{matrix}{profile}{files}{paths}",
+        "{mpws} '{}' --keep all{matrix}{profile}{launcher}{files}{paths}",
         cell.cell
     )
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use mpws_peers::StateFolder;
 
+use crate::containers::{self, CONTAINERS};
 use crate::result::{Capability, HostFacts};
 
 /// Name of the capability to have labs.
@@ -39,6 +40,7 @@ pub fn doctor(state: Option<&Path>) -> Vec<(String, Capability)> {
         ));
     }
     all.push(("python".to_owned(), python(state)));
+    all.push((CONTAINERS.to_owned(), containers::engine()));
     all
 }
 
@@ -95,7 +97,7 @@ fn python(state: Option<&Path>) -> Capability {
     }
 }
 
-fn remedy(name: &str) -> Option<&'static str> {
+pub(crate) fn remedy(name: &str) -> Option<&'static str> {
     match name {
         "mptcp-socket-v4" | "mptcp-socket-v6" => Some(
             "a kernel with CONFIG_MPTCP (5.6 or newer), and net.mptcp.enabled=1; cells use namespaces of their own, where the switch is on by default",

@@ -29,6 +29,7 @@ pub mod case;
 pub mod cases;
 pub mod cell;
 pub mod claims;
+mod containers;
 pub mod deadline;
 pub mod event;
 pub mod evidence;

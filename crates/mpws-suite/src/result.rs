@@ -184,8 +184,11 @@ pub struct Environment {
     pub ip: String,
     /// Protocol asked for: `mptcp` or `tcp`.
     pub asked: String,
-    /// `process` or `container`.
+    /// `container` where a peer of the cell ran in a container, else `process`. The fixture is always a process.
     pub launcher: String,
+    /// What the images of containers stand on, such as `debian12`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 /// What became of a cell.

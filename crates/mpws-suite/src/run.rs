@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use mpws_lab::preset::OnPath;
+use mpws_peers::image::Base;
 use mpws_peers::{Catalogue, LaunchError, Launcher, PeerSpec, StateFolder};
 
 use crate::case::Profile;
@@ -19,7 +20,7 @@ use crate::result::{
     Capability, CellResult, PeerFacts, RESULT_SCHEMA, RunResult, Summary, Tool, Verdict,
 };
 use crate::sabotage::Sabotage;
-use crate::{execute, finding, host};
+use crate::{containers, execute, finding, host};
 
 /// What a user may choose.
 #[derive(Clone, Debug)]
@@ -43,12 +44,27 @@ pub struct RunOptions {
     pub out: PathBuf,
     /// Which cells keep their evidence.
     pub keep: Keep,
+    /// How peers run.
+    pub launcher: LauncherKind,
     /// Where pinned environments live; by default where [`mpws_peers`] puts them.
     pub state: Option<PathBuf>,
     /// Set it to stop: cells that run end, the rest is reported as not run.
     pub stop: Arc<AtomicBool>,
     /// A fault of the bench, for tests of the suite itself.
     pub sabotage: Option<Sabotage>,
+}
+
+/// How peers run. The verdicts are the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LauncherKind {
+    /// As processes in the hosts of the lab.
+    #[default]
+    Process,
+    /// Python peers in containers, whose images stand on this base; the fixture as a process.
+    Container {
+        /// What the images stand on.
+        base: Base,
+    },
 }
 
 /// Which cells keep a folder of evidence.
@@ -136,10 +152,21 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
     let started = Instant::now();
     let started_at = SystemTime::now();
     let planned = Planned::of(options)?;
-    let launcher = launcher(options)?;
-    let capabilities: BTreeMap<String, Capability> =
+    let mut capabilities: BTreeMap<String, Capability> =
         host::doctor(options.state.as_deref()).into_iter().collect();
-    let unfit = prepare(&planned.plan, &launcher, tell);
+    let no_labs = capabilities
+        .get(host::LAB)
+        .filter(|lab| !lab.available)
+        .map(|lab| format!("no labs on this host: {}", lab.detail));
+    let (launcher, no_containers) = launcher(options, tell)?;
+    let host_unfit = no_labs.or(no_containers);
+    let unfit = match host_unfit {
+        None => prepare(&planned.plan, &launcher, tell),
+        Some(_) => BTreeMap::new(),
+    };
+    if host_unfit.is_none() {
+        containers::capabilities(&planned.plan, &launcher, &unfit, &mut capabilities);
+    }
     std::fs::create_dir_all(&options.out).map_err(|source| RunError::Evidence {
         path: options.out.clone(),
         source,
@@ -152,10 +179,6 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         cells: planned.plan.cells.len(),
         jobs,
     });
-    let host_unfit = capabilities
-        .get(host::LAB)
-        .filter(|lab| !lab.available)
-        .map(|lab| format!("no labs on this host: {}", lab.detail));
     let bench = execute::Bench {
         launcher,
         options,
@@ -305,12 +328,30 @@ fn plan_of(known: &Catalogue, matrix: Option<&str>, names: &[String]) -> Result<
     Ok(plan)
 }
 
-fn launcher(options: &RunOptions) -> Result<Launcher, RunError> {
+/// The launcher, and why no peer can run by the one that was asked for. Then it is another, which no cell uses.
+fn launcher(
+    options: &RunOptions,
+    tell: &mut dyn FnMut(RunEvent),
+) -> Result<(Launcher, Option<String>), RunError> {
     let state = match &options.state {
         Some(path) => StateFolder::new(path),
         None => StateFolder::usual(),
     };
-    Launcher::process(state.map_err(RunError::State)?).map_err(RunError::Launcher)
+    let state = state.map_err(RunError::State)?;
+    let mut unfit = None;
+    if let LauncherKind::Container { base } = &options.launcher {
+        tell(RunEvent::Preparing {
+            what: "looking for the container engine".to_owned(),
+        });
+        match Launcher::container(state.clone(), base.clone()) {
+            Err(LaunchError::NoContainers(why)) => {
+                unfit = Some(format!("no containers on this host: {why}"))
+            }
+            other => return other.map(|made| (made, None)).map_err(RunError::Launcher),
+        }
+    }
+    let made = Launcher::process(state).map_err(RunError::Launcher)?;
+    Ok((made, unfit))
 }
 
 /// Makes what the peers need. A peer that cannot be had does not stop the others.
@@ -404,13 +445,13 @@ fn all_cells(
     let cells = results
         .into_iter()
         .zip(&plan.cells)
-        .map(|(result, cell)| result.unwrap_or_else(|| not_run(cell)))
+        .map(|(result, cell)| result.unwrap_or_else(|| not_run(bench, cell)))
         .collect();
     (cells, peers.into_values().collect())
 }
 
-fn not_run(cell: &PlannedCell) -> CellResult {
-    execute::empty(cell, Verdict::Error, execute::NOT_RUN.to_owned())
+fn not_run(bench: &execute::Bench<'_>, cell: &PlannedCell) -> CellResult {
+    bench.empty(cell, Verdict::Error, execute::NOT_RUN.to_owned())
 }
 
 fn millis(since: Instant) -> u64 {

@@ -90,6 +90,14 @@ pub struct Run {
     /// Cells that run at a time; by default the runner chooses by the processors.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+    /// How peers run: as processes, or Python peers in containers (docs/containers.md; needs root and
+    /// Docker Engine). Images that are missing are built first.
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    pub launcher: Launcher,
+    /// What the images of containers stand on: debian11, debian12, debian13, sid, or image:REFERENCE
+    /// for an image with Python that the engine has.
+    #[arg(long, value_name = "BASE", default_value = "debian12")]
+    pub base: Base,
     /// Folder for result.json, junit.xml, summary.md and the evidence.
     #[arg(long, value_name = "DIR", default_value = "mpws-results")]
     pub out: PathBuf,
@@ -103,6 +111,16 @@ pub struct Run {
     /// List the cells instead of running them.
     #[arg(long)]
     pub list: bool,
+}
+
+/// How peers run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Launcher {
+    /// As processes in the hosts of a lab.
+    #[default]
+    Process,
+    /// Python peers in containers; the fixture stays a process.
+    Container,
 }
 
 /// Which cells keep their evidence.
@@ -426,6 +444,8 @@ Examples:
   mpws run --matrix foreign failover/        other people's programs
   mpws run --peer-file my/peer.toml          a program of your own
   mpws run --keep all --out results          keep the captures of green cells too
+  mpws run --launcher container              Python peers in containers on Debian 12
+  mpws run --launcher container --base sid   the same on Debian unstable, with the newest glibc
   mpws run --list fallback/                  which cells would that be?
   mpws run claims                            a well-known article, claim by claim (docs/claims.md)
   mpws run claims/client-recipe              one of its claims

@@ -135,6 +135,7 @@ mod tests {
                 ip: String::new(),
                 asked: String::new(),
                 launcher: String::new(),
+                base: None,
             },
             verdict,
             reason: String::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mpws_suite::case::Profile;
-use mpws_suite::run::{Keep, Plan, PlanError, RunOptions, plan};
+use mpws_suite::run::{Keep, LauncherKind, Plan, PlanError, RunOptions, plan};
 
 use crate::args::{self, Selection};
 use crate::exit::Exit;
@@ -26,6 +26,7 @@ pub(crate) fn options(selection: &Selection) -> RunOptions {
         jobs: None,
         out: PathBuf::new(),
         keep: Keep::default(),
+        launcher: LauncherKind::Process,
         state: None,
         stop: Arc::new(AtomicBool::new(false)),
         sabotage: None,

@@ -9,7 +9,7 @@ use mpws_report::folder;
 use mpws_report::terminal::{self, Paint, Progress};
 use mpws_suite::event::RunEvent;
 use mpws_suite::result::RunResult;
-use mpws_suite::run::{ExitKind, Keep, RunError, RunOptions};
+use mpws_suite::run::{ExitKind, Keep, LauncherKind, RunError, RunOptions};
 
 use crate::args;
 use crate::exit::Exit;
@@ -28,6 +28,12 @@ pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
     options.out.clone_from(&args.out);
     options.keep = keep(args.keep);
     options.state.clone_from(&args.state);
+    options.launcher = match args.launcher {
+        args::Launcher::Process => LauncherKind::Process,
+        args::Launcher::Container => LauncherKind::Container {
+            base: args.base.clone(),
+        },
+    };
     options.stop = interrupt::stop_flag()
         .map_err(|error| Failure::of(Exit::Internal, "cannot listen for Ctrl-C", &error))?;
 

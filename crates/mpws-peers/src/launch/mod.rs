@@ -1,5 +1,6 @@
 //! From a peer of the catalogue to a running peer whose word can be trusted.
 
+mod container;
 mod handshake;
 mod nursery;
 mod room;
@@ -14,10 +15,16 @@ use std::time::{Duration, Instant};
 
 use mpws_lab::{Exit, Host, Process, Spawn};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
 use crate::catalogue::{PeerSpec, Program, PythonProgram};
 use crate::environment::{EnvironmentError, Prepared, StateFolder};
-use crate::peer::{CallError, Conversation, Core, Lines, LogReader, Peer, Transcript, lock};
+use crate::image::{Base, BuiltImage};
+use crate::peer::{
+    CallError, Conversation, Core, Lines, LogReader, Peer, PeerProcess, Transcript, excerpt, lock,
+};
+pub use container::{Container, Engine, EngineError};
+use container::{Containers, Inside, Started};
 use nursery::Nurseries;
 pub use nursery::{NURSERY, NurseryError};
 use room::{LONGEST_SOCKET, Room};
@@ -25,15 +32,20 @@ use room::{LONGEST_SOCKET, Room};
 /// How long a peer may take from its start to its first line.
 pub const START_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The same for a peer in a container, whose first line also waits for a machine that starts many containers at a time.
+pub const CONTAINER_START_DEADLINE: Duration = Duration::from_secs(60);
+
 /// The environment variable that names the control socket.
 pub const CONTROL: &str = "MPWS_CONTROL";
 
-/// Starts peers as processes in the hosts of a lab.
+/// Starts peers: as processes in the hosts of a lab, or Python peers in containers, in whose network namespaces hosts of a
+/// lab live. The fixture is part of the command and always a process.
 #[derive(Clone, Debug)]
 pub struct Launcher {
     state: StateFolder,
     /// Before the room, in which they live; `None` where every peer is to be started by itself.
     nurseries: Option<Arc<Nurseries>>,
+    containers: Option<Arc<Containers>>,
     room: Arc<Room>,
     next: Arc<AtomicU32>,
 }
@@ -41,14 +53,35 @@ pub struct Launcher {
 /// How one peer is to run.
 #[derive(Clone, Debug, Default)]
 pub struct LaunchOptions {
-    /// Where it starts, and its `HOME` and `TMPDIR`: an existing folder that it can write to. The run folder where absent.
+    /// Where it starts, and its `HOME` and `TMPDIR`: an existing folder that it can write to. The run folder where absent,
+    /// for a container a new one below. The user of containers becomes its owner.
     pub scratch: Option<PathBuf>,
     /// Where set, `socket(_, _, IPPROTO_MPTCP)` fails in it with this errno, 1 to 4095.
     pub deny_mptcp: Option<i32>,
     /// Environment variables to add.
     pub env: Vec<(String, String)>,
-    /// From start to first line; [`START_DEADLINE`] where absent.
+    /// Sysctls of its network namespace that a container's engine sets before it starts. A process finds what its host has.
+    pub sysctls: Vec<(String, String)>,
+    /// From start to first line; [`START_DEADLINE`] or [`CONTAINER_START_DEADLINE`] where absent.
     pub start_deadline: Option<Duration>,
+}
+
+/// A peer that runs before there is a lab for it.
+#[derive(Debug)]
+pub struct Ahead {
+    /// The peer. It has no network yet.
+    pub peer: Peer,
+    /// Its network namespace, for [`mpws_lab::Builder::host_in`].
+    pub network: OwnedFd,
+}
+
+/// What came of a program in a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// How it ended; absent when it had not in time, and was killed.
+    pub exit: Option<Exit>,
+    /// What it wrote to its standard output and error: the first and the last 256 KiB.
+    pub output: String,
 }
 
 /// Why a peer does not run.
@@ -70,6 +103,36 @@ pub enum LaunchError {
         peer: String,
         /// Why.
         source: EnvironmentError,
+    },
+    /// Its image is not there, or cannot be made.
+    #[error("{peer}: no image to run it in: {detail}")]
+    Image {
+        /// The peer.
+        peer: String,
+        /// Why, and what to do about it.
+        detail: String,
+    },
+    /// There is no container for it.
+    #[error("{peer}: no container to run it in")]
+    Engine {
+        /// The peer.
+        peer: String,
+        /// Why.
+        source: EngineError,
+    },
+    /// Containers cannot be had at all.
+    #[error("peers cannot be started in containers")]
+    NoContainers(#[source] EngineError),
+    /// Who connected to the control socket of a container is not in that container.
+    #[error(
+        "{peer}: process {pid}, which connected to its control socket, is not in its container: the engine must see the \
+             same process ids as this program"
+    )]
+    NotInContainer {
+        /// The peer.
+        peer: String,
+        /// The process, 0 where it cannot be seen from here.
+        pid: i32,
     },
     /// The control socket cannot be made.
     #[error("cannot make a control socket in a run folder")]
@@ -179,6 +242,26 @@ impl Launcher {
         Ok(Self {
             state,
             nurseries: wanted.then(|| Arc::new(Nurseries::new(room.path()))),
+            containers: None,
+            room: Arc::new(room),
+            next: Arc::default(),
+        })
+    }
+
+    /// A launcher that starts Python peers in containers, by [`Launcher::launch_ahead`]. What runs that were killed have left
+    /// in the engine is removed first.
+    ///
+    /// # Errors
+    ///
+    /// [`LaunchError::NoContainers`] where the engine cannot be used, with what to do about it; also when the run
+    /// folder cannot be made.
+    pub fn container(state: StateFolder, base: Base) -> Result<Self, LaunchError> {
+        let containers = Containers::new(state.clone(), base).map_err(LaunchError::NoContainers)?;
+        let room = Room::make().map_err(LaunchError::Socket)?;
+        Ok(Self {
+            state,
+            nurseries: None,
+            containers: Some(Arc::new(containers)),
             room: Arc::new(room),
             next: Arc::default(),
         })
@@ -204,6 +287,13 @@ impl Launcher {
     ///
     /// [`LaunchError::Environment`] and [`LaunchError::NotSupported`].
     pub fn prepare(&self, spec: &PeerSpec, progress: &dyn Fn(&str)) -> Result<(), LaunchError> {
+        match (&spec.program, &self.containers) {
+            (Program::Python(_), Some(containers)) => {
+                return containers.images.make(spec, progress);
+            }
+            (Program::Command { .. }, Some(_)) => return Err(no_image_for(spec)),
+            _ => {}
+        }
         match &spec.program {
             Program::Fixture | Program::Command { .. } => Ok(()),
             Program::Python(program) => self.python(spec, program, progress).map(drop),
@@ -222,9 +312,13 @@ impl Launcher {
         host: &Host,
         options: &LaunchOptions,
     ) -> Result<Peer, LaunchError> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let control = Control::bind(self.room.path().join(format!("c{number}")))
-            .map_err(LaunchError::Socket)?;
+        if self.in_container(spec) {
+            return Err(LaunchError::NotSupported {
+                peer: spec.name.clone(),
+                what: "a container in a lab that stands",
+            });
+        }
+        let control = self.control()?;
         let (log, output) = LogReader::start().map_err(LaunchError::Socket)?;
         let spawn = self.spawn(spec, options, &control.path, output)?;
         let limit = options.start_deadline.unwrap_or(START_DEADLINE);
@@ -234,32 +328,147 @@ impl Launcher {
                 .map_err(|error| no_fork(spec, error))?,
             None => start(spec, host, spawn)?,
         };
-        let deadline = Instant::now() + limit;
-        let mut start = Start {
-            peer: &spec.name,
-            process,
-            log,
-            deadline,
-            limit,
+        converse(spec, PeerProcess::Lab(process), control, log, limit)
+    }
+
+    /// Whether [`Launcher::launch_ahead`] is the way to start the peer.
+    pub fn in_container(&self, spec: &PeerSpec) -> bool {
+        self.containers.is_some() && spec.program != Program::Fixture
+    }
+
+    /// Starts a peer in a container before there is a lab, lets it say who it is, and probes its word; `None` for a peer that
+    /// is to be [launched](Launcher::launch) in a host.
+    ///
+    /// # Errors
+    ///
+    /// See [`LaunchError`]; nothing of the peer is left then.
+    pub fn launch_ahead(
+        &self,
+        spec: &PeerSpec,
+        options: &LaunchOptions,
+    ) -> Result<Option<Ahead>, LaunchError> {
+        let containers = match &self.containers {
+            Some(containers) if spec.program != Program::Fixture => containers,
+            _ => return Ok(None),
         };
-        let stream = start.accept(&control.listener)?;
-        // Nobody else may connect.
-        drop(control);
-        let transcript = Arc::new(Mutex::new(Transcript::default()));
-        let mut lines = Lines::new(stream.try_clone().map_err(LaunchError::Socket)?);
-        let hello = start.hello(&mut lines, &transcript)?;
-        handshake::check(spec, &hello)?;
-        let conversation = Conversation::start(stream, lines, Arc::clone(&transcript))
-            .map_err(LaunchError::Socket)?;
-        let core = Core {
-            conversation,
-            process: start.process,
-            log: Mutex::new(start.log),
-            transcript,
+        let Program::Python(program) = &spec.program else {
+            return Err(no_image_for(spec));
         };
-        let peer = Peer::new(spec.name.clone(), hello, core);
-        handshake::probe(&peer)?;
-        Ok(peer)
+        let image = containers.images.find(spec)?;
+        let control = self.control()?;
+        let (mut log, output) = LogReader::start().map_err(LaunchError::Socket)?;
+        let own = self.own_scratch(options)?;
+        let scratch = own.as_ref().or(options.scratch.as_ref());
+        let scratch = scratch.map_or(self.room.path(), PathBuf::as_path);
+        let inside = Inside {
+            argv: container_command(&image, program),
+            image: image.reference,
+            env: container_env(options, scratch, &control.path),
+            socket: Some(&control.path),
+            scratch,
+            deny_mptcp: options.deny_mptcp,
+            sysctls: options.sysctls.clone(),
+        };
+        let container = match containers
+            .start(inside, output)
+            .map_err(no_container(spec))?
+        {
+            Started::Runs(container) => container,
+            Started::Ended(exit) => {
+                log.finish();
+                return Err(LaunchError::DiedAtStart {
+                    peer: spec.name.clone(),
+                    exit,
+                    log: log.tail(LAST_WORDS),
+                });
+            }
+        };
+        let network = container.network().map_err(LaunchError::Socket)?;
+        let limit = options.start_deadline.unwrap_or(CONTAINER_START_DEADLINE);
+        let peer = converse(spec, PeerProcess::Container(container), control, log, limit)?;
+        Ok(Some(Ahead { peer, network }))
+    }
+
+    /// Whether the C library that a peer meets in its container resolves for MPTCP sockets, and if not, what it says; `None`
+    /// for a peer that runs in no container.
+    ///
+    /// # Errors
+    ///
+    /// See [`LaunchError`].
+    pub fn resolver(&self, spec: &PeerSpec) -> Result<Option<Result<(), String>>, LaunchError> {
+        let Some(said) = self.run_python(spec, RESOLVE, &LaunchOptions::default())? else {
+            return Ok(None);
+        };
+        match said.exit {
+            Some(Exit::Code(0)) => Ok(Some(Ok(()))),
+            // Of `sys.exit` with a text.
+            Some(Exit::Code(1)) => Ok(Some(Err(excerpt(said.output.trim().as_bytes())))),
+            exit => Err(LaunchError::DiedAtStart {
+                peer: spec.name.clone(),
+                exit,
+                log: said.output,
+            }),
+        }
+    }
+
+    /// Runs a program in a container that is like a peer's, without a control socket, until it ends; `None` for a peer that
+    /// runs in no container. To find out what holds there.
+    ///
+    /// # Errors
+    ///
+    /// See [`LaunchError`].
+    pub fn run_python(
+        &self,
+        spec: &PeerSpec,
+        program: &str,
+        options: &LaunchOptions,
+    ) -> Result<Option<Said>, LaunchError> {
+        let (Some(containers), Program::Python(_)) = (&self.containers, &spec.program) else {
+            return Ok(None);
+        };
+        let image = containers.images.find(spec)?;
+        let interpreter = image.interpreter.display().to_string();
+        let argv = [&interpreter, "-I", "-S", "-c", program];
+        let own = self.own_scratch(options)?;
+        let scratch = own.as_ref().or(options.scratch.as_ref());
+        let scratch = scratch.map_or(self.room.path(), PathBuf::as_path);
+        let (mut log, output) = LogReader::start().map_err(LaunchError::Socket)?;
+        let inside = Inside {
+            argv: argv.map(str::to_owned).into(),
+            image: image.reference,
+            env: options.env.clone(),
+            socket: None,
+            scratch,
+            deny_mptcp: options.deny_mptcp,
+            sysctls: options.sysctls.clone(),
+        };
+        let limit = options.start_deadline.unwrap_or(CONTAINER_START_DEADLINE);
+        let exit = match containers
+            .start(inside, output)
+            .map_err(no_container(spec))?
+        {
+            Started::Ended(exit) => exit,
+            Started::Runs(container) => container.wait(limit).map_err(LaunchError::Socket)?,
+        };
+        log.finish();
+        let output = log.text();
+        Ok(Some(Said { exit, output }))
+    }
+
+    /// A new folder for a container that was not given one. It goes with the run folder.
+    fn own_scratch(&self, options: &LaunchOptions) -> Result<Option<PathBuf>, LaunchError> {
+        if options.scratch.is_some() {
+            return Ok(None);
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.room.path().join(format!("s{number}"));
+        std::fs::create_dir(&path).map_err(LaunchError::Socket)?;
+        Ok(Some(path))
+    }
+
+    fn control(&self) -> Result<Control, LaunchError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        Control::bind(self.room.path().join(format!("c{number}"))).map_err(LaunchError::Socket)
     }
 
     /// A nursery can only give what does not touch its imports: environment variables and a policy could.
@@ -335,6 +544,42 @@ impl Launcher {
     }
 }
 
+/// Waits until a peer that was started has said who it is, and probes its word.
+fn converse(
+    spec: &PeerSpec,
+    process: PeerProcess,
+    control: Control,
+    log: LogReader,
+    limit: Duration,
+) -> Result<Peer, LaunchError> {
+    let deadline = Instant::now() + limit;
+    let mut start = Start {
+        peer: &spec.name,
+        process,
+        log,
+        deadline,
+        limit,
+    };
+    let stream = start.accept(&control.listener)?;
+    // Nobody else may connect.
+    drop(control);
+    let transcript = Arc::new(Mutex::new(Transcript::default()));
+    let mut lines = Lines::new(stream.try_clone().map_err(LaunchError::Socket)?);
+    let hello = start.hello(&mut lines, &transcript)?;
+    handshake::check(spec, &hello)?;
+    let conversation =
+        Conversation::start(stream, lines, Arc::clone(&transcript)).map_err(LaunchError::Socket)?;
+    let core = Core {
+        conversation,
+        process: start.process,
+        log: Mutex::new(start.log),
+        transcript,
+    };
+    let peer = Peer::new(spec.name.clone(), hello, core);
+    handshake::probe(&peer)?;
+    Ok(peer)
+}
+
 /// A control socket that listens; its folder is closed to other users. Its file goes with it.
 struct Control {
     listener: UnixListener,
@@ -394,7 +639,7 @@ fn no_fork(spec: &PeerSpec, error: NurseryError) -> LaunchError {
 /// A peer between its start and its first line. It is killed on drop.
 struct Start<'a> {
     peer: &'a str,
-    process: Process,
+    process: PeerProcess,
     log: LogReader,
     deadline: Instant,
     limit: Duration,
@@ -418,6 +663,7 @@ impl Start<'_> {
             let [connected, ended] = fds.map(|fd| fd.any().unwrap_or(false));
             if connected {
                 let (stream, _) = listener.accept().map_err(LaunchError::Socket)?;
+                self.check(&stream)?;
                 return Ok(stream);
             }
             if ended {
@@ -427,6 +673,22 @@ impl Start<'_> {
                 return Err(self.late("the peer to connect to its control socket"));
             }
         }
+    }
+
+    /// Whether it is the container's peer that connected.
+    fn check(&self, stream: &UnixStream) -> Result<(), LaunchError> {
+        let PeerProcess::Container(container) = &self.process else {
+            return Ok(());
+        };
+        let told =
+            getsockopt(stream, PeerCredentials).map_err(|e| LaunchError::Socket(e.into()))?;
+        if container.holds(told.pid()) {
+            return Ok(());
+        }
+        Err(LaunchError::NotInContainer {
+            peer: self.peer.to_owned(),
+            pid: told.pid(),
+        })
     }
 
     fn hello(
@@ -476,6 +738,15 @@ const FIXTURE: &str = "fixture-peer";
 
 mpws_lab::reexec!(FIXTURE, crate::fixture::run);
 
+/// Asks the C library for an address of an MPTCP socket.
+const RESOLVE: &str = "
+import socket, sys
+try:
+    socket.getaddrinfo('127.0.0.1', 80, type=socket.SOCK_STREAM, proto=262)
+except socket.gaierror as error:
+    sys.exit(str(error))
+";
+
 /// Bytes of a log that stand in an error.
 const LAST_WORDS: usize = 2000;
 
@@ -492,6 +763,48 @@ fn python_command(
         .arg("--site")
         .arg(&prepared.site)
         .args(["--implementation", &program.implementation])
+}
+
+/// As [`python_command`], with the paths inside.
+fn container_command(image: &BuiltImage, program: &PythonProgram) -> Vec<String> {
+    let path = |path: &Path| path.display().to_string();
+    vec![
+        path(&image.interpreter),
+        "-I".to_owned(),
+        "-S".to_owned(),
+        path(&image.adapter),
+        "--site".to_owned(),
+        path(&image.site),
+        "--implementation".to_owned(),
+        program.implementation.clone(),
+    ]
+}
+
+fn container_env(options: &LaunchOptions, scratch: &Path, socket: &Path) -> Vec<(String, String)> {
+    let path = |path: &Path| path.display().to_string();
+    let own = [
+        ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
+        ("HOME", path(scratch)),
+        ("TMPDIR", path(scratch)),
+        ("LC_ALL", "C.UTF-8".to_owned()),
+        (CONTROL, path(socket)),
+    ];
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    own.into_iter().chain(options.env.iter().cloned()).collect()
+}
+
+fn no_container(spec: &PeerSpec) -> impl Fn(EngineError) -> LaunchError + '_ {
+    |source| LaunchError::Engine {
+        peer: spec.name.clone(),
+        source,
+    }
+}
+
+fn no_image_for(spec: &PeerSpec) -> LaunchError {
+    LaunchError::NotSupported {
+        peer: spec.name.clone(),
+        what: "running a peer in a container that is no Python peer",
+    }
 }
 
 fn blind(spec: &PeerSpec) -> LaunchError {

@@ -6,6 +6,7 @@
 mod conversation;
 mod line;
 mod log;
+mod process;
 mod transcript;
 
 use std::fmt;
@@ -13,13 +14,14 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mpws_lab::{Exit, Process};
+use mpws_lab::Exit;
 use serde_json::Value;
 
 use crate::protocol::{ErrorRecord, Hello, Operation};
 pub(crate) use conversation::{Answer, Conversation, Silence};
 pub(crate) use line::{LineError, Lines, excerpt};
 pub(crate) use log::LogReader;
+pub use process::PeerProcess;
 pub(crate) use transcript::{From, Transcript};
 
 /// What an operation may take beyond the deadlines in its own arguments.
@@ -204,8 +206,8 @@ impl Peer {
         lock(&self.core.transcript).lines()
     }
 
-    /// Its process, as the lab sees it.
-    pub fn process(&self) -> &Process {
+    /// Its process.
+    pub fn process(&self) -> &PeerProcess {
         &self.core.process
     }
 
@@ -302,7 +304,7 @@ impl fmt::Debug for Peer {
 /// What a peer and its pending operations share.
 pub(crate) struct Core {
     pub(crate) conversation: Conversation,
-    pub(crate) process: Process,
+    pub(crate) process: PeerProcess,
     pub(crate) log: Mutex<LogReader>,
     pub(crate) transcript: Arc<Mutex<Transcript>>,
 }

@@ -4,6 +4,7 @@
 
 mod bad;
 mod bad_peers;
+mod containers;
 mod documented_peer;
 mod fixture_peer;
 mod nursery;

@@ -285,6 +285,7 @@ fn cell(
             ip: "v4".to_owned(),
             asked: asked.to_owned(),
             launcher: "process".to_owned(),
+            base: None,
         },
         verdict,
         reason: reason.to_owned(),

@@ -427,6 +427,7 @@ fn blank(name: &str, twin: Option<String>) -> CellResult {
             ip: parts.next().expect("an IP version").to_owned(),
             asked: asked.to_owned(),
             launcher: "process".to_owned(),
+            base: None,
         },
         verdict: Verdict::Pass,
         reason: "made up".to_owned(),

@@ -56,10 +56,8 @@ const SWITCHED_OFF_AT_CLIENT: Case = Case {
     transport: Expect::Tcp(Cause::SwitchedOff),
     outcome: "socket() fails with ENOPROTOOPT (92); the TCP connection that follows echoes",
     mutants: &["client-hides-errno", "sysctl-left-on"],
-    steps: |cell| {
-        cell.sysctl(Side::Client, "net.mptcp.enabled", "0")?;
-        refused_then_tcp(cell, libc_errno::ENOPROTOOPT)
-    },
+    switched_off: Some(Side::Client),
+    steps: |cell| refused_then_tcp(cell, libc_errno::ENOPROTOOPT),
     ..Case::BASE
 };
 
@@ -74,10 +72,8 @@ const SWITCHED_OFF_AT_SERVER: Case = Case {
     transport: Expect::Fallback(Cause::RemoteIsTcp),
     outcome: "the server's socket() fails with ENOPROTOOPT (92); its TCP listener serves the MPTCP client",
     mutants: &["sysctl-left-on"],
-    steps: |cell| {
-        cell.sysctl(Side::Server, "net.mptcp.enabled", "0")?;
-        server_refused_then_tcp(cell, libc_errno::ENOPROTOOPT)
-    },
+    switched_off: Some(Side::Server),
+    steps: |cell| server_refused_then_tcp(cell, libc_errno::ENOPROTOOPT),
     ..Case::BASE
 };
 

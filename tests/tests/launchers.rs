@@ -1,0 +1,133 @@
+//! How a peer is started changes no verdict.
+
+use std::collections::BTreeMap;
+
+use mpws_peers::image::Base;
+use mpws_suite::result::{RunResult, Verdict};
+use mpws_suite::run::{LauncherKind, RunOptions, run};
+use mpws_suite::sabotage::Sabotage;
+use mpws_tests::stage::{Stage, can_judge, skip};
+
+/// Both roles, both library versions in either role, and the cases that a launcher has a hand in.
+const CELLS: &[&str] = &[
+    "negotiation/both-ends@*/mptcp/v4",
+    "negotiation/wss@websockets-14.2-asyncio:fixture/mptcp/v4",
+    "compatibility/conversation@websockets-13.1-*:websockets-14.2-*/mptcp/v4",
+    "compatibility/conversation@websockets-14.2-*:websockets-13.1-*/mptcp/v4",
+    "fallback/switched-off-at-client@*/v4",
+    "fallback/switched-off-at-server@*",
+    "fallback/policy-eacces@*/v4",
+    "fallback/policy-at-server@*",
+    "fallback/constant-missing@*/v4",
+    "client-ordering/published-recipe@websockets-*",
+    "client-ordering/unconnected@websockets-*",
+    "client-ordering/unix-socket@websockets-*",
+];
+
+/// Cells that a container's own means decide.
+const BY_OWN_MEANS: &[&str] = &[
+    "fallback/switched-off-at-client@websockets-14.2-asyncio:fixture/mptcp/v4",
+    "fallback/policy-eacces@websockets-14.2-asyncio:fixture/mptcp/v4",
+];
+
+#[test]
+fn processes_and_containers_come_to_the_same_verdicts() {
+    let Some(inside) = in_containers(CELLS, None) else {
+        return;
+    };
+    let stage = Stage::new();
+    let outside = run(&stage.options(CELLS), &mut |_| {}).expect("a run");
+    assert_eq!(verdicts(&inside), verdicts(&outside));
+    assert_eq!(inside.problems, outside.problems);
+    for cell in &inside.cells {
+        let only_fixtures = cell.client == "fixture" && cell.server == "fixture";
+        let (launcher, base) = match only_fixtures {
+            true => ("process", None),
+            false => ("container", Some("debian12".to_owned())),
+        };
+        assert_eq!(cell.environment.launcher, launcher, "{}", cell.cell);
+        assert_eq!(cell.environment.base, base, "{}", cell.cell);
+    }
+    assert!(
+        outside
+            .cells
+            .iter()
+            .all(|cell| cell.environment.launcher == "process")
+    );
+}
+
+#[test]
+fn what_the_engine_is_not_told_turns_its_cells_red() {
+    let sabotages = [Sabotage::SysctlLeftOn, Sabotage::FilterLeftOut];
+    for (cell, sabotage) in BY_OWN_MEANS.iter().zip(sabotages) {
+        let Some(result) = in_containers(&[cell], Some(sabotage)) else {
+            return;
+        };
+        assert_eq!(
+            result.cells[0].verdict,
+            Verdict::Fail,
+            "{cell}: {}",
+            result.cells[0].reason
+        );
+    }
+}
+
+#[test]
+fn without_an_engine_every_cell_is_unprovable_and_says_why() {
+    let stage = Stage::new();
+    let base = Base::Image("mpws-test-no-such-image:1".to_owned());
+    let options = RunOptions {
+        launcher: LauncherKind::Container { base },
+        ..stage.options(BY_OWN_MEANS)
+    };
+    let result = run(&options, &mut |_| {}).expect("a run");
+    if !can_judge(&result) {
+        return;
+    }
+    // With an engine it is the image that is missing; what to do about it is said in either case.
+    for cell in &result.cells {
+        assert_eq!(cell.verdict, Verdict::Unprovable, "{}", cell.reason);
+        let says = |words: &str| cell.reason.contains(words);
+        assert!(says("containers") || says("docker pull"), "{}", cell.reason);
+    }
+}
+
+fn in_containers(cells: &[&str], sabotage: Option<Sabotage>) -> Option<RunResult> {
+    let stage = Stage::new();
+    let launcher = LauncherKind::Container {
+        base: Base::Debian12,
+    };
+    let options = RunOptions {
+        launcher,
+        sabotage,
+        ..stage.options(cells)
+    };
+    let result = run(&options, &mut |_| {}).expect("a run");
+    if !can_judge(&result) {
+        return None;
+    }
+    let containers = &result.host.capabilities["containers"];
+    if !containers.available {
+        skip(&format!("no containers: {:?}", containers.remedy));
+        return None;
+    }
+    if let Some(cell) = result
+        .cells
+        .iter()
+        .find(|cell| cell.reason.contains("no image"))
+    {
+        skip(&cell.reason);
+        return None;
+    }
+    Some(result)
+}
+
+/// Of each cell: the verdict, what carried the bytes, and the deviation that explains it.
+fn verdicts(result: &RunResult) -> BTreeMap<&str, String> {
+    let of = |cell: &mpws_suite::result::CellResult| {
+        let known = cell.expected.as_ref().map(|expected| &expected.id);
+        format!("{:?} {:?} {known:?}", cell.verdict, cell.transport)
+    };
+    let cells = result.cells.iter();
+    cells.map(|cell| (cell.cell.as_str(), of(cell))).collect()
+}
