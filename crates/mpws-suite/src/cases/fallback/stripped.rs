@@ -1,7 +1,8 @@
 //! A middlebox removes MPTCP options.
 
 use mpws_fixture::payload::Payload;
-use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule};
+use mpws_lab::RuleId;
+use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
 use mpws_trace::Cause;
 
 use crate::case::{Case, Expect, Pairs, Side};
@@ -124,13 +125,10 @@ const MID_CONNECTION: Case = Case {
         cell.witness(None)?;
         // What lacks its DATA_ACK would be sent again, and after that Linux does not fall back but resets.
         cell.until_all_acknowledged()?;
-        let acks = Rule::new("keep-tcp-waiting", Action::Drop);
-        let acks = cell.rule(acks.from("server").payload(false))?;
+        let waits = keep_tcp_waiting(cell, 0)?;
         let rule = cell.rule(Rule::new("strip-from-now-on", strip()))?;
-        // For the same reason the client's TCP must not know of its data before the server's program has answered,
-        // however long that takes: MPTCP sends nothing again while TCP waits.
         cell.echo(opened.connection, Payload::Text { size: 500, seed: 8 }, 1)?;
-        cell.lift(acks)?;
+        speak_freely(cell, waits)?;
         cell.echo(
             opened.connection,
             Payload::Binary {
@@ -204,12 +202,40 @@ const fn strip() -> Action {
     Action::Rewrite(Rewrite::StripMptcp)
 }
 
+/// Loses every packet that is an ACK and nothing else, but so many of the client's.
+///
+/// Data whose DATA_ACK was stripped MPTCP sends again after 200 ms, and from then on Linux answers data without options by a
+/// reset instead of falling back (`allow_infinite_fallback`). MPTCP sends nothing again while TCP itself still waits for
+/// an ACK. So both ends' TCP wait until the programs have spoken, however long that takes.
+fn keep_tcp_waiting(cell: &Cell, passing: u64) -> Result<[RuleId; 2], CellEnd> {
+    let acks = |from: &str| {
+        let mut rule = Rule::new("keep-tcp-waiting", Action::Drop)
+            .from(from)
+            .not_syn()
+            .payload(false);
+        rule.when.fin = Some(false);
+        rule.when.rst = Some(false);
+        rule
+    };
+    Ok([
+        cell.rule(acks("client").which(Which::After(passing)))?,
+        cell.rule(acks("server"))?,
+    ])
+}
+
+fn speak_freely(cell: &Cell, waits: [RuleId; 2]) -> Result<(), CellEnd> {
+    waits.into_iter().try_for_each(|rule| cell.lift(rule))
+}
+
 fn strip_and_talk(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
     let rule = rule.mptcp(MptcpMatch::Any);
     let name = rule.name.clone();
+    let waits = keep_tcp_waiting(cell, 1)?;
     let id = cell.rule(rule)?;
     let server = cell.serve(Serve::echo())?;
     let opened = cell.connect(Connect::default())?;
+    cell.echo(opened.connection, Payload::Text { size: 500, seed: 8 }, 1)?;
+    speak_freely(cell, waits)?;
     support::small_talk(cell, opened.connection)?;
     let facts = support::client_facts(cell, opened.connection)?;
     cell.equal("TCP_IS_MPTCP of the client", &Some(false), &facts.is_mptcp);
