@@ -24,7 +24,6 @@ def main() -> None:
     site, implementation = arguments(sys.argv[1:], IMPLEMENTATIONS)
     if not os.environ.get("MPWS_CONTROL") and not os.environ.get(NURSERY):
         fault("MPWS_CONTROL is not set")
-    take_out_constant()
     sys.path.insert(1, site)
     log = Log()
     log.install()
@@ -35,6 +34,8 @@ def main() -> None:
     except ImportError as error:
         fault(f"websockets.{implementation} does not load from {site}: {error!r}")
     form = _form(implementation)
+    # After the imports: trio, which has never run on a Python without it, is not to be loaded without it.
+    take_out_constant()
     try:
         if os.environ.get(NURSERY):
             from . import nursery
