@@ -135,6 +135,7 @@ impl Stage {
             paths: Vec::new(),
             jobs: Some(JOBS),
             out: self.out(),
+            resume: false,
             keep: Keep::None,
             launcher: mpws_suite::run::LauncherKind::Process,
             state: None,

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use mpws_suite::event::RunEvent;
+use mpws_suite::execute;
 use mpws_suite::expectation::ExpectationError;
-use mpws_suite::result::{ControlRole, FindingKind, RunResult, Summary, Verdict};
+use mpws_suite::result::{CellResult, ControlRole, FindingKind, RunResult, Summary, Verdict};
 use mpws_suite::run::{Keep, PlanError, RunError, RunOptions, plan, run};
 use mpws_tests::mutant;
 use mpws_tests::stage::{PeerFile, Stage, can_judge};
@@ -144,6 +145,80 @@ fn a_run_that_is_stopped_reports_what_ran_and_names_what_did_not() {
         assert_eq!(cell.reason, "not run: the run was stopped before");
         assert!(cell.is_red());
     }
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_with_the_cells_that_are_missing() {
+    let stage = Stage::new();
+    let first = RunOptions {
+        jobs: Some(1),
+        ..stage.options(&[FIXTURES])
+    };
+    let stop = first.stop.clone();
+    let mut tell = |event| {
+        if let RunEvent::CellFinished(_) = event {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let stopped = run(&first, &mut tell).expect("a run");
+    let done: Vec<&str> = names(&stopped, |cell| cell.reason != execute::NOT_RUN);
+    assert!(done.len() < stopped.planned, "{done:?}");
+
+    let mut started = Vec::new();
+    let again = RunOptions {
+        resume: true,
+        ..stage.options(&[FIXTURES])
+    };
+    let whole = run(&again, &mut |event| {
+        if let RunEvent::CellStarted { cell } = event {
+            started.push(cell);
+        }
+    });
+    let whole = whole.expect("it goes on");
+    assert_eq!(whole.taken_over, done.len());
+    assert_eq!(whole.planned, stopped.planned);
+    assert!(!whole.interrupted);
+    assert!(names(&whole, |cell| cell.reason == execute::NOT_RUN).is_empty());
+    started.sort();
+    let mut missing = names(&stopped, |cell| cell.reason == execute::NOT_RUN);
+    missing.sort_unstable();
+    assert_eq!(started, missing);
+    // What was taken over is compared with its control as well.
+    assert_eq!(
+        names(&whole, |cell| cell.control.role == ControlRole::None),
+        names(&stopped, |cell| cell.control.role == ControlRole::None)
+    );
+}
+
+#[test]
+fn results_of_other_peers_are_not_taken_over() {
+    let stage = Stage::new();
+    let options = stage.options(&[SUBJECT]);
+    run(&options, &mut |_| {}).expect("a run");
+    let resumed = |options: &RunOptions| {
+        let options = RunOptions {
+            resume: true,
+            ..options.clone()
+        };
+        run(&options, &mut |_| {})
+    };
+    assert_eq!(resumed(&options).expect("the same").taken_over, 1);
+    let slower = RunOptions {
+        paths: vec!["1:delay=1ms".parse().expect("a condition")],
+        ..options
+    };
+    let error = resumed(&slower).expect_err("other conditions");
+    let cause = std::error::Error::source(&error).expect("a cause");
+    let said = cause.to_string();
+    assert!(
+        said.contains("conditions of paths (was , is 1:delay=1ms)"),
+        "{said}"
+    );
+}
+
+fn names(result: &RunResult, which: impl Fn(&CellResult) -> bool) -> Vec<&str> {
+    let cells = result.cells.iter().filter(|cell| which(cell));
+    cells.map(|cell| cell.cell.as_str()).collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mpws_suite::result::{CellResult, FindingKind, Summary, Verdict};
+use mpws_suite::result::{CellResult, FindingKind, RunResult, Summary, Verdict};
 
 /// The word for a cell: its verdict, or `known` where an expectation explains it.
 pub(crate) fn of_cell(cell: &CellResult) -> &'static str {
@@ -69,6 +69,14 @@ pub(crate) fn number_of(count: usize, noun: &str) -> String {
         format!("1 {noun}")
     } else {
         format!("{count} {noun}s")
+    }
+}
+
+/// ` (614 of them in an earlier run)`, or nothing.
+pub(crate) fn taken_over(result: &RunResult) -> String {
+    match result.taken_over {
+        0 => String::new(),
+        cells => format!(" ({cells} of them in an earlier run)"),
     }
 }
 

@@ -73,6 +73,7 @@ fn with_colours_the_words_stay_the_same() {
 #[test]
 fn a_run_that_was_stopped_says_so_in_every_report() {
     let run = mpws_suite::result::RunResult {
+        taken_over: 0,
         interrupted: true,
         ..sample::green()
     };

@@ -42,15 +42,19 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs a cell. Whatever happens, there is a result.
-    pub fn run(&self, planned: &PlannedCell) -> (CellResult, Vec<PeerFacts>) {
-        let started = Instant::now();
-        let unfit = self.host_unfit.as_ref().or_else(|| {
+    /// Why a cell cannot be run at all.
+    pub fn unfit(&self, planned: &PlannedCell) -> Option<&String> {
+        self.host_unfit.as_ref().or_else(|| {
             [&planned.client.name, &planned.server.name]
                 .into_iter()
                 .find_map(|peer| self.unfit.get(peer))
-        });
-        if let Some(reason) = unfit {
+        })
+    }
+
+    /// Runs a cell. Whatever happens, there is a result.
+    pub fn run(&self, planned: &PlannedCell) -> (CellResult, Vec<PeerFacts>) {
+        let started = Instant::now();
+        if let Some(reason) = self.unfit(planned) {
             let result = self.empty(planned, Verdict::Unprovable, reason.clone());
             return (result, Vec::new());
         }
@@ -234,11 +238,12 @@ impl Bench<'_> {
         mut cell: Cell,
         end: Result<(), CellEnd>,
     ) -> Result<CellResult, CellEnd> {
-        let (client_moved, server_moved) = cell.witness.deltas()?;
         let mut capture = cell
             .lab
             .capture()
             .map_err(|error| CellEnd::broken("the wire gave no capture", &error))?;
+        // After the capture: what the wire has handed on by then has reached its kernel.
+        let (client_moved, server_moved) = cell.witness.deltas()?;
         let packets = mpws_trace::read_pcapng(std::io::BufReader::new(&mut capture))
             .map_err(|error| CellEnd::broken("the capture cannot be read", &error))?;
         let trace = mpws_trace::analyse(&packets);

@@ -37,6 +37,7 @@ pub mod execute;
 pub mod expectation;
 pub mod finding;
 pub mod host;
+pub mod journal;
 pub mod oracle;
 pub mod pattern;
 pub mod plan;

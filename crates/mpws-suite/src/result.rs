@@ -42,6 +42,9 @@ pub struct RunResult {
     pub paths: Vec<String>,
     /// Number of cells that were planned.
     pub planned: usize,
+    /// Number of cells whose results an earlier run had written before it was stopped (`--resume`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken_over: usize,
     /// Whether it was stopped before its end; cells that did not run are reported as `error`.
     pub interrupted: bool,
     /// One entry for each planned cell, in the order of the plan.
@@ -333,6 +336,11 @@ pub struct Summary {
     pub unprovable: usize,
     /// `error`.
     pub error: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl CellResult {

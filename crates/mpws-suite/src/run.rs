@@ -14,6 +14,7 @@ use crate::case::Profile;
 use crate::cases::catalogue;
 use crate::event::RunEvent;
 use crate::expectation::Expectations;
+use crate::journal::{self, Entry, Journal, JournalError};
 use crate::plan::{self, PlannedCell};
 pub use crate::plan::{Plan, PlanError};
 use crate::result::{
@@ -42,6 +43,8 @@ pub struct RunOptions {
     pub paths: Vec<OnPath>,
     /// Where evidence goes (result files are the reporters' business).
     pub out: PathBuf,
+    /// Whether to go on where an earlier run into the same folder was stopped ([`crate::journal`]).
+    pub resume: bool,
     /// Which cells keep their evidence.
     pub keep: Keep,
     /// How peers run.
@@ -92,6 +95,9 @@ pub enum RunError {
     /// Peers cannot be started at all.
     #[error("peers cannot be started")]
     Launcher(#[source] LaunchError),
+    /// Results cannot be kept as they come, or not be taken over.
+    #[error("the results of cells have no place")]
+    Journal(#[from] JournalError),
     /// The evidence folder cannot be made.
     #[error("the folder for evidence, {}, cannot be made", .path.display())]
     Evidence {
@@ -117,7 +123,7 @@ impl RunError {
     /// Whose fault it is.
     pub fn exit(&self) -> ExitKind {
         match self {
-            Self::Plan(_) | Self::Evidence { .. } => ExitKind::Usage,
+            Self::Plan(_) | Self::Evidence { .. } | Self::Journal(_) => ExitKind::Usage,
             Self::State(_) | Self::Launcher(_) => ExitKind::Host,
         }
     }
@@ -171,6 +177,13 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         path: options.out.clone(),
         source,
     })?;
+    let host = host::facts(capabilities.clone());
+    let basis = journal::basis(options, &host, &planned.plan);
+    let (journal, done) = if options.resume {
+        Journal::resume(&options.out, &basis)?
+    } else {
+        (Journal::begin(&options.out, &basis)?, Vec::new())
+    };
     let jobs = options
         .jobs
         .unwrap_or_else(default_jobs)
@@ -186,7 +199,18 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         host_unfit,
     };
     let explain = |cell: &mut CellResult| planned.expectations.explain(cell, &capabilities);
-    let (mut cells, peers) = all_cells(&bench, &planned.plan, jobs, &explain, tell);
+    let course = Course {
+        bench: &bench,
+        plan: &planned.plan,
+        jobs,
+        explain: &explain,
+    };
+    let Ran {
+        mut cells,
+        peers,
+        taken_over,
+        journal,
+    } = course.all_cells(journal, done, tell);
     // Under a condition a known deviation may well stay away; that says nothing of the expectation.
     let mut problems = if options.paths.is_empty() {
         planned
@@ -195,6 +219,11 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
     } else {
         Vec::new()
     };
+    if let Err(error) = journal.end() {
+        problems.push(format!(
+            "cells were not written as they came, so this run could not go on after a stop: {error}"
+        ));
+    }
     for cell in &mut cells {
         bench.settle_evidence(cell, &mut problems);
     }
@@ -207,13 +236,14 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         },
         started_at: rfc3339(started_at),
         duration_ms: millis(started),
-        host: host::facts(capabilities),
+        host,
         peers,
         profile: options.profile,
         matrix: options.matrix.clone(),
         selectors: options.selectors.clone(),
         paths: options.paths.iter().map(ToString::to_string).collect(),
         planned: planned.plan.cells.len(),
+        taken_over,
         interrupted: options.stop.load(Ordering::Relaxed)
             && cells.iter().any(|cell| cell.reason == execute::NOT_RUN),
         findings: finding::findings(&cells, options),
@@ -388,66 +418,108 @@ fn prepare(
     unfit
 }
 
-/// Runs every cell, several at a time, and puts the results in the order of the plan.
-fn all_cells(
-    bench: &execute::Bench<'_>,
-    plan: &Plan,
+/// What runs how.
+struct Course<'a> {
+    bench: &'a execute::Bench<'a>,
+    plan: &'a Plan,
+    /// Cells at a time.
     jobs: usize,
-    explain: &(dyn Fn(&mut CellResult) + Sync),
-    tell: &mut dyn FnMut(RunEvent),
-) -> (Vec<CellResult>, Vec<PeerFacts>) {
-    enum News {
-        Started(usize),
-        Finished(usize, Box<CellResult>, Vec<PeerFacts>),
-    }
-    let next = AtomicUsize::new(0);
-    let mut results: Vec<Option<CellResult>> = plan.cells.iter().map(|_| None).collect();
-    let mut peers: BTreeMap<String, PeerFacts> = BTreeMap::new();
-    std::thread::scope(|scope| {
-        let (news, arrivals) = mpsc::channel();
-        for _ in 0..jobs {
-            let (news, next) = (news.clone(), &next);
-            scope.spawn(move || {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(cell) = plan.cells.get(number) else {
-                        break;
-                    };
-                    if bench.options.stop.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    // The receiver outlives the scope's threads.
-                    let _ = news.send(News::Started(number));
-                    let (mut result, facts) = bench.run(cell);
-                    explain(&mut result);
-                    let _ = news.send(News::Finished(number, Box::new(result), facts));
-                }
-            });
+    explain: &'a (dyn Fn(&mut CellResult) + Sync),
+}
+
+/// What came of it.
+struct Ran {
+    /// In the order of the plan.
+    cells: Vec<CellResult>,
+    peers: Vec<PeerFacts>,
+    /// Number of cells that an earlier run had done.
+    taken_over: usize,
+    journal: Journal,
+}
+
+impl Course<'_> {
+    /// Runs every cell that is not done yet, several at a time.
+    fn all_cells(
+        &self,
+        mut journal: Journal,
+        done: Vec<Entry>,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Ran {
+        enum News {
+            Started(usize),
+            Finished(usize, Box<Entry>),
         }
-        drop(news);
-        for arrival in arrivals {
-            match arrival {
-                News::Started(number) => {
-                    tell(RunEvent::CellStarted {
-                        cell: plan.cells[number].name.clone(),
-                    });
-                }
-                News::Finished(number, result, facts) => {
-                    for fact in facts {
-                        peers.insert(fact.peer.clone(), fact);
-                    }
-                    tell(RunEvent::CellFinished(result.clone()));
-                    results[number] = Some(*result);
-                }
+        let numbers: BTreeMap<&str, usize> = self
+            .plan
+            .cells
+            .iter()
+            .map(|cell| cell.name.as_str())
+            .zip(0..)
+            .collect();
+        let mut results: Vec<Option<CellResult>> = self.plan.cells.iter().map(|_| None).collect();
+        let mut peers: BTreeMap<String, PeerFacts> = BTreeMap::new();
+        let mut taken_over = 0;
+        for entry in done {
+            // The earlier run may have had other selectors.
+            if let Some(&number) = numbers.get(entry.cell.cell.as_str()) {
+                taken_over += usize::from(results[number].is_none());
+                peers.extend(entry.peers.into_iter().map(|one| (one.peer.clone(), one)));
+                tell(RunEvent::CellFinished(Box::new(entry.cell.clone())));
+                results[number] = Some(entry.cell);
             }
         }
-    });
-    let cells = results
-        .into_iter()
-        .zip(&plan.cells)
-        .map(|(result, cell)| result.unwrap_or_else(|| not_run(bench, cell)))
-        .collect();
-    (cells, peers.into_values().collect())
+        let to_do: Vec<usize> = (0..results.len())
+            .filter(|&number| results[number].is_none())
+            .collect();
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let (news, arrivals) = mpsc::channel();
+            for _ in 0..self.jobs {
+                let (news, next, to_do) = (news.clone(), &next, &to_do);
+                scope.spawn(move || {
+                    while let Some(&number) = to_do.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if self.bench.options.stop.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        // The receiver outlives the scope's threads.
+                        let _ = news.send(News::Started(number));
+                        let (mut cell, peers) = self.bench.run(&self.plan.cells[number]);
+                        (self.explain)(&mut cell);
+                        let entry = Box::new(Entry { cell, peers });
+                        let _ = news.send(News::Finished(number, entry));
+                    }
+                });
+            }
+            drop(news);
+            for arrival in arrivals {
+                match arrival {
+                    News::Started(number) => tell(RunEvent::CellStarted {
+                        cell: self.plan.cells[number].name.clone(),
+                    }),
+                    News::Finished(number, entry) => {
+                        // What a missing peer or host kept from running is to be tried again by the next run.
+                        if self.bench.unfit(&self.plan.cells[number]).is_none() {
+                            journal.add(&entry);
+                        }
+                        peers.extend(entry.peers.into_iter().map(|one| (one.peer.clone(), one)));
+                        tell(RunEvent::CellFinished(Box::new(entry.cell.clone())));
+                        results[number] = Some(entry.cell);
+                    }
+                }
+            }
+        });
+        let cells = results
+            .into_iter()
+            .zip(&self.plan.cells)
+            .map(|(result, cell)| result.unwrap_or_else(|| not_run(self.bench, cell)))
+            .collect();
+        Ran {
+            cells,
+            peers: peers.into_values().collect(),
+            taken_over,
+            journal,
+        }
+    }
 }
 
 fn not_run(bench: &execute::Bench<'_>, cell: &PlannedCell) -> CellResult {

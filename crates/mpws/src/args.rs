@@ -101,6 +101,10 @@ pub struct Run {
     /// Folder for result.json, junit.xml, summary.md and the evidence.
     #[arg(long, value_name = "DIR", default_value = "mpws-results")]
     pub out: PathBuf,
+    /// Go on where an earlier run into the same folder was stopped, by Ctrl-C, a kill or a power cut. The
+    /// program, the peers, the kernel, --path and --keep must be those of that run.
+    #[arg(long)]
+    pub resume: bool,
     /// Which cells keep their captures, transcripts and logs.
     #[arg(long, value_enum, default_value_t)]
     pub keep: Keep,
@@ -451,7 +455,8 @@ Examples:
   mpws run claims/client-recipe              one of its claims
   mpws run negotiation/ --path 1:nat,delay=30ms   all under NAT on a slow link
 
-Ctrl-C stops the run and writes the results so far; a second Ctrl-C ends it at once.";
+Ctrl-C stops the run and writes the results so far; a second Ctrl-C ends it at once. The same command
+with --resume goes on from there.";
 
 const LIST_EXAMPLES: &str = "\
 Examples:

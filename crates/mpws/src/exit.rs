@@ -110,6 +110,7 @@ mod tests {
             selectors: Vec::new(),
             paths: Vec::new(),
             planned: cells.len(),
+            taken_over: 0,
             interrupted: false,
             findings: Vec::new(),
             claims: Vec::new(),

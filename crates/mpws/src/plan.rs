@@ -25,6 +25,7 @@ pub(crate) fn options(selection: &Selection) -> RunOptions {
         paths: Vec::new(),
         jobs: None,
         out: PathBuf::new(),
+        resume: false,
         keep: Keep::default(),
         launcher: LauncherKind::Process,
         state: None,

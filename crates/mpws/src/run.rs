@@ -8,6 +8,7 @@ use mpws_lab::preset::OnPath;
 use mpws_report::folder;
 use mpws_report::terminal::{self, Paint, Progress};
 use mpws_suite::event::RunEvent;
+use mpws_suite::journal::JournalError;
 use mpws_suite::result::RunResult;
 use mpws_suite::run::{ExitKind, Keep, LauncherKind, RunError, RunOptions};
 
@@ -26,6 +27,7 @@ pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
     }
     options.jobs = args.jobs.map(usize::from);
     options.out.clone_from(&args.out);
+    options.resume = args.resume;
     options.keep = keep(args.keep);
     options.state.clone_from(&args.state);
     options.launcher = match args.launcher {
@@ -100,6 +102,22 @@ fn tell_once(stop: &Arc<AtomicBool>, told: &mut bool) {
 
 /// What a run that came to no result means to a user.
 fn refused(error: &RunError) -> Failure {
+    let journal = match error {
+        RunError::Journal(error) => Some(error),
+        _ => None,
+    };
+    if let Some(error) = journal {
+        let failure = Failure::of(Exit::Usage, "this run cannot go on there", error);
+        return match error {
+            JournalError::Changed { .. } | JournalError::Foreign { .. } => failure.next(
+                "run without --resume, which begins anew, or choose another folder with --out DIR",
+            ),
+            JournalError::Busy { .. } => {
+                failure.next("wait for its end, or choose another folder with --out DIR")
+            }
+            _ => failure.next("choose a folder that you may write to, with --out DIR"),
+        };
+    }
     match error.exit() {
         ExitKind::Usage => Failure::of(Exit::Usage, "the cells cannot be run", error)
             .next("`mpws list --cells` and `mpws list --peers` show what there is"),

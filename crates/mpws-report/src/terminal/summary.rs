@@ -188,9 +188,10 @@ fn totals(result: &RunResult, written: &[PathBuf], paint: Paint, account: &mut S
         account.push('\n');
     }
     let totals = format!(
-        "{} in {}: {}",
+        "{} in {}{}: {}",
         words::number_of(result.planned, "cell"),
         words::duration(result.duration_ms),
+        words::taken_over(result),
         words::totals(&result.summary),
     );
     account.push_str(&paint.bold(&totals));

@@ -129,6 +129,7 @@ pub fn run() -> RunResult {
         selectors: vec!["echo/*".to_owned(), "`fallback`/*".to_owned()],
         paths: vec!["1:nat,delay=30ms".to_owned()],
         planned: cells.len(),
+        taken_over: 0,
         interrupted: false,
         findings: vec![
             Finding {

@@ -477,6 +477,7 @@ fn run(cells: Vec<CellResult>) -> RunResult {
         selectors: Vec::new(),
         paths: Vec::new(),
         planned: cells.len(),
+        taken_over: 0,
         interrupted: false,
         findings: Vec::new(),
         claims: Vec::new(),

@@ -19,6 +19,28 @@ fn refuses(output: &Output, words: &[&str]) {
 }
 
 #[test]
+fn peers_of_the_matrix_are_listed_with_it_and_named_without_it() {
+    let listed = stdout(&run(["list", "--matrix", "websockets", "--peers"]));
+    assert!(listed.contains("websockets-17.4-trio"), "{listed}");
+    assert!(!stdout(&run(["list", "--peers"])).contains("websockets-17.4"));
+    refuses(
+        &run(["list", "--peer", "websockets-17.4-*"]),
+        &[
+            "is in the matrix of websockets only",
+            "add --matrix websockets",
+        ],
+    );
+    refuses(
+        &run(["list", "--matrix", "fixture"]),
+        &["there is no matrix of `fixture`; there are: websockets"],
+    );
+    refuses(
+        &run(["list", "--peer", "websockets-{13}-*"]),
+        &["`{13}` is not a range of versions"],
+    );
+}
+
+#[test]
 fn every_case_is_listed_and_can_be_explained() {
     let listed = stdout(&run(["list"]));
     assert!(!listed.is_empty());
