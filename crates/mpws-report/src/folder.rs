@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mpws_suite::result::RunResult;
 
+use crate::matrix::{self, SupportMatrix};
 use crate::{json, junit, markdown};
 
 /// Name of the JSON report in the output folder.
@@ -87,6 +88,26 @@ pub fn write(folder: &Path, result: &RunResult) -> Result<Vec<PathBuf>, WriteErr
     written.push(replace(folder, JUNIT_XML, &junit)?);
     written.push(replace(folder, SUMMARY_MD, &markdown::render(result))?);
     Ok(written)
+}
+
+/// Writes `support-matrix.json` and `support-matrix.md`. Returns the paths.
+///
+/// # Errors
+/// The first failure; the JSON is written first.
+pub fn write_matrix(folder: &Path, matrix: &SupportMatrix) -> Result<Vec<PathBuf>, WriteError> {
+    fs::create_dir_all(folder).map_err(|source| WriteError::Folder {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let json = json::matrix(matrix).map_err(|source| WriteError::Render {
+        format: "JSON",
+        source: source.into(),
+    })?;
+    let page = matrix::render(matrix);
+    Ok(vec![
+        replace(folder, matrix::MATRIX_JSON, &json)?,
+        replace(folder, matrix::MATRIX_MD, &page)?,
+    ])
 }
 
 pub(crate) fn replace(folder: &Path, name: &str, content: &str) -> Result<PathBuf, WriteError> {

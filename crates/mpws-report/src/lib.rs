@@ -2,7 +2,7 @@
 //!
 //! For: turning the events and the result of [`mpws_suite`] into output. Not for: deciding
 //! anything. No verdict, count or difference is computed here that the result model does not
-//! already hold; the one sum made is the table of peers and families, which counts cells.
+//! already hold; the sums made are tables of peers and families, which count cells.
 //!
 //! Text that came from a peer is hostile: it is bounded, its control characters are made visible,
 //! and it is escaped for the format it goes into.
@@ -12,6 +12,7 @@
 //! - [`junit`]: `junit.xml`, for CI systems; schema `docs/schemas/junit.xsd`
 //! - [`markdown`]: `summary.md`, for a job summary or a pull request
 //! - [`mod@bench`]: all that a bench run gives: table, `bench.json`, histograms, charts
+//! - [`matrix`]: `support-matrix.json` and `support-matrix.md`: versions against families, with evidence
 //! - [`folder`]: all of these into the output folder, each complete or not at all
 //! - [`text`]: how hostile text is made harmless
 
@@ -22,6 +23,7 @@ pub mod folder;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod matrix;
 pub mod terminal;
 pub mod text;
 

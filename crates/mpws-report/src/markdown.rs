@@ -24,10 +24,11 @@ pub fn render(result: &RunResult) -> String {
 
 fn heading(result: &RunResult, summary: &mut String) {
     summary.push_str(&format!(
-        "# mpws: {}\n\n{} in {}.",
+        "# mpws: {}\n\n{} in {}{}.",
         words::totals(&result.summary),
         words::number_of(result.planned, "cell"),
         words::duration(result.duration_ms),
+        words::taken_over(result),
     ));
     if result.interrupted {
         summary.push_str(" **Interrupted**: cells that did not run are counted as error.");
@@ -232,7 +233,7 @@ fn more(length: usize, summary: &mut String) {
 
 /// One line in which no character forms markup: all that could are preceded by a backslash
 /// (CommonMark section 2.4), those of HTML are character references.
-fn escape(hostile: &str) -> String {
+pub(crate) fn escape(hostile: &str) -> String {
     let mut escaped = String::new();
     for character in text::line(hostile, text::LINE_LIMIT).chars() {
         match character {
@@ -251,7 +252,7 @@ fn escape(hostile: &str) -> String {
 }
 
 /// A code span, fenced by more backticks than the text holds in a row (CommonMark section 6.1).
-fn code(hostile: &str) -> String {
+pub(crate) fn code(hostile: &str) -> String {
     let text = text::line(hostile, text::LINE_LIMIT);
     let mut longest = 0;
     let mut run = 0;

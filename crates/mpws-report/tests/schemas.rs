@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use mpws_report::junit;
+use mpws_report::matrix::SupportMatrix;
 use mpws_suite::result::RunResult;
 
 fn schemas() -> PathBuf {
@@ -15,17 +16,26 @@ fn schemas() -> PathBuf {
 
 #[test]
 fn the_schema_of_results_is_the_one_of_the_model() {
-    let schema = schemars::schema_for!(RunResult);
-    let mut generated = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+    compare("result.schema.json", &schemars::schema_for!(RunResult));
+}
+
+#[test]
+fn the_schema_of_the_support_matrix_is_the_one_of_the_model() {
+    let schema = schemars::schema_for!(SupportMatrix);
+    compare("support-matrix.schema.json", &schema);
+}
+
+fn compare(name: &str, schema: &schemars::Schema) {
+    let mut generated = serde_json::to_string_pretty(schema).expect("a schema is JSON");
     generated.push('\n');
-    let path = schemas().join("result.schema.json");
+    let path = schemas().join(name);
     if std::env::var_os("MPWS_UPDATE_SCHEMAS").is_some_and(|value| value == "1") {
         fs::write(&path, &generated).expect("the schema can be written");
     }
     let checked_in = fs::read_to_string(&path).expect("the schema is checked in");
     assert!(
         generated == checked_in,
-        "docs/schemas/result.schema.json is out of date; renew it with\n  \
+        "docs/schemas/{name} is out of date; renew it with\n  \
          MPWS_UPDATE_SCHEMAS=1 cargo test -p mpws-report --test schemas"
     );
 }

@@ -26,6 +26,8 @@ pub enum Command {
     Run(Run),
     /// List cases, peers or cells.
     List(List),
+    /// Make the support matrix of results: versions against families, with evidence.
+    Matrix(Matrix),
     /// Tell all about a case.
     Explain(Explain),
     /// List middleboxes and link qualities for `run --path`.
@@ -164,6 +166,18 @@ pub struct ListWhat {
     /// Cells: each case with each pair of peers.
     #[arg(long = "cells", id = "list-cells")]
     pub cells: bool,
+}
+
+/// `mpws matrix`.
+#[derive(Args, Debug)]
+#[command(after_help = MATRIX_EXAMPLES)]
+pub struct Matrix {
+    /// `result.json` of a run that came to its end; several are put together.
+    #[arg(value_name = "RESULT", required = true)]
+    pub results: Vec<PathBuf>,
+    /// Folder for support-matrix.json and support-matrix.md.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
 }
 
 /// `mpws explain`.
@@ -466,6 +480,11 @@ Examples:
   mpws list --profile full        the long cases as well
   mpws list --cells claims/same-version    cells behind a claim
   mpws list --cells | wc -l       how many cells are there?";
+
+const MATRIX_EXAMPLES: &str = "\
+Examples:
+  mpws matrix results/result.json --out docs                 of one run, such as one with --matrix
+  mpws matrix processes/result.json containers/result.json   of several";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:

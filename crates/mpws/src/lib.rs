@@ -21,6 +21,7 @@ mod explain;
 mod interrupt;
 mod list;
 mod live;
+mod matrix;
 mod output;
 mod peers;
 mod plan;
@@ -48,6 +49,7 @@ pub fn main() -> Exit {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::List(args) => list::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Presets(args) => presets::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -2,9 +2,10 @@
 
 use crate::support;
 
-const SUBCOMMANDS: [&[&str]; 13] = [
+const SUBCOMMANDS: [&[&str]; 14] = [
     &["run"],
     &["list"],
+    &["matrix"],
     &["explain"],
     &["presets"],
     &["doctor"],

@@ -19,6 +19,26 @@ fn refuses(output: &Output, words: &[&str]) {
 }
 
 #[test]
+fn what_a_support_matrix_cannot_be_made_of_is_refused_and_nothing_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("other.json");
+    fs::write(&path, "{\"schema\":\"something\"}").expect("written");
+    let out = folder.path().join("out");
+    for (named, words) in [
+        (path.as_path(), ["other.json", "name the result.json"]),
+        (folder.path(), ["cannot read", "name the result.json"]),
+    ] {
+        let output = mpws(["matrix", "--out"])
+            .arg(&out)
+            .arg(named)
+            .output()
+            .expect("it runs");
+        refuses(&output, &words);
+    }
+    assert!(!out.exists());
+}
+
+#[test]
 fn peers_of_the_matrix_are_listed_with_it_and_named_without_it() {
     let listed = stdout(&run(["list", "--matrix", "websockets", "--peers"]));
     assert!(listed.contains("websockets-17.4-trio"), "{listed}");

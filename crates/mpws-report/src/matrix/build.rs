@@ -1,0 +1,253 @@
+//! From results to the matrix.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mpws_suite::cases::catalogue;
+use mpws_suite::plan::FIXTURE;
+use mpws_suite::result::{CellResult, PeerFacts, RunResult, Summary};
+
+use super::{Deviation, NotGreen, Row, Run, SCHEMA, SupportMatrix, behaviour};
+use crate::words;
+
+/// Why there is no matrix.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MatrixError {
+    /// Nothing to make it of.
+    #[error("the results have no cell with a library in it")]
+    Empty,
+    /// A run was stopped.
+    #[error("the run of {started_at} was interrupted; `mpws run --resume` brings it to its end")]
+    Interrupted {
+        /// When it began.
+        started_at: String,
+    },
+    /// Two results tell of the same cell in the same environment.
+    #[error("two results have the cell {cell} of the same environment; leave one of them out")]
+    Twice {
+        /// The cell.
+        cell: String,
+    },
+}
+
+/// Launchers that there are.
+const LAUNCHERS: [&str; 2] = ["process", "container"];
+
+const UNKNOWN: &str = "unknown";
+
+/// The matrix of some results, whatever their order.
+///
+/// # Errors
+///
+/// See [`MatrixError`].
+pub fn build(results: &[RunResult]) -> Result<SupportMatrix, MatrixError> {
+    let mut results: Vec<&RunResult> = results.iter().collect();
+    results.sort_by_key(|result| (&result.started_at, &result.host.kernel, result.planned));
+    if let Some(stopped) = results.iter().find(|result| result.interrupted) {
+        let started_at = stopped.started_at.clone();
+        return Err(MatrixError::Interrupted { started_at });
+    }
+    let mut rows: BTreeMap<Key, Row> = BTreeMap::new();
+    let mut seen: BTreeSet<(Key, &str)> = BTreeSet::new();
+    for result in &results {
+        for cell in &result.cells {
+            for peer in ends(cell) {
+                let row = row_of(result, cell, peer);
+                let key = Key::of(&row);
+                if !seen.insert((key.clone(), &cell.cell)) {
+                    let cell = cell.cell.clone();
+                    return Err(MatrixError::Twice { cell });
+                }
+                add(rows.entry(key).or_insert(row), cell);
+            }
+        }
+    }
+    if rows.is_empty() {
+        return Err(MatrixError::Empty);
+    }
+    let rows: Vec<Row> = rows.into_values().collect();
+    let there = |family: &&str| rows.iter().any(|row| row.families.contains_key(*family));
+    let launchers: BTreeSet<&str> = rows.iter().map(|row| row.launcher.as_str()).collect();
+    Ok(SupportMatrix {
+        schema: SCHEMA.to_owned(),
+        runs: results.iter().map(|result| run_of(result)).collect(),
+        families: families()
+            .into_iter()
+            .filter(there)
+            .map(str::to_owned)
+            .collect(),
+        deviations: deviations(&results),
+        behaviours: behaviour::moving(&results, &rows),
+        unknown_launchers: LAUNCHERS
+            .into_iter()
+            .filter(|one| !launchers.contains(one))
+            .map(str::to_owned)
+            .collect(),
+        rows,
+    })
+}
+
+/// The peers of a cell that are not the fixture; one that meets itself stands once.
+pub(super) fn ends(cell: &CellResult) -> impl Iterator<Item = &str> {
+    let both: BTreeSet<&str> = [cell.client.as_str(), cell.server.as_str()].into();
+    both.into_iter().filter(|&peer| peer != FIXTURE)
+}
+
+/// The row of a peer of a cell, without its cells.
+pub(super) fn row_of(result: &RunResult, cell: &CellResult, peer: &str) -> Row {
+    let facts = result.peers.iter().find(|facts| facts.peer == peer);
+    let known = |field: fn(&PeerFacts) -> &String| {
+        facts.map_or_else(|| UNKNOWN.to_owned(), |facts| field(facts).clone())
+    };
+    let version = known(|facts| &facts.version);
+    // `websockets-13.0.1-sync`; of a peer without a version in its name, all of it is the library.
+    let (library, implementation) = peer
+        .split_once(&format!("-{version}"))
+        .map_or((peer, ""), |(before, after)| {
+            (before, after.strip_prefix('-').unwrap_or(after))
+        });
+    Row {
+        peer: peer.to_owned(),
+        library: library.to_owned(),
+        implementation: implementation.to_owned(),
+        version,
+        runtime: known(|facts| &facts.runtime),
+        libc: known(|facts| &facts.libc),
+        launcher: cell.environment.launcher.clone(),
+        kernel: result.host.kernel.clone(),
+        families: BTreeMap::new(),
+    }
+}
+
+/// What tells rows apart, in the order in which they stand.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    library: String,
+    version: Vec<(u64, String)>,
+    implementation: String,
+    environment: [String; 4],
+    peer: String,
+}
+
+impl Key {
+    pub(super) fn of(row: &Row) -> Self {
+        Self {
+            library: row.library.clone(),
+            version: order(&row.version),
+            implementation: row.implementation.clone(),
+            environment: [&row.launcher, &row.libc, &row.runtime, &row.kernel].map(Clone::clone),
+            peer: row.peer.clone(),
+        }
+    }
+}
+
+/// A version as something to sort by: numbers as numbers, 9 before 13.
+fn order(version: &str) -> Vec<(u64, String)> {
+    let parts = version.split('.');
+    let part = |part: &str| {
+        let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, rest) = part.split_at(digits);
+        (number.parse().unwrap_or(0), rest.to_owned())
+    };
+    parts.map(part).collect()
+}
+
+fn add(row: &mut Row, cell: &CellResult) {
+    let peer = row.peer.clone();
+    let field = row.families.entry(cell.family().to_owned()).or_default();
+    let counted = Summary::of(std::slice::from_ref(cell));
+    let sum = &mut field.summary;
+    sum.pass += counted.pass;
+    sum.tolerated += counted.tolerated;
+    sum.known += counted.known;
+    sum.fail += counted.fail;
+    sum.unsupported += counted.unsupported;
+    sum.unprovable += counted.unprovable;
+    sum.error += counted.error;
+    field.selector = format!("{}/*{peer}*", cell.family());
+    if counted.pass + counted.tolerated > 0 {
+        return;
+    }
+    let deviations = cell.expected.iter();
+    let not_green = NotGreen {
+        is: words::of_cell(cell).to_owned(),
+        deviations: deviations
+            .flat_map(|known| known.id.split(", "))
+            .map(str::to_owned)
+            .collect(),
+        reason: cell.expected.is_none().then(|| cell.reason.clone()),
+    };
+    field.not_green.insert(cell.cell.clone(), not_green);
+}
+
+/// Ids and reasons as the runner wrote them: one after the other where several explain a cell.
+fn deviations(results: &[&RunResult]) -> Vec<Deviation> {
+    let mut reasons: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut cells: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for result in results {
+        for cell in &result.cells {
+            let Some(known) = &cell.expected else {
+                continue;
+            };
+            if ends(cell).next().is_none() {
+                continue;
+            }
+            let ids: Vec<&str> = known.id.split(", ").collect();
+            for id in &ids {
+                cells.entry(id).or_default().insert(&cell.cell);
+                // Alone it has its own reason; until such a cell comes, the reason of all is better than none.
+                if ids.len() == 1 {
+                    reasons.insert(id, &known.reason);
+                } else {
+                    reasons.entry(id).or_insert(&known.reason);
+                }
+            }
+        }
+    }
+    cells
+        .into_iter()
+        .map(|(id, cells)| Deviation {
+            id: id.to_owned(),
+            reason: reasons.get(id).copied().unwrap_or_default().to_owned(),
+            cells: cells.into_iter().map(str::to_owned).collect(),
+        })
+        .collect()
+}
+
+/// Families in the order of the catalogue.
+fn families() -> Vec<&'static str> {
+    let mut families: Vec<&str> = Vec::new();
+    for case in catalogue() {
+        if !families.contains(&case.family()) {
+            families.push(case.family());
+        }
+    }
+    families
+}
+
+fn run_of(result: &RunResult) -> Run {
+    Run {
+        started_at: result.started_at.clone(),
+        tool: result.tool.clone(),
+        kernel: result.host.kernel.clone(),
+        architecture: result.host.architecture.clone(),
+        processors: result.host.processors,
+        root: result.host.root,
+        profile: result.profile,
+        selectors: result.selectors.clone(),
+        planned: result.planned,
+        duration_ms: result.duration_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_sorted_as_versions() {
+        let mut versions = ["13.1", "9.1", "13.0.1", "13.0", "17.4", "10.4"];
+        versions.sort_by_key(|version| order(version));
+        assert_eq!(versions, ["9.1", "10.4", "13.0", "13.0.1", "13.1", "17.4"]);
+    }
+}

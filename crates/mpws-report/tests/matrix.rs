@@ -1,0 +1,179 @@
+//! The support matrix: what it shows, that it is the same each time, and that the checked-in one is whole.
+
+mod sample;
+
+use mpws_report::matrix::{self, MatrixError, SupportMatrix};
+use mpws_suite::result::{
+    CellResult, ControlRole, ExpectedDeviation, PeerFacts, RunResult, Summary, Verdict,
+};
+use serde_json::json;
+
+/// A result with a cell of the case for each peer: name, error, whether it is a known deviation.
+fn result(case: &str, started_at: &str, peers: &[(&str, &str, bool)]) -> RunResult {
+    let mut result = sample::green();
+    let model = result.cells[0].clone();
+    started_at.clone_into(&mut result.started_at);
+    result.interrupted = false;
+    result.peers = Vec::new();
+    result.cells = Vec::new();
+    for (peer, error, known) in peers {
+        let version = peer.split('-').nth(1).expect("a version");
+        result.peers.push(PeerFacts {
+            peer: (*peer).to_owned(),
+            version: version.to_owned(),
+            runtime: "CPython 3.11.2".to_owned(),
+            libc: "glibc 2.36".to_owned(),
+        });
+        let mut cell = CellResult {
+            cell: format!("{case}@{peer}:fixture/mptcp/v4"),
+            case: case.to_owned(),
+            client: (*peer).to_owned(),
+            server: "fixture".to_owned(),
+            verdict: if *known { Verdict::Fail } else { Verdict::Pass },
+            recorded: [("error".to_owned(), json!([error, "OSError"]))].into(),
+            expected: known.then(|| ExpectedDeviation {
+                id: "keeps-nothing".to_owned(),
+                reason: "it drops the errno".to_owned(),
+            }),
+            ..model.clone()
+        };
+        cell.control.role = ControlRole::None;
+        cell.environment.ip = "v4".to_owned();
+        cell.environment.asked = "mptcp".to_owned();
+        cell.environment.launcher = "process".to_owned();
+        result.cells.push(cell);
+    }
+    result.planned = result.cells.len();
+    result.summary = Summary::of(&result.cells);
+    result
+}
+
+const CASE: &str = "client-ordering/unconnected";
+
+fn made() -> Vec<RunResult> {
+    let peers = [
+        ("lib-13.0-asyncio", "ConnectionError", true),
+        ("lib-13.1-asyncio", "EOFError", true),
+        ("lib-14.1-asyncio", "EOFError", true),
+        ("lib-9.1-asyncio", "ConnectionError", false),
+    ];
+    vec![
+        result(CASE, "2026-01-01T00:00:00Z", &peers),
+        result(
+            "fallback/syn-option-stripped",
+            "2026-01-02T00:00:00Z",
+            &peers[..1],
+        ),
+    ]
+}
+
+#[test]
+fn it_lays_cells_out_by_version_with_their_evidence() {
+    let matrix = matrix::build(&made()).expect("a matrix");
+    let versions: Vec<&str> = matrix.rows.iter().map(|row| row.version.as_str()).collect();
+    assert_eq!(versions, ["9.1", "13.0", "13.1", "14.1"]);
+    assert_eq!(matrix.families, ["fallback", "client-ordering"]);
+    let row = &matrix.rows[1];
+    assert_eq!(
+        (row.library.as_str(), row.implementation.as_str()),
+        ("lib", "asyncio")
+    );
+    let field = &row.families["client-ordering"];
+    assert_eq!((field.summary.pass, field.summary.known), (0, 1));
+    let (cell, why) = field.not_green.first_key_value().expect("a cell");
+    assert_eq!(
+        cell,
+        "client-ordering/unconnected@lib-13.0-asyncio:fixture/mptcp/v4"
+    );
+    assert_eq!(
+        (why.is.as_str(), why.deviations.as_slice()),
+        ("known", ["keeps-nothing".to_owned()].as_slice())
+    );
+    assert_eq!(matrix.deviations[0].reason, "it drops the errno");
+    assert_eq!(matrix.deviations[0].cells.len(), 4);
+    // Nobody ran fallback with the other versions, and nobody a container.
+    assert!(!matrix.rows[0].families.contains_key("fallback"));
+    assert_eq!(matrix.unknown_launchers, ["container"]);
+    let page = matrix::render(&matrix);
+    assert!(page.contains("| lib 9.1 | asyncio | P1 | "), "{page}");
+    assert!(page.contains("| unknown | [1](#lib-9.1-asyncio)"), "{page}");
+    assert!(page.contains("launcher container"), "{page}");
+}
+
+#[test]
+fn it_tells_from_which_version_to_which_behaviour_is_the_same() {
+    let matrix = matrix::build(&made()).expect("a matrix");
+    let behaviour = &matrix.behaviours[0];
+    assert_eq!(
+        (behaviour.case.as_str(), behaviour.what.as_str()),
+        (CASE, "error")
+    );
+    let steps: Vec<(&str, &str, &str)> = behaviour.lines[0]
+        .steps
+        .iter()
+        .map(|step| (step.from.as_str(), step.to.as_str(), step.value.as_str()))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            ("9.1", "13.0", "ConnectionError <- OSError"),
+            ("13.1", "14.1", "EOFError <- OSError"),
+        ]
+    );
+    assert!(matrix::render(&matrix).contains("**13.1 to 14.1** EOFError &lt;- OSError"));
+}
+
+#[test]
+fn it_is_the_same_each_time_whatever_the_order_of_the_results() {
+    let mut results = made();
+    let one = matrix::build(&results).expect("a matrix");
+    results.reverse();
+    for result in &mut results {
+        result.cells.reverse();
+    }
+    let other = matrix::build(&results).expect("a matrix");
+    assert_eq!(one, other);
+    assert_eq!(matrix::render(&one), matrix::render(&other));
+}
+
+#[test]
+fn what_it_cannot_be_made_of_is_refused() {
+    assert!(matches!(matrix::build(&[]), Err(MatrixError::Empty)));
+    let mut twice = made();
+    twice.push(twice[0].clone());
+    assert!(matches!(
+        matrix::build(&twice),
+        Err(MatrixError::Twice { .. })
+    ));
+    let mut stopped = made();
+    stopped[0].interrupted = true;
+    assert!(matches!(
+        matrix::build(&stopped),
+        Err(MatrixError::Interrupted { .. })
+    ));
+}
+
+#[test]
+fn names_from_a_result_cannot_break_the_page() {
+    let mut results = made();
+    results[0].peers[0].runtime = "x | <script>\n# y".to_owned();
+    let page = matrix::render(&matrix::build(&results).expect("a matrix"));
+    assert!(
+        !page.contains("<script>") && !page.contains("\n# y"),
+        "{page}"
+    );
+}
+
+#[test]
+fn the_checked_in_page_is_what_the_checked_in_json_gives() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let read = |name| std::fs::read_to_string(docs.join(name)).expect("a checked-in file");
+    let json = read(matrix::MATRIX_JSON);
+    let matrix: SupportMatrix = serde_json::from_str(&json).expect("a support matrix");
+    assert_eq!(matrix.schema, matrix::SCHEMA);
+    assert!(
+        matrix::render(&matrix) == read(matrix::MATRIX_MD),
+        "docs/support-matrix.md is not what support-matrix.json gives; `mpws matrix` writes both"
+    );
+    assert!(mpws_report::json::matrix(&matrix).expect("JSON") == json);
+}
