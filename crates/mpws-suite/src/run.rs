@@ -497,8 +497,11 @@ impl Course<'_> {
                         cell: self.plan.cells[number].name.clone(),
                     }),
                     News::Finished(number, entry) => {
-                        // What a missing peer or host kept from running is to be tried again by the next run.
-                        if self.bench.unfit(&self.plan.cells[number]).is_none() {
+                        // What a missing peer or host kept from running is to be tried again by the next run, and
+                        // so is what broke while the run was being stopped: Ctrl-C reaches labs that start, too.
+                        let stopped = self.bench.options.stop.load(Ordering::Relaxed);
+                        let cut_short = stopped && entry.cell.verdict == Verdict::Error;
+                        if !cut_short && self.bench.unfit(&self.plan.cells[number]).is_none() {
                             journal.add(&entry);
                         }
                         peers.extend(entry.peers.into_iter().map(|one| (one.peer.clone(), one)));

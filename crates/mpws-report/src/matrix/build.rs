@@ -236,6 +236,7 @@ fn run_of(result: &RunResult) -> Run {
         profile: result.profile,
         selectors: result.selectors.clone(),
         planned: result.planned,
+        taken_over: result.taken_over,
         duration_ms: result.duration_ms,
     }
 }

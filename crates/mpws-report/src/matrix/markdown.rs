@@ -38,7 +38,13 @@ fn runs(matrix: &SupportMatrix, page: &mut String) {
             run.planned,
             run.profile.word(),
             selectors(&run.selectors),
-            words::duration(run.duration_ms),
+            match run.taken_over {
+                0 => words::duration(run.duration_ms),
+                cells => format!(
+                    "{}, after {cells} cells of a run that was stopped",
+                    words::duration(run.duration_ms)
+                ),
+            },
         ));
     }
     if !matrix.unknown_launchers.is_empty() {

@@ -69,7 +69,9 @@ pub struct Run {
     pub selectors: Vec<String>,
     /// Number of its cells.
     pub planned: usize,
-    /// How long it took, in milliseconds.
+    /// Number of cells that earlier runs had done, before they were stopped.
+    pub taken_over: usize,
+    /// How long it took for the others, in milliseconds.
     pub duration_ms: u64,
 }
 
