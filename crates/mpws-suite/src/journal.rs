@@ -302,24 +302,51 @@ fn line<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::choose;
-    use crate::result::Verdict;
+    use crate::result::{
+        Control, ControlRole, Environment, Evidence, Transport, TransportKind, Verdict,
+    };
 
     fn basis() -> Basis {
         Basis::from([("kernel".to_owned(), "6.1".to_owned())])
     }
 
     fn entries() -> Vec<Entry> {
-        let known = mpws_peers::Catalogue::builtin().expect("our own peers");
-        let fixture = choose(known.peers(), &["fixture".to_owned()]).expect("the fixture");
-        let plan = Plan::of(crate::cases::catalogue(), &fixture);
-        plan.cells[..3]
-            .iter()
-            .map(|cell| Entry {
-                cell: crate::execute::empty(cell, Verdict::Pass, "2 checks held".to_owned()),
-                peers: Vec::new(),
-            })
-            .collect()
+        let entry = |case: &str| Entry {
+            cell: CellResult {
+                cell: format!("{case}@fixture:fixture/mptcp/v4"),
+                case: case.to_owned(),
+                client: "fixture".to_owned(),
+                server: "fixture".to_owned(),
+                control: Control {
+                    role: ControlRole::None,
+                    cell: None,
+                    differs: None,
+                    differences: Vec::new(),
+                },
+                environment: Environment {
+                    ip: "v4".to_owned(),
+                    asked: "mptcp".to_owned(),
+                    launcher: "process".to_owned(),
+                    base: None,
+                },
+                verdict: Verdict::Pass,
+                reason: "2 checks held".to_owned(),
+                expected: None,
+                transport: Transport {
+                    kind: TransportKind::Mptcp,
+                    cause: None,
+                    subflows: Some(1),
+                },
+                duration_ms: 1,
+                checks: Vec::new(),
+                recorded: BTreeMap::new(),
+                evidence: Evidence::default(),
+            },
+            peers: Vec::new(),
+        };
+        ["negotiation/a", "negotiation/b", "fallback/c"]
+            .map(entry)
+            .to_vec()
     }
 
     /// A journal of a run that came to its end, as bytes.
