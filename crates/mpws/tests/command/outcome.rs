@@ -52,7 +52,7 @@ fn peers_of_the_matrix_are_listed_with_it_and_named_without_it() {
     );
     refuses(
         &run(["list", "--matrix", "fixture"]),
-        &["there is no matrix of `fixture`; there are: websockets"],
+        &["there is no matrix of `fixture`; there are:", "websockets"],
     );
     refuses(
         &run(["list", "--peer", "websockets-{13}-*"]),
