@@ -3,13 +3,14 @@
 set -euo pipefail
 
 tests=$1 scratch=$2 requirements=$3
-name=$(basename "$(dirname "$requirements")")-$(basename "$requirements" .txt)
+peer=$(basename "$(dirname "$requirements")")
+name=$peer-$(basename "$requirements" .txt)
 site=$scratch/$name
 
 /usr/bin/python3 -m pip install --quiet --no-deps --require-hashes --target "$site" -r "$requirements"
 began=$SECONDS
 # Several versions run at once: each shows its output whole.
-if ! said=$(cd "$tests" && MPWS_SITE=$site PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m unittest 2>&1); then
+if ! said=$(cd "$tests" && MPWS_SITE=$site MPWS_PEER=$peer PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m unittest 2>&1); then
     printf '%s with %s:\n%s\n' "$tests" "$name" "$said"
     exit 1
 fi

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for a fixed number of inputs, beginning with the seeds that are checked in:
+# Runs every fuzz target for a fixed number of inputs, or for a time, beginning with the seeds that are checked in:
 #   ci/fuzz.sh RUNS [TARGET...]
+#   ci/fuzz.sh SECONDSs [TARGET...]      such as 3600s; the processor time that each took is printed
 # Needs cargo-fuzz (installed into target/tools where it is missing) and a C++ compiler. With the same RUNS and the same code the
 # inputs are the same. A crash ends it with the input in fuzz/artifacts; mend the fault and keep the input in fuzz/seeds.
 set -euo pipefail
@@ -12,8 +13,16 @@ readonly MAX_LENGTH=16384
 # Seconds for one input: generous, since the machine may be busy; a hang is far longer.
 readonly TIMEOUT=60
 
-runs=${1:?usage: ci/fuzz.sh RUNS [TARGET...]}
+amount=${1:?usage: ci/fuzz.sh RUNS|SECONDSs [TARGET...]}
 shift
+if [[ ! $amount =~ ^[1-9][0-9]*s?$ ]]; then
+    printf 'neither a number of inputs nor of seconds: %s\n' "$amount" >&2
+    exit 2
+fi
+case $amount in
+    *s) bound=(-max_total_time="${amount%s}") ;;
+    *) bound=(-runs="$amount" -seed=1) ;;
+esac
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
     targets=(mptcp_options websocket handshake deflate capture)
@@ -32,8 +41,10 @@ for target in "${targets[@]}"; do
     if [ "$target" = capture ]; then
         seeds=(crates/mpws-trace/tests/captures/data crates/mpws-trace/tests/foreign)
     fi
-    printf '%s: %s runs\n' "$target" "$runs"
-    cargo fuzz run "$target" "$corpus" "${seeds[@]}" -- \
-        -runs="$runs" -seed=1 -max_len="$MAX_LENGTH" -timeout="$TIMEOUT" -verbosity=0 -print_final_stats=1
+    printf '%s: %s\n' "$target" "$amount"
+    cargo fuzz build "$target"
+    TIMEFORMAT="$target: %U s of processor time in user mode, %R s by the clock"
+    time cargo fuzz run "$target" "$corpus" "${seeds[@]}" -- \
+        "${bound[@]}" -max_len="$MAX_LENGTH" -timeout="$TIMEOUT" -verbosity=0 -print_final_stats=1
     rm -rf "$corpus"
 done

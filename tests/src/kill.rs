@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use mpws_peers::protocol::SocketProtocol;
 use mpws_suite::case::{Case, Pairs, Profile};
 use mpws_suite::cases::catalogue;
-use mpws_suite::plan::{FIXTURE, Plan, PlannedCell};
+use mpws_suite::execute::ON_THE_WIRE;
+use mpws_suite::plan::{FIXTURE, Plan, PlannedCell, glob};
 use mpws_suite::result::{CellResult, Verdict};
 use mpws_suite::sabotage::Sabotage;
 
@@ -56,7 +57,24 @@ pub fn names() -> BTreeSet<&'static str> {
     all.copied().collect()
 }
 
-/// Runs every case that names the mutant, with it and without it.
+/// The cases that name the mutant, of those that [`only`] selects.
+pub fn cases_of(name: &str) -> Vec<&'static Case> {
+    let named = catalogue()
+        .iter()
+        .filter(|case| case.mutants.contains(&name));
+    let only = only();
+    let selected = |case: &&Case| only.as_ref().is_none_or(|pattern| glob(pattern, case.slug));
+    named.filter(selected).collect()
+}
+
+/// The pattern of case names in `MPWS_KILL_ONLY`, by which a part of the matrix runs.
+pub fn only() -> Option<String> {
+    std::env::var(ONLY)
+        .ok()
+        .filter(|pattern| !pattern.is_empty())
+}
+
+/// Runs every case that names the mutant, with it and without it; see [`cases_of`].
 ///
 /// What this host cannot show is left out, and said; see [`skip`].
 ///
@@ -65,10 +83,7 @@ pub fn names() -> BTreeSet<&'static str> {
 /// A list of what went wrong: a name that nobody implements, cases that did not notice it, or in which the honest peer is not green either.
 pub fn kill(name: &str) -> Result<(), String> {
     let mutant = Mutant::named(name).ok_or_else(|| format!("nobody implements {name}"))?;
-    let cases: Vec<&Case> = catalogue()
-        .iter()
-        .filter(|case| case.mutants.contains(&name))
-        .collect();
+    let cases = cases_of(name);
     let (fault, sabotage) = match &mutant {
         Mutant::Peer(fault) => (Some(*fault), None),
         Mutant::Bench(sabotage) => (None, Some(*sabotage)),
@@ -97,6 +112,11 @@ pub fn kill(name: &str) -> Result<(), String> {
             complaints.push(format!(
                 "{}: not green without a fault: {}",
                 duel.honest, was.reason
+            ));
+        } else if is.verdict == Verdict::Fail && !is_about(sabotage, is) {
+            complaints.push(format!(
+                "{} is red with {name} for another reason: {}",
+                duel.mutant, is.reason
             ));
         } else if is.verdict == Verdict::Fail {
             killed.insert(duel.case);
@@ -133,7 +153,9 @@ pub fn be_honest() -> Result<(), String> {
         .cells
         .iter()
         .filter(|cell| {
-            if cell.case.profile != Profile::Default {
+            if cell.case.profile != Profile::Default
+                || only().is_some_and(|pattern| !glob(&pattern, cell.case.slug))
+            {
                 return false;
             }
             let (client, server) = (&cell.client.name, &cell.server.name);
@@ -141,6 +163,10 @@ pub fn be_honest() -> Result<(), String> {
         })
         .map(|cell| cell.name.as_str())
         .collect();
+    if cells.is_empty() && only().is_some() {
+        // No selector at all would select everything.
+        return Ok(());
+    }
     let mut complaints = Vec::new();
     for (name, cell) in results(&stage, &cells, None)? {
         match cell.verdict {
@@ -155,6 +181,29 @@ pub fn be_honest() -> Result<(), String> {
         Err(complaints.join("\n"))
     }
 }
+
+/// Whether a check that failed is about the sabotage. Without its rule nearly every case fails in some way, so one that speaks of
+/// a rule or box must be among the checks that failed.
+fn is_about(sabotage: Option<Sabotage>, cell: &CellResult) -> bool {
+    if sabotage != Some(Sabotage::RuleLeftOut) {
+        return true;
+    }
+    let recorded = &cell.recorded[&format!("~{ON_THE_WIRE}")];
+    let placed: Vec<&str> = recorded
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one.as_str())
+        .collect();
+    let mut failed = cell.checks.iter().filter(|check| !check.held);
+    failed.any(|check| {
+        let said = |one: &&str| check.name.contains(*one) || check.observed.contains(*one);
+        placed.iter().any(said)
+    })
+}
+
+/// The variable that selects cases.
+const ONLY: &str = "MPWS_KILL_ONLY";
 
 /// Set it to see why each mutant was found out.
 const SHOW: &str = "MPWS_SHOW_KILLS";
@@ -220,7 +269,11 @@ fn duels_of(plan: &Plan, case: &Case, mutant: &Mutant) -> Vec<Duel> {
 }
 
 /// Mutants and who stands for them without a fault.
-const FLAVOURS: [(&str, &str); 2] = [("mutant-own", "honest-own"), ("mutant-sock", "honest-sock")];
+const FLAVOURS: [(&str, &str); 3] = [
+    ("mutant-own", "honest-own"),
+    ("mutant-sock", "honest-sock"),
+    ("mutant-blind", "honest-blind"),
+];
 
 /// Opposite ends, the plainest first.
 const OPPOSITE: [&str; 4] = [FIXTURE, "honest-own", "honest-sock", REAL];

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mpws_suite::case::Profile;
+use mpws_suite::cases::catalogue;
 use mpws_suite::event::RunEvent;
 use mpws_suite::plan::{Plan, STAND_IN};
 use mpws_suite::result::RunResult;
@@ -14,7 +15,7 @@ use mpws_suite::run::{Keep, RunError, RunOptions, run};
 use mpws_suite::sabotage::Sabotage;
 use tempfile::TempDir;
 
-use crate::mutant;
+use crate::{blind, mutant};
 
 /// A folder for peer files and evidence. It goes when this value goes.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl Stage {
         }
     }
 
-    /// One with the honest peer in both flavours and, where one is named, the mutant in both flavours.
+    /// One with the honest peer in its flavours and, where one is named, the mutant in those that it can have.
     pub fn with_mutant(fault: Option<mutant::Fault>) -> Self {
         let mut stage = Self::new();
         let flavours = [
@@ -71,12 +72,24 @@ impl Stage {
             });
             stage.add(&PeerFile {
                 name: &format!("{name}-sock"),
-                features: &["script", "tls", "deflate", "sock-handover", "asyncio-loop"],
+                features: &[
+                    "script",
+                    "tls",
+                    "deflate",
+                    "sock-handover",
+                    "asyncio-loop",
+                    "constant-by-name",
+                ],
                 entry,
                 env: &[(mutant::FAULT, fault), (mutant::HANDOVER, "1")],
                 version: None,
                 deviations: None,
             });
+            let able = mutant::Fault::named(fault).is_none_or(|one| blind::FAULTS.contains(&one));
+            if able {
+                let name = format!("{name}-blind");
+                stage.add_text(&name, &blind::peer_file(&name, fault));
+            }
         }
         stage
     }
@@ -127,6 +140,7 @@ impl Stage {
     /// Options for a run of these selectors.
     pub fn options(&self, selectors: &[&str]) -> RunOptions {
         RunOptions {
+            cases: catalogue(),
             selectors: selectors.iter().map(|&one| one.to_owned()).collect(),
             profile: Profile::Full,
             peers: Vec::new(),

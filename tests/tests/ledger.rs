@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use mpws_lab::rule::{Action, Rule, Which};
+use mpws_suite::case::{Case, Pairs};
+use mpws_suite::cell::{Cell, CellEnd, Connect, Serve};
 use mpws_suite::event::RunEvent;
 use mpws_suite::execute;
 use mpws_suite::expectation::ExpectationError;
 use mpws_suite::result::{CellResult, ControlRole, FindingKind, RunResult, Summary, Verdict};
 use mpws_suite::run::{Keep, PlanError, RunError, RunOptions, plan, run};
+use mpws_suite::sabotage::Sabotage;
 use mpws_tests::mutant;
 use mpws_tests::stage::{PeerFile, Stage, can_judge};
 use rstest::rstest;
@@ -255,22 +259,6 @@ fn evidence_is_kept_of_red_cells_and_of_no_others() {
 }
 
 #[test]
-fn a_peer_that_cannot_be_started_at_all_is_never_green() {
-    let mut stage = Stage::new();
-    stage.add_text(
-        "blind",
-        "schema = 1\nname = \"blind\"\nkind = \"blind\"\nroles = [\"client\"]\n\
-         [blind]\nclient = [\"true\", \"{uri}\"]\n",
-    );
-    let result = ran(&stage.options(&["negotiation/both-ends@blind:fixture"]));
-    assert_eq!(result.cells.len(), 4);
-    for cell in &result.cells {
-        assert_eq!(cell.verdict, Verdict::Unprovable, "{}", cell.reason);
-        assert!(cell.is_red());
-    }
-}
-
-#[test]
 fn a_selector_that_selects_nothing_is_an_error_that_helps() {
     let stage = Stage::new();
     let error = plan(&stage.options(&[FIXTURES, "negotiation/bothends"])).expect_err("refused");
@@ -398,4 +386,58 @@ fn a_known_deviation(#[case] text: String, #[case] says: &str) {
         panic!("{error:?}");
     };
     assert!(detail.contains(says), "{detail}");
+}
+
+/// A case with a rule that drops the first SYN.
+const WITH_A_RULE: Case = Case {
+    slug: "ledger/with-a-rule",
+    pairs: Pairs::Fixtures,
+    control: false,
+    mutants: &["rule-left-out"],
+    steps: first_syn_lost,
+    ..Case::BASE
+};
+
+fn first_syn_lost(cell: &mut Cell) -> Result<(), CellEnd> {
+    let first = Rule::new("first-syn", Action::Drop).syn();
+    cell.rule(first.which(Which::First(1)))?;
+    let server = cell.serve(Serve::echo())?;
+    let connection = cell.connect(Connect::default())?.connection;
+    cell.finish(server, connection)
+}
+
+#[rstest]
+#[case::with_the_mutant(&[WITH_A_RULE], None, Verdict::Pass, "checks held")]
+#[case::without_it(
+    &[Case { mutants: &["echo-alters"], ..WITH_A_RULE }],
+    None,
+    Verdict::Error,
+    "does not name the mutant rule-left-out"
+)]
+#[case::whose_rule_lets_everything_pass(
+    &[WITH_A_RULE],
+    Some(Sabotage::RuleLeftOut),
+    Verdict::Fail,
+    "rule first-syn took effect on the wire: expected at least one packet, observed none of the packets that came for it"
+)]
+fn a_case_with_a_rule(
+    #[case] cases: &'static [Case],
+    #[case] sabotage: Option<Sabotage>,
+    #[case] verdict: Verdict,
+    #[case] reason: &str,
+) {
+    let stage = Stage::new();
+    let result = ran(&RunOptions {
+        cases,
+        sabotage,
+        ..stage.options(&[])
+    });
+    if !can_judge(&result) {
+        return;
+    }
+    let [cell] = result.cells.as_slice() else {
+        panic!("one cell: {:?}", result.cells);
+    };
+    assert_eq!(cell.verdict, verdict, "{}", cell.reason);
+    assert!(cell.reason.contains(reason), "{}", cell.reason);
 }

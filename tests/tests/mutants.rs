@@ -1,7 +1,8 @@
 //! The kill matrix: every case must turn red with every mutant that it names, and be green without.
 //!
 //! One test for each mutant; within it, one cell for each case that names it and each flavour of the peer. Set
-//! `MPWS_SHOW_KILLS=1` and `--nocapture` to see by which check each was found out.
+//! `MPWS_SHOW_KILLS=1` and `--nocapture` to see by which check each was found out, and `MPWS_KILL_ONLY='join/*'` to run
+//! the cases of that name alone.
 
 use std::process::ExitCode;
 
@@ -19,12 +20,17 @@ fn main() -> ExitCode {
             names,
         ),
         Trial::test("every_mutant_is_named_by_a_case", no_idle_mutant),
+        Trial::test("the_pattern_of_cases_selects_one", selection),
         Trial::test(
             "the_honest_peer_is_green_wherever_it_meets_the_fixture",
             || kill::be_honest().map_err(Failed::from),
         ),
     ];
-    trials.extend(kill::names().into_iter().map(|name| {
+    let named = kill::names();
+    let met = named
+        .into_iter()
+        .filter(|name| !kill::cases_of(name).is_empty());
+    trials.extend(met.map(|name| {
         Trial::test(format!("killed::{name}"), move || {
             kill::kill(name).map_err(Failed::from)
         })
@@ -60,4 +66,17 @@ fn no_idle_mutant() -> Result<(), Failed> {
     } else {
         Err(format!("no case names {}", idle.join(", ")).into())
     }
+}
+
+fn selection() -> Result<(), Failed> {
+    let Some(pattern) = kill::only() else {
+        return Ok(());
+    };
+    if kill::names()
+        .into_iter()
+        .all(|name| kill::cases_of(name).is_empty())
+    {
+        return Err(format!("no case is named {pattern}").into());
+    }
+    Ok(())
 }

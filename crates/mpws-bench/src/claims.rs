@@ -3,9 +3,9 @@
 use mpws_suite::claims::{Figures, Ratio};
 
 use crate::figure;
-use crate::result::{BenchResult, Figure, Outcome, Row};
+use crate::result::{BenchResult, Outcome, Row};
 
-/// What the rows of a run say: MPTCP divided by TCP, for the whole and round by round.
+/// What the rows of a run say: MPTCP divided by TCP, round by round, and the median of that.
 ///
 /// A row without figures, or whose rounds do not pair, is named with the reason.
 pub fn figures(result: &BenchResult) -> Figures {
@@ -33,29 +33,13 @@ pub fn figures(result: &BenchResult) -> Figures {
 }
 
 fn ratio(row: &Row) -> Result<(f64, Vec<f64>), String> {
-    let (mptcp, tcp) = match &row.outcome {
-        Outcome::Measured { mptcp, tcp, .. } => (&mptcp.figure, &tcp.figure),
-        Outcome::Error { reason, .. } | Outcome::NotMeasured { reason } => {
-            return Err(reason.clone());
+    match &row.outcome {
+        Outcome::Measured { mptcp, tcp, .. } => {
+            let rounds = figure::ratios(&mptcp.figure, &tcp.figure)
+                .ok_or_else(|| "its rounds cannot be compared".to_owned())?;
+            Ok((figure::median(&rounds), rounds))
         }
-    };
-    let (over_mptcp, over_tcp) = (rounds(mptcp), rounds(tcp));
-    if over_mptcp.len() != over_tcp.len() || over_tcp.iter().any(|one| *one <= 0.0) {
-        return Err("its rounds cannot be compared".to_owned());
-    }
-    let each = over_mptcp.iter().zip(&over_tcp).map(|(one, two)| one / two);
-    Ok((
-        figure::headline(mptcp) / figure::headline(tcp),
-        each.collect(),
-    ))
-}
-
-/// The headline of each round.
-fn rounds(figure: &Figure) -> Vec<f64> {
-    match figure {
-        Figure::Times(times) => times.round_p50_ns.iter().map(|one| *one as f64).collect(),
-        Figure::Goodput(goodput) => goodput.round_bps.clone(),
-        Figure::Stream(stream) => stream.round_gap_ms.clone(),
+        Outcome::Error { reason, .. } | Outcome::NotMeasured { reason } => Err(reason.clone()),
     }
 }
 
@@ -63,7 +47,8 @@ fn rounds(figure: &Figure) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::result::{
-        Clock, Fault, Goodput, Machine, Measure, Method, PairResult, Proof, SideResult, Times,
+        Clock, Fault, Figure, Goodput, Machine, Measure, Method, PairResult, Proof, SideResult,
+        Times,
     };
 
     #[test]
@@ -107,7 +92,7 @@ mod tests {
         assert_eq!(
             seen,
             [
-                ("connect", 1.5, &[1.5, 0.75][..]),
+                ("connect", 1.125, &[1.5, 0.75][..]),
                 ("bulk-up", 0.8, &[0.8][..])
             ]
         );

@@ -66,12 +66,25 @@ pub(crate) fn figure(readings: Vec<Reading>, capacity: Option<Capacity>) -> Opti
     }
 }
 
-/// The one number of a figure by which transports are compared.
-pub(crate) fn headline(figure: &Figure) -> f64 {
+/// MPTCP divided by TCP, round by round; `None` where the rounds do not pair, or one of TCP is 0.
+///
+/// The two sides of a round stand next to each other in time. What they are compared by is the median of these ratios: it lies
+/// among them, while the ratio of figures over all rounds need not when the machine changes its pace between rounds.
+pub(crate) fn ratios(mptcp: &Figure, tcp: &Figure) -> Option<Vec<f64>> {
+    let (mptcp, tcp) = (rounds(mptcp), rounds(tcp));
+    let comparable = !mptcp.is_empty() && mptcp.len() == tcp.len();
+    if !comparable || tcp.iter().any(|one| *one <= 0.0) {
+        return None;
+    }
+    Some(mptcp.iter().zip(&tcp).map(|(one, two)| one / two).collect())
+}
+
+/// The one number of each round by which transports are compared.
+fn rounds(figure: &Figure) -> Vec<f64> {
     match figure {
-        Figure::Times(times) => times.p50_ns as f64,
-        Figure::Goodput(goodput) => goodput.median_bps,
-        Figure::Stream(stream) => stream.median_gap_ms,
+        Figure::Times(times) => times.round_p50_ns.iter().map(|one| *one as f64).collect(),
+        Figure::Goodput(goodput) => goodput.round_bps.clone(),
+        Figure::Stream(stream) => stream.round_gap_ms.clone(),
     }
 }
 
@@ -197,6 +210,36 @@ mod tests {
         assert_eq!(times.p90_ns / 1000, 90);
         assert_eq!(times.round_p50_ns.len(), 2);
         assert!(times.max_ns.abs_diff(1_000_000) <= 1000, "{}", times.max_ns);
+    }
+
+    #[test]
+    fn the_ratio_lies_among_those_of_the_rounds() {
+        let times = |rounds: &[&[u64]]| {
+            let rounds = rounds.iter().map(|round| Reading::Times(round.to_vec()));
+            figure(rounds.collect(), None).expect("times")
+        };
+        // The second round was slow for both; over all rounds, the middle falls into different ones.
+        let mptcp = times(&[&[100; 3], &[900; 4]]);
+        let tcp = times(&[&[100; 4], &[1000; 3]]);
+        let (Figure::Times(over_mptcp), Figure::Times(over_tcp)) = (&mptcp, &tcp) else {
+            panic!("times");
+        };
+        assert_eq!((over_mptcp.p50_ns, over_tcp.p50_ns), (900, 100));
+        let ratios = ratios(&mptcp, &tcp).expect("ratios");
+        assert_eq!(ratios, [1.0, 0.9]);
+        assert_eq!(median(&ratios), 0.95);
+    }
+
+    #[test]
+    fn rounds_that_do_not_pair_have_no_ratio() {
+        let goodput = |rounds: &[f64]| Figure::Goodput(goodput(rounds.to_vec(), None));
+        assert_eq!(
+            ratios(&goodput(&[3.0, 8.0]), &goodput(&[2.0, 4.0])),
+            Some(vec![1.5, 2.0])
+        );
+        assert_eq!(ratios(&goodput(&[3.0]), &goodput(&[2.0, 4.0])), None);
+        assert_eq!(ratios(&goodput(&[3.0, 8.0]), &goodput(&[2.0, 0.0])), None);
+        assert_eq!(ratios(&goodput(&[]), &goodput(&[])), None);
     }
 
     #[test]

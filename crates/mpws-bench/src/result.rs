@@ -139,7 +139,8 @@ pub enum Outcome {
         mptcp: Box<SideResult>,
         /// Over plain TCP.
         tcp: Box<SideResult>,
-        /// The figure over MPTCP divided by that over TCP; absent where the latter is 0.
+        /// Median, over the rounds, of the figure over MPTCP divided by that over TCP in the same round; absent where one of the latter
+        /// is 0.
         ratio: Option<f64>,
     },
     /// There are none, because something was not as it must be.

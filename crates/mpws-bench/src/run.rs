@@ -221,9 +221,9 @@ impl Pair<'_> {
         let outcome = match outcome {
             Ok([mptcp, tcp]) => {
                 judgements = measure::judge(measure, &mptcp);
-                let base = figure::headline(&tcp.figure);
+                let ratios = figure::ratios(&mptcp.figure, &tcp.figure);
                 Outcome::Measured {
-                    ratio: (base > 0.0).then(|| figure::headline(&mptcp.figure) / base),
+                    ratio: ratios.map(|rounds| figure::median(&rounds)),
                     mptcp: Box::new(mptcp),
                     tcp: Box::new(tcp),
                 }

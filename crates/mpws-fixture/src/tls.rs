@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
@@ -43,9 +46,12 @@ pub enum TlsError {
 }
 
 /// Makes an authority and a server certificate for `names` (host names or numeric addresses).
+///
+/// Both say what their keys are for (RFC 5280 section 4.2.1.3), without which Python 3.13 and later refuse them.
 pub fn authority(names: &[&str]) -> Result<Authority, TlsError> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
         .distinguished_name
         .push(DnType::CommonName, "mpws fixture authority");
@@ -58,6 +64,8 @@ pub fn authority(names: &[&str]) -> Result<Authority, TlsError> {
     leaf.distinguished_name
         .push(DnType::CommonName, "mpws fixture");
     leaf.use_authority_key_identifier_extension = true;
+    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate()?;
     let certificate = leaf.signed_by(&key, &issuer)?.pem();
     Ok(Authority {

@@ -7,20 +7,24 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `blind` | the driver that speaks the adapter protocol for a program that does not |
 //! | [`catalogue`] | `peer.toml`, and the peers that come of it |
 //! | [`environment`] | pinned Python environments, made once, in a folder of state |
 //! | [`fixture`] | our own fixture as a peer |
 //! | [`image`] | images for peers in containers |
+//! | [`kernel`] | what the kernel says of sockets, for programs that cannot be asked |
 //! | [`launch`] | from a peer of the catalogue to a running, trusted [`Peer`] |
 //! | [`peer`] | calls, pending calls, deadlines, logs, transcript |
 //! | [`protocol`] | the adapter protocol: operations and records |
 
 #![deny(unsafe_code)]
 
+mod blind;
 pub mod catalogue;
 pub mod environment;
 pub mod fixture;
 pub mod image;
+pub mod kernel;
 pub mod launch;
 pub mod peer;
 pub mod protocol;

@@ -47,6 +47,9 @@ fn assert_says(said: &str, words: &[&str]) {
     }
 }
 
+/// Where the table of a blind peer begins.
+const VERSION: &str = "[blind]\nversion = [\"wscat\", \"-V\"]\n";
+
 const HEAD: &str = r#"
 schema = 1
 name = "mine"
@@ -175,13 +178,27 @@ fn a_user_can_add_a_command() {
     let peer = catalogue.peer("mine").unwrap();
     assert_eq!(peer.version.as_deref(), Some("3"));
     assert!(!peer.can_be(Role::Server));
-    let Program::Command { argv, env } = &peer.program else {
+    let Program::Command { argv, env, .. } = &peer.program else {
         panic!("{:?}", peer.program);
     };
     let folder = file.path.parent().unwrap();
     assert_eq!(PathBuf::from(&argv[0]), folder.join("bin/run"));
     assert_eq!(PathBuf::from(&argv[1]), folder.join("x"));
     assert_eq!(PathBuf::from(&env["A"]), folder);
+}
+
+#[test]
+fn programs_that_are_built_with_the_command_are_looked_for_beside_it() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let peer = catalogue.peer("tungstenite-0.30.0-sync").unwrap();
+    assert_eq!(peer.reports.as_deref(), Some("tungstenite"));
+    let Program::Command { argv, built_by, .. } = &peer.program else {
+        panic!("{:?}", peer.program);
+    };
+    let beside = std::env::current_exe().unwrap();
+    let beside = beside.with_file_name("mpws-peer-tungstenite");
+    assert_eq!(PathBuf::from(&argv[0]), beside);
+    assert!(built_by.as_deref().unwrap().contains("mpws-rust-peers"));
 }
 
 #[test]
@@ -201,8 +218,9 @@ fn a_user_can_add_a_python_adapter_and_its_files_are_read_at_once() {
 
 #[test]
 fn a_blind_peer_is_read() {
-    let text =
-        HEAD.replace("adapter", "blind") + "[blind]\nclient = [\"wscat\", \"-c\", \"{uri}\"]\n";
+    let text = HEAD.replace("adapter", "blind")
+        + VERSION
+        + "client = [\"wscat\", \"-c\", \"{uri}\"]\nlines = { ready = \"open\" }\n";
     let file = written(&text);
     let mut catalogue = Catalogue::default();
     catalogue.add_file(&file.path).unwrap();
@@ -350,10 +368,10 @@ fn a_top_level_implementation_that_does_not_exist_is_refused() {
 
 #[test]
 fn a_blind_peer_that_cannot_be_told_where_to_go_is_refused() {
-    let text = HEAD.replace("adapter", "blind") + "[blind]\nclient = [\"wscat\"]\n";
+    let text = HEAD.replace("adapter", "blind") + VERSION + "client = [\"wscat\"]\n";
     assert_says(
         &refusal(&text),
-        &["peer.toml:7:", "neither {port} nor {uri}"],
+        &["peer.toml:8:", "neither {port} nor {uri}"],
     );
 }
 
@@ -361,23 +379,43 @@ fn a_blind_peer_that_cannot_be_told_where_to_go_is_refused() {
 fn an_unknown_placeholder_is_refused() {
     let head = HEAD.replace("adapter", "blind");
     let said = |part: &str| {
-        let text = format!("{head}[blind]\nclient = [\"wscat\", \"{part}\", \"{{uri}}\"]\n");
+        let text = format!("{head}{VERSION}client = [\"wscat\", \"{part}\", \"{{uri}}\"]\n");
         refusal(&text)
     };
-    assert_says(&said("{path}"), &["peer.toml:7:", "`{path}` is not one of"]);
+    assert_says(&said("{path}"), &["peer.toml:8:", "`{path}` is not one of"]);
     assert_says(
         &said("{port"),
-        &["peer.toml:7:", "a brace without its partner"],
+        &["peer.toml:8:", "a brace without its partner"],
     );
     assert_says(
         &said("port}"),
-        &["peer.toml:7:", "a brace without its partner"],
+        &["peer.toml:8:", "a brace without its partner"],
+    );
+}
+
+#[test]
+fn a_blind_client_that_nobody_can_talk_to_is_refused() {
+    let text = HEAD.replace("adapter", "blind") + VERSION + "client = [\"wscat\", \"{uri}\"]\n";
+    assert_says(
+        &refusal(&text),
+        &["peer.toml:6:", "a client needs a table `lines`"],
+    );
+}
+
+#[test]
+fn a_need_is_either_a_program_or_a_file() {
+    let text = HEAD.replace("adapter", "blind").replace("client", "server")
+        + VERSION
+        + "server = [\"srv\", \"{port}\"]\nneeds = [{ package = \"x\" }]\n";
+    assert_says(
+        &refusal(&text),
+        &["peer.toml:9:", "either `program` or `file`"],
     );
 }
 
 #[test]
 fn a_blind_role_without_a_command_is_refused() {
-    let text = HEAD.replace("adapter", "blind") + "[blind]\nserver = [\"srv\", \"{port}\"]\n";
+    let text = HEAD.replace("adapter", "blind") + VERSION + "server = [\"srv\", \"{port}\"]\n";
     assert_says(&refusal(&text), &["the role client has no command"]);
 }
 

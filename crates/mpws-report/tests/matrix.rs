@@ -101,6 +101,29 @@ fn it_lays_cells_out_by_version_with_their_evidence() {
 }
 
 #[test]
+fn rows_are_told_apart_by_what_their_containers_stand_on() {
+    let peers = [("lib-13.1-asyncio", "EOFError", false)];
+    let on = |base: &str| {
+        let mut result = result(CASE, "2026-01-03T00:00:00Z", &peers);
+        for cell in &mut result.cells {
+            cell.environment.launcher = "container".to_owned();
+            cell.environment.base = Some(base.to_owned());
+        }
+        result
+    };
+    let process = result(CASE, "2026-01-01T00:00:00Z", &peers);
+    let matrix = matrix::build(&[process, on("debian13"), on("debian11")]).expect("a matrix");
+    let launched: Vec<String> = matrix.rows.iter().map(matrix::Row::launched).collect();
+    assert_eq!(
+        launched,
+        ["container on debian11", "container on debian13", "process"]
+    );
+    assert!(matrix.unknown_launchers.is_empty());
+    let page = matrix::render(&matrix);
+    assert!(page.contains("| P2 | container on debian13 |"), "{page}");
+}
+
+#[test]
 fn it_tells_from_which_version_to_which_behaviour_is_the_same() {
     let matrix = matrix::build(&made()).expect("a matrix");
     let behaviour = &matrix.behaviours[0];

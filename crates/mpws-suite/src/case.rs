@@ -30,6 +30,9 @@ pub struct Case {
     pub client_needs: &'static [&'static str],
     /// Features that the server peer must have.
     pub server_needs: &'static [&'static str],
+    /// Whether it can be shown with an end that cannot be asked for single steps: a blind peer serves echoes, or sends and
+    /// receives lines of text, and all else is seen on the wire and in the kernels.
+    pub blind: bool,
     /// Whether it also runs over plain TCP as its control.
     pub control: bool,
     /// IP versions that it runs on.
@@ -49,6 +52,9 @@ pub struct Case {
     pub env: &'static [(&'static str, &'static str)],
     /// The smallest run that it takes part in.
     pub profile: Profile,
+    /// Whether its cells wait for seconds with next to nothing to do, as for a library's own time limit. The runner
+    /// starts such cells early, so that they wait beside the others and not at the end.
+    pub waits: bool,
     /// Who does what. Peers run, the network stands.
     pub steps: fn(&mut Cell) -> Result<(), CellEnd>,
 }
@@ -145,6 +151,7 @@ impl Case {
         pairs: Pairs::Star,
         client_needs: &[],
         server_needs: &[],
+        blind: false,
         control: true,
         ips: &[Ip::V4],
         transport: Expect::Mptcp,
@@ -154,6 +161,7 @@ impl Case {
         switched_off: None,
         env: &[],
         profile: Profile::Default,
+        waits: false,
         steps: |_| Err(CellEnd::Broken("the case has no steps".to_owned())),
     };
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mpws_lab::Lab;
@@ -152,13 +152,16 @@ impl Bench<'_> {
             cell.spoil(&rule)?;
         }
         let end = (planned.case.steps)(&mut cell);
-        let on_the_wire = std::mem::take(
-            cell.on_the_wire
-                .get_mut()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        if !on_the_wire.is_empty() {
-            cell.record_volatile(ON_THE_WIRE, on_the_wire);
+        let placed = cell.on_the_wire().clone();
+        let placed: Vec<String> = placed.iter().map(|one| one.mark.describe()).collect();
+        if let Some(first) = placed.first() {
+            if !planned.case.mutants.contains(&Sabotage::RuleLeftOut.name()) {
+                let mutant = Sabotage::RuleLeftOut.name();
+                return Err(CellEnd::Broken(format!(
+                    "the case puts the {first} on the wire and does not name the mutant {mutant}"
+                )));
+            }
+            cell.record_volatile(ON_THE_WIRE, placed);
         }
         let result = self.judge(planned, cell, end)?;
         Ok((result, facts.to_vec()))
@@ -248,10 +251,12 @@ impl Bench<'_> {
             .map_err(|error| CellEnd::broken("the capture cannot be read", &error))?;
         let trace = mpws_trace::analyse(&packets);
         let judgement = oracle::judge(&cell, &trace, &client_moved, &server_moved);
+        let took_effect = oracle::on_the_wire::judge(&cell, &packets, end.is_ok())?;
         cell.recorded.extend(judgement.recorded);
         let mut checks = std::mem::take(&mut cell.checks);
         let judged_by_case = checks.len();
         checks.extend(judgement.checks);
+        checks.extend(took_effect);
         if let Err(CellEnd::Failed(reason)) = &end {
             // A check like the others, so that no expectation about another one can explain it away.
             checks.push(crate::result::Check {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::pattern::{self, glob};
-use crate::result::{Capability, CellResult, ExpectedDeviation, Verdict};
+use crate::result::{Capability, CellResult, Check, ExpectedDeviation, Verdict};
 
 /// Value of `schema` in the file.
 pub const SCHEMA: u32 = 1;
@@ -37,6 +37,9 @@ pub struct Deviation {
     pub cells: Vec<String>,
     /// Patterns over the names of checks that may fail.
     pub checks: Vec<String>,
+    /// Patterns over what such a check observed, where anything else is no known deviation; anything where absent.
+    #[serde(default)]
+    pub observed: Vec<String>,
     /// Only where this host has, or lacks, a capability.
     #[serde(default)]
     pub when: Option<Condition>,
@@ -171,7 +174,7 @@ impl Expectations {
             let stale = |cell: &CellResult| {
                 cell.checks
                     .iter()
-                    .all(|check| check.held || !deviation.covers(&check.name))
+                    .all(|check| check.held || !deviation.covers(check))
             };
             if holds && !deviation.sometimes && due.peek().is_some() && due.all(stale) {
                 problems.push(format!(
@@ -196,7 +199,7 @@ impl Expectations {
             let found = self.deviations.iter().find(|deviation| {
                 deviation.condition_holds(capabilities)
                     && deviation.names(&cell.cell)
-                    && deviation.covers(&check.name)
+                    && deviation.covers(check)
             })?;
             if !covering.iter().any(|one| one.id == found.id) {
                 covering.push(found);
@@ -211,8 +214,10 @@ impl Deviation {
         self.cells.iter().any(|pattern| glob(pattern, cell))
     }
 
-    fn covers(&self, check: &str) -> bool {
-        self.checks.iter().any(|pattern| glob(pattern, check))
+    fn covers(&self, check: &Check) -> bool {
+        let any = |patterns: &[String], text: &str| patterns.iter().any(|one| glob(one, text));
+        any(&self.checks, &check.name)
+            && (self.observed.is_empty() || any(&self.observed, &check.observed))
     }
 
     fn condition_holds(&self, capabilities: &BTreeMap<String, Capability>) -> bool {
@@ -241,6 +246,7 @@ impl Deviation {
             .cells
             .iter()
             .chain(&self.checks)
+            .chain(&self.observed)
             .find_map(|one| pattern::fault(one))
         {
             Some(detail)
@@ -264,4 +270,41 @@ fn ran(cell: &CellResult) -> bool {
         cell.verdict,
         Verdict::Pass | Verdict::Tolerated | Verdict::Fail
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, observed: &str) -> Check {
+        Check {
+            name: name.to_owned(),
+            expected: "x".to_owned(),
+            observed: observed.to_owned(),
+            held: false,
+        }
+    }
+
+    #[test]
+    fn a_deviation_that_says_what_is_observed_covers_nothing_else() {
+        let text = r#"
+            id = "a"
+            cells = ["*"]
+            checks = ["the steps go through"]
+            observed = ["* killed by signal 11; *"]
+            reason = "it dies"
+            expires = "2999-12-31"
+        "#;
+        let mut deviation: Deviation = toml::from_str(text).expect("a deviation");
+        let killed = check(
+            "the steps go through",
+            "was killed by signal 11; last words",
+        );
+        let late = check("the steps go through", "waited 10 ms");
+        assert!(deviation.covers(&killed));
+        assert!(!deviation.covers(&late));
+        assert!(!deviation.covers(&check("transport", &killed.observed)));
+        deviation.observed.clear();
+        assert!(deviation.covers(&late));
+    }
 }

@@ -247,7 +247,6 @@ fn content(peer: &PeerSpec) -> String {
     let mut all = format!("{peer:?}").into_bytes();
     let words: Vec<&String> = match &peer.program {
         Program::Command { argv, .. } => argv.iter().collect(),
-        Program::Blind(blind) => blind.client.iter().chain(&blind.server).flatten().collect(),
         _ => Vec::new(),
     };
     for word in words {

@@ -30,6 +30,7 @@ pub mod cases;
 pub mod cell;
 pub mod claims;
 mod containers;
+mod course;
 pub mod deadline;
 pub mod event;
 pub mod evidence;

@@ -1,5 +1,6 @@
 //! From witnesses to a judgement of the transport. No peer's own word decides anything here.
 
+pub(crate) mod on_the_wire;
 mod paths;
 mod rules;
 

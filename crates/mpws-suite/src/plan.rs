@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mpws_lab::preset::OnPath;
+use mpws_peers::catalogue::Kind;
 use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::{PeerSpec, Role};
 
@@ -351,7 +352,9 @@ fn pairs(
                 Pairs::Servers => c,
                 Pairs::All => c || s || meet(client, server),
             };
-            let able = client.can_be(Role::Client)
+            let seeing = [client, server].map(|peer| peer.kind() == Kind::Adapter);
+            let able = (case.blind || seeing == [true, true])
+                && client.can_be(Role::Client)
                 && server.can_be(Role::Server)
                 && case.client_needs.iter().all(|feature| client.has(feature))
                 && case.server_needs.iter().all(|feature| server.has(feature));

@@ -2,30 +2,33 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
 
 use mpws_lab::preset::OnPath;
 use mpws_peers::image::Base;
 use mpws_peers::{Catalogue, LaunchError, Launcher, PeerSpec, StateFolder};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use crate::case::Profile;
+use crate::case::{Case, Profile};
 use crate::cases::catalogue;
+use crate::course::{Course, Ran};
 use crate::event::RunEvent;
 use crate::expectation::Expectations;
-use crate::journal::{self, Entry, Journal, JournalError};
-use crate::plan::{self, PlannedCell};
+use crate::journal::{self, Journal, JournalError};
+use crate::plan;
 pub use crate::plan::{Plan, PlanError};
-use crate::result::{
-    Capability, CellResult, PeerFacts, RESULT_SCHEMA, RunResult, Summary, Tool, Verdict,
-};
+use crate::result::{Capability, CellResult, RESULT_SCHEMA, RunResult, Summary, Tool};
 use crate::sabotage::Sabotage;
 use crate::{containers, execute, finding, host};
 
 /// What a user may choose.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
+    /// The cases: the catalogue, or what a test of the suite itself puts in its place.
+    pub cases: &'static [Case],
     /// Globs over cell names, or prefixes that end at a `/` or `@`; empty for all.
     pub selectors: Vec<String>,
     /// How much is covered.
@@ -129,10 +132,10 @@ impl RunError {
     }
 }
 
-/// Six cells for each processor, at most 64: most of a cell's time is waiting.
+/// Eight cells for each processor, at most 64: most of a cell's time is waiting. More make a run no shorter.
 pub fn default_jobs() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    (6 * processors).min(64)
+    (8 * processors).min(64)
 }
 
 /// What this host can prove, each with how to get it.
@@ -276,14 +279,16 @@ impl Planned {
         let expectations = Expectations::read(documents, today.get(..10).unwrap_or_default())?;
         let matrices: Vec<&str> = known.matrices().collect();
         let all = matrices.iter().map(|family| Some(*family)).chain([None]);
-        let all = all.map(|matrix| plan_of(&known, matrix, &[]).map(|plan| plan.cells));
+        let all =
+            all.map(|matrix| plan_of(&known, catalogue(), matrix, &[]).map(|plan| plan.cells));
         let catalogue = all
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
             .flatten()
             .map(|cell| cell.name)
             .collect();
-        let mut plan = plan_of(&known, options.matrix.as_deref(), &options.peers)?;
+        let matrix = options.matrix.as_deref();
+        let mut plan = plan_of(&known, options.cases, matrix, &options.peers)?;
         if !options.peers.is_empty() {
             // The fixture comes along as the opposite end; cells without a named peer do not.
             plan.cells.retain(|cell| {
@@ -318,7 +323,12 @@ fn with_named(known: &Catalogue, names: &[String]) -> Vec<PeerSpec> {
         .collect()
 }
 
-fn plan_of(known: &Catalogue, matrix: Option<&str>, names: &[String]) -> Result<Plan, PlanError> {
+fn plan_of(
+    known: &Catalogue,
+    cases: &'static [Case],
+    matrix: Option<&str>,
+    names: &[String],
+) -> Result<Plan, PlanError> {
     let Some(family) = matrix else {
         let only_there = |name: &String| {
             let matches = |peer: &&PeerSpec| plan::glob(name, &peer.name);
@@ -338,7 +348,7 @@ fn plan_of(known: &Catalogue, matrix: Option<&str>, names: &[String]) -> Result<
             });
         }
         let chosen = plan::choose(&with_named(known, names), names)?;
-        return Ok(Plan::of(catalogue(), &chosen));
+        return Ok(Plan::of(cases, &chosen));
     };
     let mut peers = known.matrix(family);
     if peers.is_empty() {
@@ -350,7 +360,7 @@ fn plan_of(known: &Catalogue, matrix: Option<&str>, names: &[String]) -> Result<
     peers.extend(known.peer(plan::FIXTURE).cloned());
     let everyone = plan::choose(&peers, &[])?;
     let chosen = plan::choose(&peers, names)?;
-    let mut plan = Plan::of_matrix(catalogue(), &everyone);
+    let mut plan = Plan::of_matrix(cases, &everyone);
     // Who is whose neighbour does not depend on who was chosen.
     let there = |peer: &PeerSpec| chosen.iter().any(|one| one.name == peer.name);
     plan.cells
@@ -418,160 +428,31 @@ fn prepare(
     unfit
 }
 
-/// What runs how.
-struct Course<'a> {
-    bench: &'a execute::Bench<'a>,
-    plan: &'a Plan,
-    /// Cells at a time.
-    jobs: usize,
-    explain: &'a (dyn Fn(&mut CellResult) + Sync),
-}
-
-/// What came of it.
-struct Ran {
-    /// In the order of the plan.
-    cells: Vec<CellResult>,
-    peers: Vec<PeerFacts>,
-    /// Number of cells that an earlier run had done.
-    taken_over: usize,
-    journal: Journal,
-}
-
-impl Course<'_> {
-    /// Runs every cell that is not done yet, several at a time.
-    fn all_cells(
-        &self,
-        mut journal: Journal,
-        done: Vec<Entry>,
-        tell: &mut dyn FnMut(RunEvent),
-    ) -> Ran {
-        enum News {
-            Started(usize),
-            Finished(usize, Box<Entry>),
-        }
-        let numbers: BTreeMap<&str, usize> = self
-            .plan
-            .cells
-            .iter()
-            .map(|cell| cell.name.as_str())
-            .zip(0..)
-            .collect();
-        let mut results: Vec<Option<CellResult>> = self.plan.cells.iter().map(|_| None).collect();
-        let mut peers: BTreeMap<String, PeerFacts> = BTreeMap::new();
-        let mut taken_over = 0;
-        for entry in done {
-            // The earlier run may have had other selectors.
-            if let Some(&number) = numbers.get(entry.cell.cell.as_str()) {
-                taken_over += usize::from(results[number].is_none());
-                peers.extend(entry.peers.into_iter().map(|one| (one.peer.clone(), one)));
-                tell(RunEvent::CellFinished(Box::new(entry.cell.clone())));
-                results[number] = Some(entry.cell);
-            }
-        }
-        let to_do: Vec<usize> = (0..results.len())
-            .filter(|&number| results[number].is_none())
-            .collect();
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            let (news, arrivals) = mpsc::channel();
-            for _ in 0..self.jobs {
-                let (news, next, to_do) = (news.clone(), &next, &to_do);
-                scope.spawn(move || {
-                    while let Some(&number) = to_do.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if self.bench.options.stop.load(Ordering::Relaxed) {
-                            break;
-                        }
-                        // The receiver outlives the scope's threads.
-                        let _ = news.send(News::Started(number));
-                        let (mut cell, peers) = self.bench.run(&self.plan.cells[number]);
-                        (self.explain)(&mut cell);
-                        let entry = Box::new(Entry { cell, peers });
-                        let _ = news.send(News::Finished(number, entry));
-                    }
-                });
-            }
-            drop(news);
-            for arrival in arrivals {
-                match arrival {
-                    News::Started(number) => tell(RunEvent::CellStarted {
-                        cell: self.plan.cells[number].name.clone(),
-                    }),
-                    News::Finished(number, entry) => {
-                        // What a missing peer or host kept from running is to be tried again by the next run, and
-                        // so is what broke while the run was being stopped: Ctrl-C reaches labs that start, too.
-                        let stopped = self.bench.options.stop.load(Ordering::Relaxed);
-                        let cut_short = stopped && entry.cell.verdict == Verdict::Error;
-                        if !cut_short && self.bench.unfit(&self.plan.cells[number]).is_none() {
-                            journal.add(&entry);
-                        }
-                        peers.extend(entry.peers.into_iter().map(|one| (one.peer.clone(), one)));
-                        tell(RunEvent::CellFinished(Box::new(entry.cell.clone())));
-                        results[number] = Some(entry.cell);
-                    }
-                }
-            }
-        });
-        let cells = results
-            .into_iter()
-            .zip(&self.plan.cells)
-            .map(|(result, cell)| result.unwrap_or_else(|| not_run(self.bench, cell)))
-            .collect();
-        Ran {
-            cells,
-            peers: peers.into_values().collect(),
-            taken_over,
-            journal,
-        }
-    }
-}
-
-fn not_run(bench: &execute::Bench<'_>, cell: &PlannedCell) -> CellResult {
-    bench.empty(cell, Verdict::Error, execute::NOT_RUN.to_owned())
-}
-
 fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A time as `2026-01-31T12:00:00Z` (RFC 3339, UTC).
+/// A time as `2026-01-31T12:00:00Z` (RFC 3339, UTC), without fractions of a second.
+///
+/// # Panics
+///
+/// Beyond the year 9999.
 pub fn rfc3339(time: SystemTime) -> String {
-    let seconds = time
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(i64::try_from(days).unwrap_or(0));
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// Year, month and day of a number of days since 1970-01-01, by counting eras of 400 years from 1 March of year 0.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    let whole = OffsetDateTime::from(time).truncate_to_second();
+    whole.format(&Rfc3339).expect("a year of four digits")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
     fn a_matrix_of_several_families_runs_where_it_or_a_peer_of_it_is_named_and_nowhere_else() {
         let known = Catalogue::builtin().expect("our own peers");
         let families = |matrix: Option<&str>, names: &[&str]| -> Vec<String> {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-            let plan = plan_of(&known, matrix, &names).expect("a plan");
+            let plan = plan_of(&known, catalogue(), matrix, &names).expect("a plan");
             let families = plan.cells.iter().map(|cell| cell.client.family.clone());
             let families: std::collections::BTreeSet<String> = families.collect();
             families.into_iter().collect()
@@ -582,7 +463,7 @@ mod tests {
         assert!(foreign.contains(&"aiohttp".to_owned()), "{foreign:?}");
         assert!(!foreign.contains(&"websockets".to_owned()), "{foreign:?}");
         assert!(matches!(
-            plan_of(&known, Some("nowhere"), &[]),
+            plan_of(&known, catalogue(), Some("nowhere"), &[]),
             Err(PlanError::NoSuchMatrix { .. })
         ));
     }

@@ -8,7 +8,8 @@ use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule};
 /// What is broken in the bench.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sabotage {
-    /// `rule-left-out`: the rules of the case are not installed.
+    /// `rule-left-out`: rules of the case match and count packets and let them pass unchanged; in place of its middleboxes stand
+    /// bridges.
     RuleLeftOut,
     /// `rule-left-in`: rules are not taken away when the case says so.
     RuleLeftIn,

@@ -6,8 +6,10 @@ use std::io::{Read, Seek};
 use mptcp::counters::{CounterDelta, Counters};
 use mptcp::diag::{Diag, MptcpSocket, State, TcpSubflow};
 use mpws_lab::{Host, Lab};
+use mpws_peers::kernel::{self, KernelSocket};
 use mpws_peers::protocol::SocketFacts;
 
+use crate::case::Side;
 use crate::cell::CellEnd;
 
 /// What kernels and peers said at one moment, while a connection stood.
@@ -42,6 +44,7 @@ pub struct Witness {
 struct Eyes {
     netstat: File,
     protocols: File,
+    tables: Vec<File>,
     diag: Diag,
     before: Counters,
 }
@@ -74,6 +77,14 @@ impl Witness {
         Ok([self.client.subflows()?, self.server.subflows()?])
     }
 
+    /// The TCP and MPTCP sockets of a side.
+    pub fn sockets(&mut self, side: Side) -> Result<Vec<KernelSocket>, CellEnd> {
+        match side {
+            Side::Client => self.client.all(),
+            Side::Server => self.server.all(),
+        }
+    }
+
     /// What the counters of client and server have moved by since the beginning.
     pub fn deltas(&mut self) -> Result<(CounterDelta, CounterDelta), CellEnd> {
         Ok((self.client.delta()?, self.server.delta()?))
@@ -91,12 +102,18 @@ impl Eyes {
         let mut netstat = host.open_proc("net/netstat").map_err(broken)?;
         let before = read(&mut netstat)?;
         let protocols = host.open_proc("net/protocols").map_err(broken)?;
+        let tables = kernel::TABLES.map(|name| host.open_proc(name));
+        let tables = tables
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(broken)?;
         let socket = host
             .socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG)
             .map_err(broken)?;
         Ok(Self {
             netstat,
             protocols,
+            tables,
             diag: Diag::from_fd(socket),
             before,
         })
@@ -122,6 +139,20 @@ impl Eyes {
             .into_iter()
             .filter(|subflow| subflow.state == State::Established)
             .collect())
+    }
+
+    fn all(&mut self) -> Result<Vec<KernelSocket>, CellEnd> {
+        let broken = |error| CellEnd::broken("sockets were not listed", &error);
+        let mptcp = self.diag.mptcp_sockets().map_err(broken)?;
+        let subflows = self.diag.tcp_subflows().map_err(broken)?;
+        let mut text = String::new();
+        for table in &mut self.tables {
+            table
+                .rewind()
+                .and_then(|()| table.read_to_string(&mut text))
+                .map_err(|error| CellEnd::broken("TCP sockets were not listed", &error))?;
+        }
+        Ok(kernel::sockets(&mptcp, &subflows, &text))
     }
 
     fn in_use(&mut self) -> Result<InUse, CellEnd> {

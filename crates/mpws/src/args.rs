@@ -28,7 +28,7 @@ pub enum Command {
     List(List),
     /// Make the support matrix of results: versions against families, with evidence.
     Matrix(Matrix),
-    /// Tell all about a case.
+    /// Tell all about a case or a claim.
     Explain(Explain),
     /// List middleboxes and link qualities for `run --path`.
     Presets(Presets),
@@ -184,7 +184,7 @@ pub struct Matrix {
 #[derive(Args, Debug)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
 pub struct Explain {
-    /// Name of the case, as `mpws list` shows it, or of one of its cells.
+    /// Name of the case, as `mpws list` shows it, or of one of its cells; or of a claim, `claims/ID`.
     #[arg(value_name = "CASE")]
     pub case: String,
 }
@@ -488,7 +488,8 @@ Examples:
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
-  mpws explain fallback/syn-option-stripped";
+  mpws explain fallback/syn-option-stripped   a case
+  mpws explain claims/client-recipe           a claim of the published recipe";
 
 const PRESETS_EXAMPLES: &str = "\
 Examples:

@@ -1,7 +1,10 @@
-//! `mpws explain`.
+//! `mpws explain`: a case, or a claim of the published recipe.
+
+mod claim;
 
 use mpws_suite::case::{self, Case};
 use mpws_suite::cases::catalogue;
+use mpws_suite::run::Plan;
 
 use crate::args::{Explain, Profile, Selection};
 use crate::exit::Exit;
@@ -9,8 +12,11 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::plan;
 
-/// Tells all about a case.
+/// Tells all about a case or a claim.
 pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
+    if let Some(id) = claim::id(&args.case) {
+        return claim::run(id);
+    }
     // The name of a cell is as good as that of its case.
     let name = args.case.split('@').next().unwrap_or(&args.case);
     let case = catalogue()
@@ -20,14 +26,7 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
     let mut output = Output::default();
     tell(case, &mut output);
 
-    let selection = Selection {
-        selectors: vec![format!("{}@", case.slug)],
-        profile: Profile::Full,
-        matrix: None,
-        peers: Vec::new(),
-        peer_files: Vec::new(),
-    };
-    let plan = plan::of(&plan::options(&selection))?;
+    let plan = selected(format!("{}@", case.slug), Profile::Full)?;
     output.line("");
     output.line(format_args!("cells ({})", plan.cells.len()));
     for cell in &plan.cells {
@@ -65,11 +64,27 @@ fn tell(case: &Case, output: &mut Output) {
         ),
     ];
     for (name, text) in parts {
-        for (number, line) in text.lines().enumerate() {
-            let name = if number == 0 { name } else { "" };
-            output.line(format_args!("{name:<15} {}", line.trim()));
-        }
+        part(name, text, output);
     }
+}
+
+fn part(name: &str, text: &str, output: &mut Output) {
+    for (number, line) in text.lines().enumerate() {
+        let name = if number == 0 { name } else { "" };
+        output.line(format_args!("{name:<15} {}", line.trim()));
+    }
+}
+
+/// The cells of ordinary peers that a selector selects.
+fn selected(selector: String, profile: Profile) -> Result<Plan, Failure> {
+    let selection = Selection {
+        selectors: vec![selector],
+        profile,
+        matrix: None,
+        peers: Vec::new(),
+        peer_files: Vec::new(),
+    };
+    plan::of(&plan::options(&selection))
 }
 
 fn unknown(name: &str) -> Failure {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mpws_suite::case::Profile;
+use mpws_suite::cases::catalogue;
 use mpws_suite::run::{Keep, LauncherKind, Plan, PlanError, RunOptions, plan};
 
 use crate::args::{self, Selection};
@@ -14,6 +15,7 @@ use crate::failure::Failure;
 /// Options that choose the cells and nothing else.
 pub(crate) fn options(selection: &Selection) -> RunOptions {
     RunOptions {
+        cases: catalogue(),
         selectors: selection.selectors.clone(),
         profile: match selection.profile {
             args::Profile::Default => Profile::Default,

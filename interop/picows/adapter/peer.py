@@ -6,11 +6,19 @@ The library sets TCP_QUICKACK on every socket, which the kernel refuses on MPTCP
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import Any
 
-from mpws_foreign.shape import Connection, Library, Message, Server, refuse
+from mpws_foreign.shape import (
+    Connection,
+    Library,
+    Message,
+    QueuedConnection,
+    Server,
+    Tasks,
+    need_socket_object,
+    refuse,
+)
 
 IMPLEMENTATIONS = ("plain", "without-quickack")
 
@@ -82,8 +90,7 @@ def load(implementation: str) -> tuple[str, Any, Any]:
         **other: Any,
     ) -> Connection:
         refuse(compression=compression, **other)
-        if not hasattr(sock, "fileno"):
-            refuse(way_without_a_socket_object=True)
+        need_socket_object(sock)
         extra = {} if server_hostname is None else {"server_hostname": server_hostname}
         _, listener = await picows.ws_connect(
             lambda: Listener(None, None),
@@ -108,14 +115,11 @@ def load(implementation: str) -> tuple[str, Any, Any]:
         **other: Any,
     ) -> Server:
         refuse(compression=compression, **other)
-        if not hasattr(sock, "fileno"):
-            refuse(way_without_a_socket_object=True)
-        running: set[asyncio.Task[None]] = set()
+        need_socket_object(sock)
+        handlers = Tasks()
 
         def opened(talk: Talk) -> None:
-            task = asyncio.get_running_loop().create_task(handler(talk))
-            running.add(task)
-            task.add_done_callback(running.discard)
+            handlers.begin(handler(talk))
 
         server = await picows.ws_create_server(
             lambda request: Listener(request, opened),
@@ -130,7 +134,7 @@ def load(implementation: str) -> tuple[str, Any, Any]:
     return picows.__version__, library, library
 
 
-class Talk(Connection):
+class Talk(QueuedConnection):
     """A connection of picows."""
 
     def __init__(self, picows: Any, transport: Any, request: Any) -> None:
@@ -138,10 +142,6 @@ class Talk(Connection):
         super().__init__(transport.underlying_transport.get_extra_info("socket"), fields)
         self._kinds = picows.WSMsgType
         self._transport = transport
-        self.events: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
-
-    async def _event(self) -> tuple[str, Any]:
-        return await self.events.get()
 
     async def _send(self, message: Message) -> None:
         await self._send_fragment(message, True, True)

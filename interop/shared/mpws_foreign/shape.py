@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, Callable, Union
 
 from mpws_adapter.arguments import Unsupported
@@ -160,6 +160,37 @@ class Connection:
         return kind(f"code {self.close_code}, reason {self.close_reason!r}")
 
 
+class QueuedConnection(Connection):
+    """A connection of a library that calls back: what it reports waits in `events`."""
+
+    def __init__(self, sock: Any, headers: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(sock, headers)
+        self.events: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+
+    async def _event(self) -> tuple[str, Any]:
+        return await self.events.get()
+
+
+class Tasks:
+    """Tasks that nobody else holds: the event loop alone would let them go."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Starts a task."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def end(self) -> None:
+        """Cancels all of them and waits for their ends."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
 class Server:
     """A running server. A library's subclass stops what it has started."""
 
@@ -203,6 +234,12 @@ def refuse(**asked: Any) -> None:
     for name, value in asked.items():
         if value:
             raise Unsupported(f"this peer has no {name.replace('_', ' ')}")
+
+
+def need_socket_object(sock: Any) -> None:
+    """Says `unsupported` where no socket is handed over, or its bare descriptor."""
+    if not hasattr(sock, "fileno"):
+        raise Unsupported("this peer has no way without a socket object")
 
 
 async def _no_client(uri: str, **keywords: Any) -> Connection:

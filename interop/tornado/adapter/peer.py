@@ -5,10 +5,17 @@ The server takes a listening socket (`HTTPServer.add_socket`). The client makes 
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from mpws_foreign.shape import Connection, Library, Message, Server, refuse
+from mpws_foreign.shape import (
+    Library,
+    Message,
+    QueuedConnection,
+    Server,
+    Tasks,
+    need_socket_object,
+    refuse,
+)
 
 IMPLEMENTATIONS = ("asyncio",)
 
@@ -31,9 +38,8 @@ def load(implementation: str) -> tuple[str, Any, Any]:
         **other: Any,
     ) -> Server:
         refuse(compression=compression, **other)
-        if not hasattr(sock, "fileno"):
-            refuse(way_without_a_socket_object=True)
-        running: set[asyncio.Task[None]] = set()
+        need_socket_object(sock)
+        handlers = Tasks()
 
         class Handler(tornado.websocket.WebSocketHandler):
             """Puts what the library reports into a queue."""
@@ -43,9 +49,7 @@ def load(implementation: str) -> tuple[str, Any, Any]:
             def open(self, *words: str, **more: str) -> None:
                 """The opening handshake is over."""
                 self.talk = Talk(self)
-                task = asyncio.get_running_loop().create_task(handler(self.talk))
-                running.add(task)
-                task.add_done_callback(running.discard)
+                handlers.begin(handler(self.talk))
 
             def on_message(self, message: Any) -> None:
                 """A message came."""
@@ -73,17 +77,13 @@ def load(implementation: str) -> tuple[str, Any, Any]:
     return tornado.version, library, library
 
 
-class Talk(Connection):
+class Talk(QueuedConnection):
     """A connection of tornado's server."""
 
     def __init__(self, handler: Any) -> None:
         fields = list(handler.request.headers.get_all())
         super().__init__(handler.ws_connection.stream.socket, fields)
         self._handler = handler
-        self.events: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
-
-    async def _event(self) -> tuple[str, Any]:
-        return await self.events.get()
 
     async def _send(self, message: Message) -> None:
         await self._handler.write_message(message, binary=isinstance(message, bytes))

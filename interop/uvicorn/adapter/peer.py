@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from mpws_foreign.shape import Connection, Library, Message, Server, refuse
+from mpws_foreign.shape import Connection, Library, Message, Server, need_socket_object, refuse
 
 IMPLEMENTATIONS = ("websockets-sansio", "wsproto")
 
@@ -28,8 +28,7 @@ def load(implementation: str) -> tuple[str, Any, Any]:
         **other: Any,
     ) -> Server:
         refuse(**other)
-        if not hasattr(sock, "fileno"):
-            refuse(way_without_a_socket_object=True)
+        need_socket_object(sock)
 
         async def application(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] != "websocket":

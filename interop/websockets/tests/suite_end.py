@@ -42,7 +42,7 @@ def tested_elsewhere(site: str, implementation: str) -> bool:
 class Adapter:
     """A running adapter. It ends when `close` is called."""
 
-    def __init__(self, site: str, implementation: str) -> None:
+    def __init__(self, site: str, implementation: str, adapter: Path = ADAPTER) -> None:
         self._folder = tempfile.mkdtemp(prefix="mpws-")
         path = f"{self._folder}/control"
         self._last = 0
@@ -51,7 +51,7 @@ class Adapter:
             listener.bind(path)
             listener.listen()
             listener.settimeout(PATIENCE)
-            words = [sys.executable, "-I", "-S", str(ADAPTER)]
+            words = [sys.executable, "-I", "-S", str(adapter)]
             words += ["--site", site, "--implementation", implementation]
             environment = {**os.environ, "MPWS_CONTROL": path}
             with open(f"{self._folder}/log", "wb") as log:

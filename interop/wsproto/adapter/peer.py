@@ -6,7 +6,15 @@ import asyncio
 import urllib.parse
 from typing import Any
 
-from mpws_foreign.shape import Connection, Library, Message, Server, refuse
+from mpws_foreign.shape import (
+    Connection,
+    Library,
+    Message,
+    Server,
+    Tasks,
+    need_socket_object,
+    refuse,
+)
 
 IMPLEMENTATIONS = ("socket-loop",)
 
@@ -29,8 +37,7 @@ def load(implementation: str) -> tuple[str, Any, Any]:
         **other: Any,
     ) -> Connection:
         refuse(compression=compression, **other)
-        if not hasattr(sock, "fileno"):
-            refuse(way_without_a_socket_object=True)
+        need_socket_object(sock)
         parts = urllib.parse.urlsplit(uri)
         target = parts.path or "/"
         if parts.query:
@@ -58,8 +65,7 @@ def load(implementation: str) -> tuple[str, Any, Any]:
         **other: Any,
     ) -> Server:
         refuse(compression=compression, **other)
-        if not hasattr(sock, "fileno"):
-            refuse(way_without_a_socket_object=True)
+        need_socket_object(sock)
         sock.setblocking(False)
 
         async def one(accepted: Any) -> None:
@@ -195,27 +201,19 @@ class Serving(Server):
         super().__init__([sock])
         self._sock = sock
         self._one = one
-        self._accepting: asyncio.Task[None] | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     def begin(self) -> None:
         """Starts to accept."""
-        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+        self._tasks.begin(self._accept())
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             accepted, _ = await loop.sock_accept(self._sock)
-            task = loop.create_task(self._one(accepted))
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
+            self._tasks.begin(self._one(accepted))
 
     async def wait_closed(self) -> None:
         """Ends accepting, and what was accepted."""
-        tasks = list(self._connections)
-        if self._accepting is not None:
-            tasks.append(self._accepting)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.end()
         self._sock.close()

@@ -29,7 +29,6 @@ impl super::expand::Source for Source {
             .iter()
             .filter_map(|(name, _)| Path::new(name).strip_prefix(path).ok())
             .filter_map(Path::to_str)
-            .filter(|name| name.ends_with(".py"))
             .map(str::to_owned)
             .collect())
     }

@@ -7,9 +7,12 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::builtin;
-use super::file::{BlindTable, CommandTable, Kind, PeerFile, PythonTable, Role, SCHEMA};
-use super::{BlindProgram, CatalogueError, Document, PeerSpec, Program, PythonProgram};
+use super::file::{BlindTable, CommandTable, Kind, NeedTable, PeerFile, PythonTable, Role, SCHEMA};
+use super::{
+    BlindLines, BlindProgram, CatalogueError, Document, Need, Needed, PeerSpec, Program,
+    PythonProgram,
+};
+use super::{builtin, template};
 
 /// Where the files are.
 pub(super) trait Source {
@@ -261,7 +264,11 @@ impl Reader<'_> {
                 wanted_by: "the command".to_owned(),
                 source,
             })?;
-        let filled = |part: &String| part.replace("{dir}", &folder.to_string_lossy());
+        let bin = folder_of_command();
+        let filled = |part: &String| {
+            part.replace("{dir}", &folder.to_string_lossy())
+                .replace("{bin}", &bin.to_string_lossy())
+        };
         let mut argv: Vec<String> = written.iter().map(filled).collect();
         if let Some(program) = argv.first_mut()
             && program.contains('/')
@@ -270,6 +277,7 @@ impl Reader<'_> {
         }
         let env = &table.env;
         Ok(PeerSpec {
+            reports: table.library.clone(),
             version: table.version.clone(),
             implementation: table.implementation.clone(),
             program: Program::Command {
@@ -278,6 +286,7 @@ impl Reader<'_> {
                     .iter()
                     .map(|(name, value)| (name.clone(), filled(value)))
                     .collect(),
+                built_by: table.built_by.clone(),
             },
             ..common
         })
@@ -288,19 +297,16 @@ impl Reader<'_> {
         common: PeerSpec,
         table: &Spanned<BlindTable>,
     ) -> Result<PeerSpec, CatalogueError> {
-        let BlindTable {
-            client,
-            server,
-            env,
-        } = table.get_ref();
+        let table_span = table.span();
+        let table = table.get_ref();
         for (role, word, argv) in [
-            (Role::Client, "client", client),
-            (Role::Server, "server", server),
+            (Role::Client, "client", &table.client),
+            (Role::Server, "server", &table.server),
         ] {
             match argv {
                 None if common.roles.contains(&role) => {
                     let detail = format!("the role {word} has no command `{word}`");
-                    return Err(self.invalid(table.span(), detail));
+                    return Err(self.invalid(table_span, detail));
                 }
                 Some(argv) if !common.roles.contains(&role) => {
                     let detail =
@@ -308,20 +314,74 @@ impl Reader<'_> {
                     return Err(self.invalid(argv.span(), detail));
                 }
                 Some(argv) => {
-                    check_template(argv.get_ref())
+                    let names = template::check(argv.get_ref(), &["host", "port", "uri", "dir"])
                         .map_err(|detail| self.invalid(argv.span(), detail))?;
+                    if !names.contains("port") && !names.contains("uri") {
+                        let detail =
+                            "neither {port} nor {uri}: the suite could not tell it where to go";
+                        return Err(self.invalid(argv.span(), detail.to_owned()));
+                    }
                 }
                 None => {}
             }
         }
+        for argv in std::iter::once(&table.version)
+            .chain(&table.mptcp)
+            .chain(&table.build)
+        {
+            template::check(argv.get_ref(), &["dir"])
+                .map_err(|detail| self.invalid(argv.span(), detail))?;
+        }
+        for value in table.env.values() {
+            template::check(std::slice::from_ref(value), &["dir"])
+                .map_err(|detail| self.invalid(table_span.clone(), detail))?;
+        }
+        if table.client.is_some() && table.lines.is_none() {
+            let detail = "a client needs a table `lines`: how it is talked to";
+            return Err(self.invalid(table_span, detail.to_owned()));
+        }
+        let files = match &table.files {
+            Some(name) => self.files(self.source, name, &self.inside(name)?, &|_| true)?,
+            None => BTreeMap::new(),
+        };
+        let needs = table.needs.iter().map(|need| self.need(need));
         let argv = |argv: &Option<Spanned<Vec<String>>>| argv.as_ref().map(|a| a.get_ref().clone());
         Ok(PeerSpec {
             program: Program::Blind(BlindProgram {
-                client: argv(client),
-                server: argv(server),
-                env: env.clone(),
+                version: table.version.get_ref().clone(),
+                mptcp: argv(&table.mptcp),
+                client: argv(&table.client),
+                lines: table.lines.as_ref().map(|lines| BlindLines {
+                    ready: lines.ready.clone(),
+                    prompt: lines.prompt.clone(),
+                }),
+                server: argv(&table.server),
+                env: table.env.clone(),
+                files: Arc::new(files),
+                build: table.build.iter().map(|a| a.get_ref().clone()).collect(),
+                needs: needs.collect::<Result<_, _>>()?,
             }),
             ..common
+        })
+    }
+
+    fn need(&self, table: &Spanned<NeedTable>) -> Result<Need, CatalogueError> {
+        let NeedTable {
+            program,
+            file,
+            package,
+        } = table.get_ref();
+        let what = match (program, file) {
+            (Some(program), None) => Needed::Program(program.clone()),
+            (None, Some(file)) => Needed::File(file.into()),
+            _ => {
+                let detail = "either `program` or `file`".to_owned();
+                return Err(self.invalid(table.span(), detail));
+            }
+        };
+        Ok(Need {
+            what,
+            package: package.clone(),
         })
     }
 
@@ -363,7 +423,7 @@ impl Reader<'_> {
         let mut files = BTreeMap::new();
         for name in &table.shared {
             let folder = Path::new(INTEROP).join(self.plain(name)?);
-            let shared = self.files(&builtin::Source, name, &folder)?;
+            let shared = self.files(&builtin::Source, name, &folder, &is_python)?;
             if shared.is_empty() {
                 let detail = format!("mpws has no adapter with the folder `{}`", name.get_ref());
                 return Err(self.invalid(name.span(), detail));
@@ -372,7 +432,7 @@ impl Reader<'_> {
         }
         let name = &table.adapter;
         let folder = self.inside(name)?;
-        files.extend(self.files(self.source, name, &folder)?);
+        files.extend(self.files(self.source, name, &folder, &is_python)?);
         if !files.contains_key("__main__.py") {
             let detail = format!("{} has no __main__.py", folder.display());
             return Err(self.invalid(name.span(), detail));
@@ -380,12 +440,13 @@ impl Reader<'_> {
         Ok(Arc::new(files))
     }
 
-    /// The files of a folder that this file names, by their paths inside it.
+    /// Those files of a folder that this file names which are wanted, by their paths inside it.
     fn files(
         &self,
         source: &dyn Source,
         name: &Spanned<String>,
         folder: &Path,
+        wanted: &dyn Fn(&str) -> bool,
     ) -> Result<BTreeMap<String, String>, CatalogueError> {
         let wanted_by = format!("{}:{}", self.path.display(), self.line(name.span()));
         let fault = |path: &Path| {
@@ -397,7 +458,8 @@ impl Reader<'_> {
             }
         };
         let mut files = BTreeMap::new();
-        for file in source.folder(folder).map_err(fault(folder))? {
+        let all = source.folder(folder).map_err(fault(folder))?;
+        for file in all.into_iter().filter(|file| wanted(file)) {
             let path = folder.join(&file);
             let text = source.read(&path).map_err(fault(&path))?;
             files.insert(file, text);
@@ -472,7 +534,7 @@ impl Source for Disk {
                 let kind = entry.file_type()?;
                 if kind.is_dir() {
                     folders.push(inside);
-                } else if kind.is_file() && inside.ends_with(".py") {
+                } else if kind.is_file() {
                     files.push(inside);
                 }
                 if files.len() + folders.len() > MOST_FILES {
@@ -487,6 +549,16 @@ impl Source for Disk {
     }
 }
 
+fn is_python(file: &str) -> bool {
+    file.ends_with(".py")
+}
+
+/// Where the command `mpws` is, and what was built with it.
+fn folder_of_command() -> PathBuf {
+    let command = std::env::current_exe().unwrap_or_default();
+    command.parent().unwrap_or(Path::new("")).to_owned()
+}
+
 fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     text.len() <= 64
@@ -494,36 +566,4 @@ fn is_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| plain(byte) || byte == b'-' || byte == b'.')
-}
-
-/// Checks the placeholders of a command.
-fn check_template(argv: &[String]) -> Result<(), String> {
-    if argv.first().is_none_or(String::is_empty) {
-        return Err("no program".to_owned());
-    }
-    let mut addressed = false;
-    for part in argv {
-        let mut rest = part.replace("{{", "").replace("}}", "");
-        while let Some(start) = rest.find(['{', '}']) {
-            let end = rest[start..]
-                .find('}')
-                .filter(|end| *end > 0)
-                .ok_or_else(|| format!("a brace without its partner in `{part}`"))?;
-            match &rest[start + 1..start + end] {
-                "port" | "uri" => addressed = true,
-                "host" => {}
-                other => {
-                    return Err(format!(
-                        "`{{{other}}}` is not one of {{host}}, {{port}}, {{uri}}"
-                    ));
-                }
-            }
-            rest = rest.split_off(start + end + 1);
-        }
-    }
-    if addressed {
-        Ok(())
-    } else {
-        Err("neither {port} nor {uri}: the suite could not tell it where to go".to_owned())
-    }
 }

@@ -149,13 +149,19 @@ pub(super) struct PythonImplementation {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CommandTable {
-    /// Program and arguments; `{dir}` stands for the folder of this file. A program with a slash in it is
-    /// relative to that folder; one without is looked up in `PATH`.
+    /// Program and arguments; `{dir}` stands for the folder of this file, `{bin}` for that of the command `mpws`. A program
+    /// with a slash in it is relative to the folder of this file; one without is looked up in `PATH`.
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) argv: Spanned<Vec<String>>,
-    /// Environment variables to set; `{dir}` as in `argv`.
+    /// Environment variables to set; `{dir}` and `{bin}` as in `argv`.
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
+    /// What makes the program, said where there is none.
+    #[serde(default, rename = "built-by")]
+    pub(super) built_by: Option<String>,
+    /// Name that it must report; any where absent.
+    #[serde(default)]
+    pub(super) library: Option<String>,
     /// Version that it must report; any where absent.
     #[serde(default)]
     pub(super) version: Option<String>,
@@ -164,21 +170,70 @@ pub(super) struct CommandTable {
     pub(super) implementation: Option<String>,
 }
 
-/// Commands of a blind peer. `{host}`, `{port}` and `{uri}` are filled in; `{{` and `}}` stand for braces.
+/// Commands of a blind peer. `{host}`, `{port}`, `{uri}` and `{dir}` are filled in; `{{` and `}}` stand for braces.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BlindTable {
+    /// Program and arguments that print the version of what is under test, in one line.
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    pub(super) version: Spanned<Vec<String>>,
+    /// Words before a command that is to use MPTCP, such as `["mptcpize", "run"]`. Absent where the program decides for
+    /// itself: then it is started in the same way for MPTCP and for TCP.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(super) mptcp: Option<Spanned<Vec<String>>>,
     /// Program and arguments of the client.
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) client: Option<Spanned<Vec<String>>>,
-    /// Program and arguments of the server.
+    /// How the client is talked to.
+    #[serde(default)]
+    pub(super) lines: Option<LinesTable>,
+    /// Program and arguments of the server: an echo server that listens on `{host}` and `{port}`.
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) server: Option<Spanned<Vec<String>>>,
-    /// Environment variables to set.
+    /// Environment variables to set; `{dir}` as in the commands.
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
+    /// Folder of files that the commands need, relative to this file. They are copied to `{dir}`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) files: Option<Spanned<String>>,
+    /// Commands that are run once in `{dir}`, in order, before anything else: compilers.
+    #[serde(default)]
+    #[schemars(with = "Vec<Vec<String>>")]
+    pub(super) build: Vec<Spanned<Vec<String>>>,
+    /// What must be installed.
+    #[serde(default)]
+    #[schemars(with = "Vec<NeedTable>")]
+    pub(super) needs: Vec<Spanned<NeedTable>>,
+}
+
+/// A client that sends each line of its standard input as a text message, writes each text message that it receives as a
+/// line to its standard output, and closes at the end of its input.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinesTable {
+    /// What it writes to its standard output once the WebSocket is open.
+    pub(super) ready: String,
+    /// What it may write before a line; taken off.
+    #[serde(default)]
+    pub(super) prompt: String,
+}
+
+/// A program or a file that must be there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NeedTable {
+    /// Name of a program in `PATH`.
+    #[serde(default)]
+    pub(super) program: Option<String>,
+    /// Path of a file.
+    #[serde(default)]
+    pub(super) file: Option<String>,
+    /// The Debian package that brings it.
+    pub(super) package: String,
 }
 
 /// The schema of `peer.toml`, as it is checked in.

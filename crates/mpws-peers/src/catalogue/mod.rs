@@ -6,12 +6,15 @@
 mod builtin;
 mod expand;
 mod file;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use file::{Kind, Role, SCHEMA, schema};
+use serde::{Deserialize, Serialize};
+pub use template::filled;
 
 /// All peers that are known.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +66,8 @@ pub enum Program {
         argv: Vec<String>,
         /// Environment variables to set.
         env: BTreeMap<String, String>,
+        /// What makes the program.
+        built_by: Option<String>,
     },
     /// A program that is started as it is.
     Blind(BlindProgram),
@@ -81,15 +86,54 @@ pub struct PythonProgram {
     pub nursery: bool,
 }
 
-/// Commands of a blind peer, with `{host}`, `{port}` and `{uri}` to fill in.
+/// A program that is started as it is. Its commands have `{host}`, `{port}`, `{uri}` and `{dir}` to fill in ([`filled`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlindProgram {
+    /// Prints the version of what is under test.
+    pub version: Vec<String>,
+    /// Words before a command that is to use MPTCP; `None` where the program decides for itself.
+    pub mptcp: Option<Vec<String>>,
     /// Of the client.
     pub client: Option<Vec<String>>,
+    /// How the client is talked to.
+    pub lines: Option<BlindLines>,
     /// Of the server.
     pub server: Option<Vec<String>>,
     /// Environment variables to set.
     pub env: BTreeMap<String, String>,
+    /// Files for `{dir}`: path inside it, and content.
+    pub files: Arc<BTreeMap<String, String>>,
+    /// Commands that are run once in `{dir}`.
+    pub build: Vec<Vec<String>>,
+    /// What must be installed.
+    pub needs: Vec<Need>,
+}
+
+/// How a blind client is talked to: in lines, by its standard input and output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlindLines {
+    /// What it writes once the WebSocket is open.
+    pub ready: String,
+    /// What it may write before a line.
+    pub prompt: String,
+}
+
+/// Something of a Debian package that must be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// What.
+    pub what: Needed,
+    /// The package.
+    pub package: String,
+}
+
+/// What must be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// A program in `PATH`.
+    Program(String),
+    /// A file.
+    File(PathBuf),
 }
 
 /// A text file, with the name under which to speak of it.

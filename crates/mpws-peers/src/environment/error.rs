@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Why a Python environment cannot be made. [`EnvironmentError::remedy`] says what helps.
+/// Why what a peer needs cannot be made. [`EnvironmentError::remedy`] says what helps.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {
@@ -78,6 +78,22 @@ pub enum EnvironmentError {
         /// The limit in seconds.
         seconds: u64,
     },
+    /// A program or a file of a Debian package is not there.
+    #[error("{what} is not there: install the Debian package {package}")]
+    NotInstalled {
+        /// The program or file.
+        what: String,
+        /// The package.
+        package: String,
+    },
+    /// A command that makes a blind peer failed.
+    #[error("`{command}` failed: {detail}")]
+    Tool {
+        /// The command.
+        command: String,
+        /// Why; its last words.
+        detail: String,
+    },
     /// No folder of state is known.
     #[error("there is no folder to keep state in: neither HOME nor XDG_CACHE_HOME is set")]
     NoState,
@@ -118,6 +134,8 @@ impl EnvironmentError {
             Self::DiskFull { .. } => "free some space, or name another folder in MPWS_STATE",
             Self::Installer { .. } => "see the installer's words; pip's configuration is honoured",
             Self::Slow { .. } => "check the network, then run it again: what is complete is kept",
+            Self::NotInstalled { .. } => "install the Debian package that is named",
+            Self::Tool { .. } => "see the words of the command",
             Self::NoState | Self::State { .. } => {
                 "name a folder that this user can write to in MPWS_STATE"
             }

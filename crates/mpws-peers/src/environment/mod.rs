@@ -1,16 +1,18 @@
-//! Pinned Python environments, made on first use and used again, in one folder of state.
+//! What peers need to run, made on first use and used again, in one folder of state.
 //!
 //! ```text
 //! STATE/python/KEY/        packages of one requirements file for one interpreter
 //! STATE/python/KEY.lock    held while it is made
 //! STATE/adapter/KEY/       files of one adapter, compiled for one interpreter
 //! STATE/wheels/KEY/        wheels of one requirements file for the Python of an image
+//! STATE/blind/KEY/         files of one blind peer, and what was compiled of them
 //! ```
 //!
 //! A key is a hash of all that goes in, and a folder gets its name when it is complete, so a folder that is
 //! there can be used. Nothing is written outside the folder of state.
 
 mod adapter;
+mod blind;
 mod error;
 mod interpreter;
 mod made;
@@ -18,10 +20,12 @@ mod packages;
 mod tool;
 mod wheels;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::catalogue::{Document, PythonProgram};
+pub(crate) use blind::BlindMade;
 pub use error::EnvironmentError;
 use interpreter::Interpreter;
 pub(crate) use made::{Held, key};
@@ -38,6 +42,7 @@ pub const PYTHON: &str = "MPWS_PYTHON";
 pub struct StateFolder {
     path: PathBuf,
     interpreter: Arc<OnceLock<Interpreter>>,
+    blind: Arc<Mutex<BTreeMap<String, BlindMade>>>,
 }
 
 /// What a Python peer runs with.
@@ -66,6 +71,7 @@ impl StateFolder {
         Ok(Self {
             path: absolute,
             interpreter: Arc::default(),
+            blind: Arc::default(),
         })
     }
 

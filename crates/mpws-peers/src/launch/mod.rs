@@ -17,8 +17,9 @@ use mpws_lab::{Exit, Host, Process, Spawn};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
-use crate::catalogue::{PeerSpec, Program, PythonProgram};
-use crate::environment::{EnvironmentError, Prepared, StateFolder};
+use crate::blind::{self, Orders};
+use crate::catalogue::{BlindProgram, PeerSpec, Program, PythonProgram};
+use crate::environment::{BlindMade, EnvironmentError, Prepared, StateFolder};
 use crate::image::{Base, BuiltImage};
 use crate::peer::{
     CallError, Conversation, Core, Lines, LogReader, Peer, PeerProcess, Transcript, excerpt, lock,
@@ -95,6 +96,16 @@ pub enum LaunchError {
         peer: String,
         /// What is not.
         what: &'static str,
+    },
+    /// Its program is not there.
+    #[error("{peer}: there is no program {}{hint}", .program.display())]
+    NoProgram {
+        /// The peer.
+        peer: String,
+        /// The program.
+        program: PathBuf,
+        /// What makes it, where that is known.
+        hint: String,
     },
     /// Its environment cannot be made.
     #[error("{peer}: no environment to run it in")]
@@ -285,19 +296,22 @@ impl Launcher {
     ///
     /// # Errors
     ///
-    /// [`LaunchError::Environment`] and [`LaunchError::NotSupported`].
+    /// [`LaunchError::Environment`], [`LaunchError::NoProgram`] and [`LaunchError::NotSupported`].
     pub fn prepare(&self, spec: &PeerSpec, progress: &dyn Fn(&str)) -> Result<(), LaunchError> {
         match (&spec.program, &self.containers) {
             (Program::Python(_), Some(containers)) => {
                 return containers.images.make(spec, progress);
             }
-            (Program::Command { .. }, Some(_)) => return Err(no_image_for(spec)),
+            (Program::Command { .. } | Program::Blind(_), Some(_)) => {
+                return Err(no_image_for(spec));
+            }
             _ => {}
         }
         match &spec.program {
-            Program::Fixture | Program::Command { .. } => Ok(()),
+            Program::Fixture => Ok(()),
+            Program::Command { argv, built_by, .. } => found(spec, argv, built_by.as_deref()),
             Program::Python(program) => self.python(spec, program, progress).map(drop),
-            Program::Blind(_) => Err(blind(spec)),
+            Program::Blind(program) => self.blind(spec, program, progress).map(drop),
         }
     }
 
@@ -492,7 +506,7 @@ impl Launcher {
                 let prepared = self.python(spec, program, &|_| {})?;
                 python_command(&prepared, program, output, error)
             }
-            Program::Command { argv, env } => {
+            Program::Command { argv, env, .. } => {
                 let (program, args) = argv
                     .split_first()
                     .map_or(("", [].as_slice()), |(p, a)| (p.as_str(), a));
@@ -502,7 +516,13 @@ impl Launcher {
                 }
                 spawn
             }
-            Program::Blind(_) => return Err(blind(spec)),
+            Program::Blind(program) => {
+                let made = self.blind(spec, program, &|_| {})?;
+                let orders = Orders::of(&spec.name, program, &made);
+                let orders = serde_json::to_string(&orders)
+                    .map_err(|error| LaunchError::Socket(error.into()))?;
+                Spawn::reexec(BLIND, output, error).env(blind::ORDERS, orders)
+            }
         };
         let scratch = options.scratch.as_deref().unwrap_or(self.room.path());
         let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
@@ -537,6 +557,20 @@ impl Launcher {
     ) -> Result<Prepared, LaunchError> {
         self.state
             .python(program, progress)
+            .map_err(|source| LaunchError::Environment {
+                peer: spec.name.clone(),
+                source,
+            })
+    }
+
+    fn blind(
+        &self,
+        spec: &PeerSpec,
+        program: &BlindProgram,
+        progress: &dyn Fn(&str),
+    ) -> Result<BlindMade, LaunchError> {
+        self.state
+            .blind(program, progress)
             .map_err(|source| LaunchError::Environment {
                 peer: spec.name.clone(),
                 source,
@@ -738,6 +772,11 @@ const FIXTURE: &str = "fixture-peer";
 
 mpws_lab::reexec!(FIXTURE, crate::fixture::run);
 
+/// Name of the entry point of the driver of a blind peer.
+const BLIND: &str = "blind-peer";
+
+mpws_lab::reexec!(BLIND, blind::run);
+
 /// Asks the C library for an address of an MPTCP socket.
 const RESOLVE: &str = "
 import socket, sys
@@ -800,17 +839,24 @@ fn no_container(spec: &PeerSpec) -> impl Fn(EngineError) -> LaunchError + '_ {
     }
 }
 
+/// A program that is named by its path has to be there; `PATH` is looked through when it starts.
+fn found(spec: &PeerSpec, argv: &[String], built_by: Option<&str>) -> Result<(), LaunchError> {
+    match argv.first().map(Path::new) {
+        Some(program) if program.is_absolute() && !program.is_file() => {
+            Err(LaunchError::NoProgram {
+                peer: spec.name.clone(),
+                program: program.to_owned(),
+                hint: built_by.map_or_else(String::new, |how| format!("; {how} makes it")),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn no_image_for(spec: &PeerSpec) -> LaunchError {
     LaunchError::NotSupported {
         peer: spec.name.clone(),
         what: "running a peer in a container that is no Python peer",
-    }
-}
-
-fn blind(spec: &PeerSpec) -> LaunchError {
-    LaunchError::NotSupported {
-        peer: spec.name.clone(),
-        what: "starting a blind peer",
     }
 }
 

@@ -12,6 +12,8 @@ mod records;
 pub use ops::*;
 pub use records::*;
 
+use std::time::Instant;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +78,24 @@ pub struct Response {
     /// The peer cannot do this; why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsupported: Option<String>,
+}
+
+impl Response {
+    /// The response to the request of this number, taken up at `start`. One of its three answers is still to be given.
+    pub fn begun(id: u64, start: Instant) -> Self {
+        Self {
+            id,
+            elapsed_us: micros_since(start),
+            ok: None,
+            error: None,
+            unsupported: None,
+        }
+    }
+}
+
+/// Whole microseconds since then.
+pub(crate) fn micros_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The schema of the whole protocol, as it is checked in.

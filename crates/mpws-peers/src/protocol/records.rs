@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mptcp::sockopt::IsMptcp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +98,44 @@ pub struct SocketFacts {
     /// Remote address, `ADDR:PORT`.
     #[serde(default)]
     pub remote: Option<String>,
+}
+
+impl From<&mptcp::facts::SocketFacts> for SocketFacts {
+    /// What the kernel says of an open socket. Rust's sockets claim no protocol of their own.
+    fn from(facts: &mptcp::facts::SocketFacts) -> Self {
+        let tuning = &facts.tuning;
+        let options = [
+            (SocketOption::Keepidle, tuning.keepidle),
+            (SocketOption::Keepintvl, tuning.keepintvl),
+            (SocketOption::Keepcnt, tuning.keepcnt),
+            (SocketOption::Rcvbuf, tuning.rcvbuf),
+            (SocketOption::Sndbuf, tuning.sndbuf),
+            (SocketOption::Priority, tuning.priority),
+            (SocketOption::Tos, tuning.tos),
+        ];
+        Self {
+            open: true,
+            api_protocol: None,
+            so_protocol: Some(facts.so_protocol),
+            is_mptcp: match facts.is_mptcp {
+                IsMptcp::Yes => Some(true),
+                IsMptcp::No => Some(false),
+                IsMptcp::Unknown => None,
+            },
+            nodelay: facts.nodelay,
+            keepalive: facts.keepalive,
+            options: options
+                .into_iter()
+                .filter_map(|(option, value)| Some((option, value?)))
+                .collect(),
+            blocking: Some(!facts.nonblocking),
+            token: facts.info.as_ref().map(|info| info.token.0),
+            mptcp_flags: facts.info.as_ref().map(|info| info.flags.0),
+            mptcp_info_errno: facts.info_errno,
+            local: facts.local.map(|address| address.to_string()),
+            remote: facts.remote.map(|address| address.to_string()),
+        }
+    }
 }
 
 /// What a server remembers of one connection.

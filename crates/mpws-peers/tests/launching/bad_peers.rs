@@ -10,7 +10,7 @@ use crate::{bad, support};
 use mpws_lab::{Exit, Lab};
 use mpws_peers::protocol::{ProcessDescriptors, SocketCreate, SocketFamily, SocketProtocol};
 use mpws_peers::{
-    CallError, LaunchError, LaunchOptions, Launcher, Peer, ShutdownError, StateFolder,
+    CallError, LaunchError, LaunchOptions, Launcher, Peer, Program, ShutdownError, StateFolder,
 };
 
 /// Enough for a start on a busy machine, short enough to wait for.
@@ -63,6 +63,26 @@ impl Bench {
         let left: Vec<_> = list(self.launcher.run_folder());
         assert_eq!(left, ["lock"]);
     }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named_with_what_makes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::new(folder.path().join("state")).unwrap();
+    let launcher = Launcher::process(state).unwrap();
+    let program = folder.path().join("peer");
+    let mut spec = support::command("absent", &program, &[]);
+    if let Program::Command { built_by, .. } = &mut spec.program {
+        *built_by = Some("`make peer`".to_owned());
+    }
+    let error = launcher.prepare(&spec, &|_| {}).unwrap_err();
+    let text = format!(
+        "absent: there is no program {}; `make peer` makes it",
+        program.display()
+    );
+    assert_eq!(error.to_string(), text);
+    std::fs::write(&program, "").unwrap();
+    launcher.prepare(&spec, &|_| {}).unwrap();
 }
 
 fn list(folder: &Path) -> Vec<String> {

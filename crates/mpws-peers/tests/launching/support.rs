@@ -49,6 +49,7 @@ pub fn command(name: &str, program: &Path, env: &[(&str, &str)]) -> PeerSpec {
         program: Program::Command {
             argv: vec![program.to_str().expect("a path in UTF-8").to_owned()],
             env: env.iter().map(owned).collect::<BTreeMap<_, _>>(),
+            built_by: None,
         },
         deviations: None,
     }

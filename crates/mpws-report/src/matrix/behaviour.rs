@@ -110,7 +110,10 @@ fn behaviour(
 fn environment(row: &Row) -> String {
     format!(
         "{}, {}, {}, {}",
-        row.launcher, row.runtime, row.libc, row.kernel
+        row.launched(),
+        row.runtime,
+        row.libc,
+        row.kernel
     )
 }
 

@@ -114,6 +114,7 @@ pub(super) fn row_of(result: &RunResult, cell: &CellResult, peer: &str) -> Row {
         runtime: known(|facts| &facts.runtime),
         libc: known(|facts| &facts.libc),
         launcher: cell.environment.launcher.clone(),
+        base: cell.environment.base.clone(),
         kernel: result.host.kernel.clone(),
         families: BTreeMap::new(),
     }
@@ -135,7 +136,12 @@ impl Key {
             library: row.library.clone(),
             version: order(&row.version),
             implementation: row.implementation.clone(),
-            environment: [&row.launcher, &row.libc, &row.runtime, &row.kernel].map(Clone::clone),
+            environment: [
+                row.launched(),
+                row.libc.clone(),
+                row.runtime.clone(),
+                row.kernel.clone(),
+            ],
             peer: row.peer.clone(),
         }
     }

@@ -106,12 +106,18 @@ fn glance(matrix: &SupportMatrix, page: &mut String) {
 }
 
 /// Where a row was measured.
-fn place(row: &Row) -> [&str; 4] {
-    [&row.launcher, &row.runtime, &row.libc, &row.kernel].map(String::as_str)
+fn place(row: &Row) -> [String; 4] {
+    let fact = String::clone;
+    [
+        row.launched(),
+        fact(&row.runtime),
+        fact(&row.libc),
+        fact(&row.kernel),
+    ]
 }
 
 /// The places in the order of their rows.
-fn places(matrix: &SupportMatrix) -> Vec<[&str; 4]> {
+fn places(matrix: &SupportMatrix) -> Vec<[String; 4]> {
     let mut places = Vec::new();
     for row in &matrix.rows {
         if !places.contains(&place(row)) {
@@ -204,7 +210,7 @@ fn evidence(matrix: &SupportMatrix, page: &mut String) {
             escape(&row.peer),
             escape(&row.runtime),
             escape(&row.libc),
-            escape(&row.launcher),
+            escape(&row.launched()),
             escape(&row.kernel),
         ));
         for family in &matrix.families {

@@ -94,10 +94,23 @@ pub struct Row {
     pub libc: String,
     /// `process` or `container`.
     pub launcher: String,
+    /// What the image of a container stood on, such as `debian12`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// Kernel release.
     pub kernel: String,
     /// What is known of each family; a family that is missing is unknown.
     pub families: BTreeMap<String, Field>,
+}
+
+impl Row {
+    /// How its peer was started: `process`, or `container on debian12`.
+    pub fn launched(&self) -> String {
+        match &self.base {
+            Some(base) => format!("{} on {base}", self.launcher),
+            None => self.launcher.clone(),
+        }
+    }
 }
 
 /// What is known of a row in a family.

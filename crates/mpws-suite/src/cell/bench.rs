@@ -51,6 +51,15 @@ impl Cell {
         self.raw(Side::Client, IPPROTO_TCP)
     }
 
+    /// A fresh `AF_UNIX` stream socket in a side's host: abstract names belong to the network namespace.
+    pub fn bench_unix_socket(&self, side: Side) -> Result<Socket, CellEnd> {
+        let descriptor = self.host(side).socket(AF_UNIX, SOCK_STREAM, 0);
+        let broken = |error| CellEnd::broken("no AF_UNIX socket was made", &error);
+        let socket = Socket::from(descriptor.map_err(broken)?);
+        limit_waits(&socket)?;
+        Ok(socket)
+    }
+
     /// A socket of the bench that listens on the server's address at [`PORT`], after `prepare` has had it.
     pub fn bench_listener(
         &self,
@@ -229,6 +238,7 @@ const POLL: Duration = Duration::from_millis(5);
 /// A port that nobody uses.
 const STRAY_PORT: u16 = 9;
 
+const AF_UNIX: i32 = 1;
 const AF_INET: i32 = 2;
 const AF_INET6: i32 = 10;
 const SOCK_STREAM: i32 = 1;

@@ -3,7 +3,8 @@
 //! | file | what a case's steps can do |
 //! |---|---|
 //! | `mod.rs` | ask what the cell is about; judge and record |
-//! | `network.rs` | rules, sysctls, witnesses |
+//! | `network.rs` | sysctls, witnesses |
+//! | `on_the_wire.rs` | rules and middleboxes |
 //! | `asking.rs` | single operations of the peers |
 //! | `bench.rs` | sockets of the bench itself, for what is asked of the kernel alone |
 //! | `paths.rs` | endpoints, limits, joins, links, and what must be seen of them |
@@ -12,6 +13,7 @@
 mod asking;
 mod bench;
 mod network;
+mod on_the_wire;
 mod ordinary;
 mod paths;
 
@@ -20,7 +22,9 @@ use std::fmt::{Debug, Display};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use mpws_fixture::payload::Payload;
 use mpws_lab::{Host, Lab};
+use mpws_peers::catalogue::Kind;
 use mpws_peers::protocol::{ClientTls, ErrorRecord, ServerTls, SocketFamily, SocketProtocol};
 use mpws_peers::{CallError, Peer, PeerSpec};
 use mpws_trace::Rule;
@@ -32,6 +36,7 @@ use crate::sabotage::Sabotage;
 use crate::witness::{Snapshot, Witness};
 
 pub use bench::{Wired, accept, carry, refused};
+pub(crate) use on_the_wire::{Counted, Mark, OnTheWire};
 pub use ordinary::{Connect, Serve};
 pub use paths::Count;
 pub(crate) use paths::Paths;
@@ -91,8 +96,8 @@ pub struct Cell {
     pub(crate) compressed: bool,
     /// Rules that the case breaks.
     pub(crate) illegal: Vec<Illegal>,
-    /// Names of the rules and boxes that the case put on the wire.
-    pub(crate) on_the_wire: Mutex<Vec<String>>,
+    /// Rules and boxes that the case put on the wire.
+    pub(crate) on_the_wire: Mutex<Vec<OnTheWire>>,
     /// Events of the paths, and what must be seen of them.
     pub(crate) paths: Paths,
     pub(crate) witness: Witness,
@@ -236,6 +241,19 @@ impl Cell {
     /// The implementation that the peer on a side runs.
     pub fn implementation(&self, side: Side) -> &str {
         &self.peer(side).hello().implementation
+    }
+
+    /// Whether the peer on a side cannot be asked what it saw.
+    pub fn is_blind(&self, side: Side) -> bool {
+        self.spec(side).kind() == Kind::Blind
+    }
+
+    /// The message, or one of the same size that the peer on a side can send: a blind client has lines of text alone.
+    pub fn fitting(&self, side: Side, message: Payload) -> Payload {
+        match message {
+            Payload::Binary { size, seed } if self.is_blind(side) => Payload::Text { size, seed },
+            message => message,
+        }
     }
 
     pub(crate) fn host(&self, side: Side) -> Host {

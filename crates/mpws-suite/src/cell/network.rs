@@ -1,108 +1,17 @@
-//! The network of a cell, and its witnesses.
-
-use std::sync::PoisonError;
+//! Settings of the hosts, and the witnesses.
 
 use mptcp::counters::CounterDelta;
-use mpws_lab::middlebox::Middlebox;
-use mpws_lab::rule::Rule;
-use mpws_lab::{BoxId, RuleId};
-use mpws_peers::protocol::{ConnectionId, ConnectionLook};
+use mpws_peers::kernel::KernelSocket;
+use mpws_peers::protocol::{ConnectionId, ConnectionLook, SocketFacts};
 
-use super::{Cell, CellEnd};
+use super::{Cell, CellEnd, PORT};
 use crate::case::Side;
 use crate::deadline;
 use crate::sabotage::Sabotage;
 use crate::witness::{InUse, Snapshot};
 
-/// The network.
+/// Hosts and witnesses.
 impl Cell {
-    /// Installs a rule on the wire.
-    pub fn rule(&self, mut rule: Rule) -> Result<RuleId, CellEnd> {
-        self.note_on_the_wire(&rule.name);
-        if self.sabotage == Some(Sabotage::RuleLeftOut) {
-            rule.then = mpws_lab::rule::Action::Pass;
-        }
-        let name = rule.name.clone();
-        self.lab
-            .install(&rule)
-            .map_err(|error| CellEnd::broken(format!("rule {name} was not installed"), &error))
-    }
-
-    /// Installs the rule of a fault on purpose, which is no rule of the case.
-    pub(crate) fn spoil(&self, rule: &Rule) -> Result<(), CellEnd> {
-        let installed = self.lab.install(rule);
-        installed
-            .map(drop)
-            .map_err(|error| CellEnd::broken("the wire was not spoiled", &error))
-    }
-
-    /// Places a middlebox on a path, behind those that stand there.
-    pub fn place(&self, path: u8, middlebox: &Middlebox) -> Result<BoxId, CellEnd> {
-        self.note_on_the_wire(middlebox.name());
-        let placed = match self.sabotage {
-            Some(Sabotage::RuleLeftOut) => &Middlebox::Bridge,
-            _ => middlebox,
-        };
-        self.lab.place(path, placed).map_err(|error| {
-            CellEnd::broken(format!("box {} was not placed", middlebox.name()), &error)
-        })
-    }
-
-    fn note_on_the_wire(&self, name: &str) {
-        let names = self.on_the_wire.lock();
-        names
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(name.to_owned());
-    }
-
-    /// How many packets a middlebox has done something to.
-    pub fn box_hits(&self, id: BoxId) -> Result<u64, CellEnd> {
-        self.lab
-            .box_hits(id)
-            .map_err(|error| CellEnd::broken("a box's hits were not read", &error))
-    }
-
-    /// Checks that a middlebox has done something to at least one packet.
-    pub fn box_was_hit(&mut self, middlebox: &Middlebox, id: BoxId) -> Result<(), CellEnd> {
-        let hits = self.box_hits(id)?;
-        self.check(
-            &format!("box {} changed packets", middlebox.name()),
-            "at least one",
-            if hits > 0 { "at least one" } else { "none" },
-            hits > 0,
-        );
-        Ok(())
-    }
-
-    /// Takes a rule away.
-    pub fn lift(&self, rule: RuleId) -> Result<(), CellEnd> {
-        if self.sabotage == Some(Sabotage::RuleLeftIn) {
-            return Ok(());
-        }
-        self.lab
-            .remove(rule)
-            .map_err(|error| CellEnd::broken("a rule was not removed", &error))
-    }
-
-    /// How many packets a rule has decided.
-    pub fn hits(&self, rule: RuleId) -> Result<u64, CellEnd> {
-        self.lab
-            .hits(rule)
-            .map_err(|error| CellEnd::broken("a rule's hits were not read", &error))
-    }
-
-    /// Checks that a rule has decided at least one packet: otherwise the case has shown nothing.
-    pub fn rule_was_hit(&mut self, name: &str, rule: RuleId) -> Result<(), CellEnd> {
-        let hits = self.hits(rule)?;
-        self.check(
-            &format!("rule {name} decided packets"),
-            "at least one",
-            if hits > 0 { "at least one" } else { "none" },
-            hits > 0,
-        );
-        Ok(())
-    }
-
     /// Whether the kernel has a sysctl.
     pub fn knows_sysctl(&self, side: Side, key: &str) -> bool {
         self.host(side).sysctl(key).is_ok()
@@ -130,6 +39,15 @@ impl Cell {
     /// The stream sockets that both kernels have, client then server.
     pub fn sockets_in_use(&mut self) -> Result<[InUse; 2], CellEnd> {
         self.witness.in_use()
+    }
+
+    /// The connections of a side to or from the port of cells, as its kernel lists them now.
+    pub fn connections_now(&mut self, side: Side) -> Result<Vec<SocketFacts>, CellEnd> {
+        let all = self.witness.sockets(side)?;
+        let ours = |one: &KernelSocket| {
+            one.connected && [one.local.port(), one.remote.port()].contains(&PORT)
+        };
+        Ok(all.into_iter().filter(ours).map(|one| one.facts).collect())
     }
 
     /// How many MPTCP sockets both kernels have together, listeners left out.

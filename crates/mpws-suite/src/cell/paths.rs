@@ -451,7 +451,7 @@ impl Cell {
     }
 
     /// Looks again and again until something holds. The pause is a courtesy to the other cells; nothing rests on it.
-    fn until(
+    pub(super) fn until(
         &mut self,
         what: &str,
         mut holds: impl FnMut(&mut Self) -> Result<bool, CellEnd>,

@@ -111,6 +111,34 @@ pub enum Reading {
     ChangesBetweenVersions,
 }
 
+impl Reading {
+    /// The question, for people.
+    pub fn question(&self) -> String {
+        match self {
+            Self::Passes => "does the cell pass?".to_owned(),
+            Self::Check(name) => format!("did the check `{name}` hold?"),
+            Self::Recorded { name, yes, no } => format!(
+                "what was recorded as `{name}`? yes: {}; no: {}",
+                yes.join(", "),
+                no.join(", ")
+            ),
+            Self::LibraryError(names) => format!(
+                "is the outermost class of the recorded error one of the library's own {}?",
+                names.join(", ")
+            ),
+            Self::FailsOnlyOverMptcp(name) => {
+                format!("did the check `{name}` fail over MPTCP and hold over TCP?")
+            }
+            Self::FailsOnlyAcrossVersions => {
+                "does a pair of two versions fail where both pairs of one version pass?".to_owned()
+            }
+            Self::ChangesBetweenVersions => {
+                "does the case pass with one version and fail with another?".to_owned()
+            }
+        }
+    }
+}
+
 /// What is asked of a figure: yes when every round says so, no when none does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -118,6 +146,16 @@ pub enum Ask {
     Larger,
     /// Is it smaller?
     Smaller,
+}
+
+impl Ask {
+    /// The question, for people.
+    pub fn question(self) -> &'static str {
+        match self {
+            Self::Larger => "is it larger over MPTCP than over TCP in every round?",
+            Self::Smaller => "is it smaller over MPTCP than over TCP in every round?",
+        }
+    }
 }
 
 /// What an answer says of the claim.

@@ -44,3 +44,32 @@ fn an_unknown_claim_is_refused_with_a_name_that_is_near() {
     let told: String = stderr(&output).split_whitespace().collect();
     assert!(told.contains("didyoumeanclaims/"), "{output:?}");
 }
+
+#[test]
+fn every_claim_is_explained_with_the_cells_that_run_it() {
+    for claim in mpws_suite::claims::CLAIMS {
+        let name = format!("claims/{}", claim.id);
+        let output = run(["explain", &name]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let told = stdout(&output);
+        assert!(told.contains(claim.statement), "{told}");
+        for aspect in claim.aspects {
+            assert!(told.contains(aspect.name), "{told}");
+        }
+        for cell in stdout(&run(["list", "--cells", &name])).lines() {
+            assert!(
+                told.lines().any(|line| line.trim() == cell),
+                "{cell}: {told}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_unknown_claim_is_not_explained_and_the_known_ones_are_named() {
+    for name in ["claims/client-recip", "claims"] {
+        let output = run(["explain", name]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(stderr(&output).contains("client-recipe"), "{output:?}");
+    }
+}

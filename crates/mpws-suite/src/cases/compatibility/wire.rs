@@ -401,6 +401,7 @@ const UPGRADE_FRAME_CLOSE: Case = Case {
     server_needs: &["script"],
     outcome: "the client receives the message, then the close with 1000",
     mutants: &["client-loses-message", "client-never-asks"],
+    waits: true,
     steps: |cell| {
         let message = Payload::Text { size: 30, seed: 12 };
         let steps = vec![

@@ -6,6 +6,7 @@ use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
 use mpws_trace::Cause;
 
 use crate::case::{Case, Expect, Pairs, Side};
+use crate::cases::crossing::Standing;
 use crate::cases::support::{self, V4_AND_V6};
 use crate::cell::{Cell, CellEnd, Connect, Outcome, Serve};
 use crate::deadline;
@@ -31,6 +32,7 @@ const EVERYWHERE: Case = Case {
     network: "one path; every MPTCP option is overwritten with NOP, both ways",
     control: false,
     ips: V4_AND_V6,
+    blind: true,
     transport: Expect::Fallback(Cause::OptionStrippedSyn),
     outcome: "echo works over TCP; the server accepts a plain TCP socket",
     mutants: &["rule-left-out", "echo-alters"],
@@ -45,6 +47,7 @@ const SYN: Case = Case {
     why: WHY,
     network: "one path; MPTCP options of the SYN are overwritten",
     control: false,
+    blind: true,
     transport: Expect::Fallback(Cause::OptionStrippedSyn),
     outcome: "echo works over TCP; the server never knew of MPTCP",
     mutants: &["rule-left-out", "echo-alters"],
@@ -59,6 +62,7 @@ const SYN_ACK: Case = Case {
     why: WHY,
     network: "one path; MPTCP options of the SYN/ACK are overwritten",
     control: false,
+    blind: true,
     transport: Expect::Fallback(Cause::OptionStrippedSynAck),
     outcome: "echo works over TCP; the server had answered MP_CAPABLE and took it back",
     mutants: &["rule-left-out", "echo-alters"],
@@ -73,17 +77,11 @@ const CLIENT_SEGMENTS: Case = Case {
     why: WHY,
     network: "one path; MPTCP options of the client's segments without SYN are overwritten",
     control: false,
+    blind: true,
     transport: Expect::Fallback(Cause::OptionStrippedClientData),
     outcome: "the handshake is MPTCP, the data is TCP; nothing is lost",
     mutants: &["rule-left-out", "echo-alters"],
-    steps: |cell| {
-        strip_and_talk(
-            cell,
-            Rule::new("strip-client-segments", strip())
-                .from("client")
-                .not_syn(),
-        )
-    },
+    steps: |cell| strip_and_talk(cell, client_segments()),
     ..Case::BASE
 };
 
@@ -94,6 +92,7 @@ const SERVER_SEGMENTS: Case = Case {
     why: WHY,
     network: "one path; MPTCP options of the server's segments without SYN are overwritten",
     control: false,
+    blind: true,
     transport: Expect::Fallback(Cause::OptionStrippedServerData),
     outcome: "the handshake is MPTCP, the data is TCP; nothing is lost",
     mutants: &["rule-left-out", "echo-alters"],
@@ -115,6 +114,7 @@ const MID_CONNECTION: Case = Case {
     why: "A route may change to one with such a middlebox while a WebSocket is open.",
     network: "one path; after the first messages every MPTCP option is overwritten, both ways",
     control: false,
+    blind: true,
     transport: Expect::Fallback(Cause::FellBackMidStream),
     outcome: "messages before and after come back unchanged on the same connection",
     mutants: &["rule-left-out", "echo-alters", "echo-drops"],
@@ -126,7 +126,7 @@ const MID_CONNECTION: Case = Case {
         // What lacks its DATA_ACK would be sent again, and after that Linux does not fall back but resets.
         cell.until_all_acknowledged()?;
         let waits = keep_tcp_waiting(cell, 0)?;
-        let rule = cell.rule(Rule::new("strip-from-now-on", strip()))?;
+        cell.rule(Rule::new("strip-from-now-on", strip()))?;
         cell.echo(opened.connection, Payload::Text { size: 500, seed: 8 }, 1)?;
         speak_freely(cell, waits)?;
         cell.echo(
@@ -144,7 +144,6 @@ const MID_CONNECTION: Case = Case {
             &Some(false),
             &facts.is_mptcp,
         );
-        cell.rule_was_hit("strip-from-now-on", rule)?;
         cell.finish(server, opened.connection)
     },
     ..Case::BASE
@@ -163,7 +162,7 @@ const STRICT: Case = Case {
     outcome: "a typed error that names the fallback; no WebSocket is opened",
     mutants: &["rule-left-out", "client-lenient"],
     steps: |cell| {
-        let rule = cell.rule(Rule::new("strip-syn", strip()).syn())?;
+        cell.rule(Rule::new("strip-syn", strip()).syn())?;
         let server = cell.serve(Serve::echo())?;
         let outcome = cell.try_connect(Connect {
             strict: true,
@@ -185,7 +184,6 @@ const STRICT: Case = Case {
             return Ok(());
         }
         support::judge_refusal(cell, outcome, refusal);
-        cell.rule_was_hit("strip-syn", rule)?;
         let state = cell.server_state(server)?;
         let upgraded = state.connections.iter().filter(|one| one.upgraded).count();
         cell.equal(
@@ -218,8 +216,8 @@ fn keep_tcp_waiting(cell: &Cell, passing: u64) -> Result<[RuleId; 2], CellEnd> {
         rule
     };
     Ok([
-        cell.rule(acks("client").which(Which::After(passing)))?,
-        cell.rule(acks("server"))?,
+        cell.rule_that_may_idle(acks("client").which(Which::After(passing)))?,
+        cell.rule_that_may_idle(acks("server"))?,
     ])
 }
 
@@ -227,20 +225,30 @@ fn speak_freely(cell: &Cell, waits: [RuleId; 2]) -> Result<(), CellEnd> {
     waits.into_iter().try_for_each(|rule| cell.lift(rule))
 }
 
-fn strip_and_talk(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
-    let rule = rule.mptcp(MptcpMatch::Any);
-    let name = rule.name.clone();
+/// A connection that the rule made fall back at its first data.
+pub(in crate::cases) fn fallen_back(cell: &mut Cell, rule: Rule) -> Result<Standing, CellEnd> {
     let waits = keep_tcp_waiting(cell, 1)?;
-    let id = cell.rule(rule)?;
+    cell.rule(rule.mptcp(MptcpMatch::Any))?;
     let server = cell.serve(Serve::echo())?;
-    let opened = cell.connect(Connect::default())?;
-    cell.echo(opened.connection, Payload::Text { size: 500, seed: 8 }, 1)?;
+    let connection = cell.connect(Connect::default())?.connection;
+    cell.echo(connection, Payload::Text { size: 500, seed: 8 }, 1)?;
     speak_freely(cell, waits)?;
-    support::small_talk(cell, opened.connection)?;
-    let facts = support::client_facts(cell, opened.connection)?;
+    Ok(Standing { server, connection })
+}
+
+/// Removes the options from the client's segments after the SYN.
+pub(in crate::cases) fn client_segments() -> Rule {
+    Rule::new("strip-client-segments", strip())
+        .from("client")
+        .not_syn()
+}
+
+fn strip_and_talk(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
+    let Standing { server, connection } = fallen_back(cell, rule)?;
+    support::small_talk(cell, connection)?;
+    let facts = support::client_facts(cell, connection)?;
     cell.equal("TCP_IS_MPTCP of the client", &Some(false), &facts.is_mptcp);
-    cell.rule_was_hit(&name, id)?;
-    cell.witness(Some(opened.connection))?;
+    cell.witness(Some(connection))?;
     if cell.has(Side::Server, "script") {
         let accepted = support::accepted_facts(cell, server)?;
         cell.record(
@@ -248,5 +256,5 @@ fn strip_and_talk(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
             accepted.so_protocol.unwrap_or(-1),
         );
     }
-    cell.finish(server, opened.connection)
+    cell.finish(server, connection)
 }

@@ -168,6 +168,9 @@ const SLOW_READER: Case = Case {
     steps: |cell| {
         let standing = download(cell, DOWNLOAD_BYTES)?;
         cut(cell, Side::Server)?;
+        let carried = cell.watch("data-on-path-2", |rule| {
+            rule.path(2).from("server").payload(true)
+        })?;
         for seed in 0..SLOW_MESSAGES {
             crossing::send(
                 cell,
@@ -177,9 +180,6 @@ const SLOW_READER: Case = Case {
             )?;
         }
         // The client is asked for nothing until the second path has carried much.
-        let carried = cell.watch("data-on-path-2", |rule| {
-            rule.path(2).from("server").payload(true)
-        })?;
         cell.until_hit("data-on-path-2", carried, 100)?;
         for number in 0..SLOW_MESSAGES {
             let name = format!("message {number} to the slow reader");

@@ -90,7 +90,7 @@ const ADDRESSES_TRANSLATED: Case = Case {
             idle: None,
             flush_after: None,
         };
-        let id = cell.place(2, &nat)?;
+        cell.place(2, &nat)?;
         crossing::allow(cell, 2)?;
         cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
         cell.hear_paths()?;
@@ -103,7 +103,6 @@ const ADDRESSES_TRANSLATED: Case = Case {
         // and only the kernels know that they belong together.
         cell.counted(Side::Client, "MPJoinSynAckRx", Count::Exactly(1))?;
         cell.counted(Side::Server, "MPJoinAckRx", Count::Exactly(1))?;
-        cell.box_was_hit(&nat, id)?;
         crossing::leave(cell, Standing { server, connection })
     },
     ..BASE
@@ -119,19 +118,15 @@ const SEQUENCE_REWRITTEN: Case = Case {
     outcome: "one join; both paths carry; messages come back; every packet was rewritten",
     mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
     steps: |cell| {
-        let boxes = [
-            cell.place(1, &Middlebox::Sequence)?,
-            cell.place(2, &Middlebox::Sequence)?,
-        ];
+        for path in [1, 2] {
+            cell.place(path, &Middlebox::Sequence)?;
+        }
         let standing = crossing::echo_on_two_paths(cell)?;
         crossing::talk(cell, standing.connection, 0..6)?;
         // Larger than what one path takes at once.
         cell.echo(standing.connection, LARGE, 1)?;
         cell.expect_carried(1, true);
         cell.expect_carried(2, true);
-        for id in boxes {
-            cell.box_was_hit(&Middlebox::Sequence, id)?;
-        }
         crossing::leave(cell, standing)
     },
     ..BASE

@@ -2,10 +2,12 @@
 
 use mptcp::pm::{Endpoint, EndpointFlags};
 use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
+use mpws_trace::Cause;
 
 use super::BASE;
-use crate::case::{Case, Pairs, Side};
+use crate::case::{Case, Expect, Pairs, Side};
 use crate::cases::crossing::{self, Standing};
+use crate::cases::fallback::stripped;
 use crate::cell::{Cell, CellEnd, Connect, Count, Serve};
 
 /// The cases of this group.
@@ -20,6 +22,7 @@ pub const CASES: &[Case] = &[
     THIRD_ACK_STRIPPED,
     UNREACHABLE_ADDRESS,
     NOBODY_LISTENS,
+    NOT_AFTER_FALLBACK,
 ];
 
 const INITIAL_ADDRESS_DENIED: Case = Case {
@@ -195,6 +198,31 @@ const NOBODY_LISTENS: Case = Case {
         cell.until_hit("reset-of-server", refused, 1)?;
         crossing::talk(cell, standing.connection, 0..6)?;
         crossing::leave(cell, standing)
+    },
+    ..BASE
+};
+
+const NOT_AFTER_FALLBACK: Case = Case {
+    slug: "join/not-after-fallback",
+    title: "A connection that fell back after its handshake is joined by nobody, though both kernels may",
+    requirement: "RFC 8684 section 3.7: after a fallback the connection is TCP, and no subflow can be added",
+    why: "A join to a connection that no longer counts in data sequence numbers would mix two streams.",
+    network: "two paths; MPTCP options of the client's segments without SYN are overwritten",
+    pairs: Pairs::Fixtures,
+    transport: Expect::Fallback(Cause::OptionStrippedClientData),
+    outcome: "the keys were exchanged, and yet no SYN with MP_JOIN is sent; echo works as TCP",
+    mutants: &["rule-left-out", "echo-alters"],
+    steps: |cell| {
+        crossing::allow(cell, 2)?;
+        cell.expect_joins(Count::Exactly(0));
+        let fallen = stripped::fallen_back(cell, stripped::client_segments())?;
+        let join = MptcpMatch::Subtype(MP_JOIN);
+        let joins = cell.watch("syn-of-a-join", |rule| rule.syn().mptcp(join))?;
+        cell.endpoint(Side::Client, 2, EndpointFlags::SUBFLOW)?;
+        cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
+        crossing::talk(cell, fallen.connection, 0..6)?;
+        cell.never_hit("syn-of-a-join", joins)?;
+        crossing::leave(cell, fallen)
     },
     ..BASE
 };

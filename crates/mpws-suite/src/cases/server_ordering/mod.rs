@@ -224,11 +224,9 @@ const UNIX_LISTENER: Case = Case {
     slug: "server-ordering/unix-listener",
     title: "A listening AF_UNIX socket is handed to the server",
     why: "Behind a proxy on the same machine servers listen on Unix sockets; options of TCP fail on them.",
-    // The client is the library's own, and that of `sync` refuses AF_UNIX (client-ordering/unix-socket).
-    server_needs: &["sock-handover", "asyncio-loop"],
     control: false,
     transport: Expect::Silence,
-    outcome: "an error, or a client in the same process is served; nothing on the wire",
+    outcome: "an error, or a client on an AF_UNIX socket is served; nothing on the wire",
     mutants: &["server-never-accepts"],
     steps: |cell| {
         let listener = unix::listener(cell, Side::Server)?;
@@ -237,16 +235,22 @@ const UNIX_LISTENER: Case = Case {
             refused @ Outcome::Refused(..) => return says_so(cell, refused),
         };
         cell.record("start", "no error");
-        let socket = unix::connected(cell, Side::Server)?;
-        let open = cell.client_open(Some(socket));
-        match cell.attempt(Side::Server, &open)? {
-            Outcome::Done(opened) => {
+        match unix::Visitor::open(cell, Side::Server)? {
+            Ok(visitor) => {
                 cell.check("serves or says why not", "either", "it serves", true);
-                let message = Payload::Text { size: 100, seed: 5 };
-                cell.echo_from(Side::Server, opened.connection, message, 1)
+                let seen = match visitor.converse("over AF_UNIX") {
+                    Ok(()) => "the echo, and close code 1000".to_owned(),
+                    Err(error) => error.to_string(),
+                };
+                cell.equal(
+                    "the client saw",
+                    &"the echo, and close code 1000",
+                    &seen.as_str(),
+                );
+                Ok(())
             }
-            Outcome::Refused(record, _) => {
-                cell.record("client", classes(&record));
+            Err(error) => {
+                cell.record("client", error.to_string());
                 ended(cell, started.server)
             }
         }
@@ -285,6 +289,7 @@ const TWO_SERVERS_ONE_SOCKET: Case = Case {
     why: "A supervisor that starts twice must be able to stop twice.",
     outcome: "the second start may be refused; every server that was started stops in time",
     mutants: &["server-never-stops"],
+    waits: true,
     steps: |cell| {
         let host = cell.address(Side::Server);
         let socket = cell.listening_socket(cell.protocol(), &host, true)?;

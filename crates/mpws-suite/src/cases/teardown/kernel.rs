@@ -220,14 +220,13 @@ const SOLE_SUBFLOW_RESET: Case = Case {
         let reset = Rule::new("reset", Action::Reset)
             .from("client")
             .payload(true);
-        let rule = cell.rule(reset)?;
+        cell.rule(reset)?;
         let started = Instant::now();
         (&wired.client)
             .write_all(b"is anybody there?")
             .map_err(refused("sending"))?;
         let seen = end_of(&wired.client);
         let after = started.elapsed();
-        cell.rule_was_hit("reset", rule)?;
         let expected = if cell.over_mptcp() {
             NOT_CONNECTED
         } else {

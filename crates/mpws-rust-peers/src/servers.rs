@@ -1,0 +1,246 @@
+//! `server.*`, and what a server remembers of its connections.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use mpws_fixture::payload::{Digested, Payload};
+use mpws_fixture::script::Behaviour;
+use mpws_peers::protocol::{
+    ConnectionEnd, ConnectionRecord, ServerId, ServerLook, ServerStart, ServerStarted, ServerState,
+    ServerStop, ServerStopped, ServerWait, SocketFacts,
+};
+
+use crate::connections::{after, ended_with, failed_with, size};
+use crate::failure::refuse;
+use crate::sockets::{Inode, Sockets};
+use crate::{Closed, Failure, Library, Message, Serving, Stop};
+
+/// Messages whose digests are kept.
+const KEPT_MESSAGES: usize = 64;
+
+/// Header fields that are kept.
+const KEPT_HEADERS: [&str; 3] = ["Host", "User-Agent", "Sec-WebSocket-Extensions"];
+
+/// The servers that were started, by number.
+#[derive(Default)]
+pub struct Servers(Mutex<Vec<Arc<Server>>>);
+
+struct Server {
+    /// `None` once it has stopped.
+    running: Mutex<Option<Box<dyn Stop>>>,
+    listener: Inode,
+    history: Arc<History>,
+}
+
+/// The connections of a server, and what it answers to them.
+#[derive(Debug)]
+pub struct History {
+    behaviour: Behaviour,
+    connections: Mutex<Vec<ConnectionRecord>>,
+    changed: Condvar,
+}
+
+/// What a server is to do after a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Send these, one after the other.
+    Send(Vec<Message>),
+    /// Close with this code and reason.
+    Close(u16, String),
+}
+
+impl Servers {
+    pub(crate) fn start(
+        &self,
+        library: &impl Library,
+        sockets: &Sockets,
+        args: ServerStart,
+    ) -> Result<ServerStarted, Failure> {
+        refuse(&[
+            (args.host.is_some() || args.port.is_some(), "host and port"),
+            (args.protocol.is_some(), "sockets of its own"),
+            (args.deflate, "permessage-deflate"),
+            (!args.subprotocols.is_empty(), "subprotocols"),
+            (args.tls.is_some(), "TLS"),
+            (args.reuse_port, "reuse_port"),
+            (args.top_level, "top-level names"),
+            (args.form.is_some(), "forms of handlers"),
+            (!args.extra.is_empty(), "further arguments"),
+            (!is_known(&args.behaviour), "such behaviour"),
+        ])?;
+        let number = args
+            .socket
+            .ok_or_else(|| Failure::unsupported("this peer has no sockets of its own"))?;
+        let history = Arc::new(History::new(args.behaviour));
+        let (socket, listener) = sockets.give(number)?;
+        let serving = Serving {
+            limit: Duration::from_millis(args.open_timeout_ms),
+            max_size: args.max_size.map(size),
+            history: Arc::clone(&history),
+        };
+        let running = library
+            .serve(socket.into(), serving)
+            .map_err(|failure| failure.socket_after(listener.facts()))?;
+        let addresses = listener.facts().local.into_iter().collect();
+        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.push(Arc::new(Server {
+            running: Mutex::new(Some(running)),
+            listener,
+            history,
+        }));
+        Ok(ServerStarted {
+            server: ServerId::try_from(servers.len()).unwrap_or(ServerId::MAX),
+            addresses,
+        })
+    }
+
+    pub(crate) fn look(&self, args: ServerLook) -> Result<ServerState, Failure> {
+        Ok(self.of(args.server)?.state())
+    }
+
+    pub(crate) fn wait(&self, args: ServerWait) -> Result<ServerState, Failure> {
+        refuse(&[(args.serving_ended, "serving that ends by itself")])?;
+        let server = self.of(args.server)?;
+        let until = after(args.deadline_ms);
+        server.history.wait(args.seen, args.ended, until);
+        Ok(server.state())
+    }
+
+    pub(crate) fn stop(&self, args: ServerStop) -> Result<ServerStopped, Failure> {
+        let server = self.of(args.server)?;
+        if let Some(running) = &mut *server.running() {
+            running.stop(after(args.deadline_ms))?;
+        }
+        *server.running() = None;
+        Ok(ServerStopped {
+            connections: server.history.connections().clone(),
+        })
+    }
+
+    fn of(&self, number: ServerId) -> Result<Arc<Server>, Failure> {
+        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        servers
+            .get(index.wrapping_sub(1))
+            .cloned()
+            .ok_or_else(|| Failure::unsupported(format!("there is no server {number}")))
+    }
+}
+
+impl Server {
+    fn state(&self) -> ServerState {
+        ServerState {
+            serving: self.running().is_some(),
+            error: None,
+            sockets: vec![self.listener.facts()],
+            connections: self.history.connections().clone(),
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Box<dyn Stop>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl History {
+    fn new(behaviour: Behaviour) -> Self {
+        Self {
+            behaviour,
+            connections: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// A connection was upgraded; gives its place.
+    pub fn begin<'a>(
+        &self,
+        facts: SocketFacts,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+    ) -> usize {
+        let kept = |name: &str| KEPT_HEADERS.iter().find(|k| k.eq_ignore_ascii_case(name));
+        let request_headers = headers.filter_map(|(name, value)| {
+            let value = String::from_utf8_lossy(value).into_owned();
+            Some(((*kept(name)?).to_owned(), value))
+        });
+        let request_headers = request_headers.collect();
+        let mut connections = self.connections();
+        let place = connections.len();
+        connections.push(ConnectionRecord {
+            number: u32::try_from(place + 1).unwrap_or(u32::MAX),
+            facts,
+            upgraded: true,
+            subprotocol: None,
+            extensions: Vec::new(),
+            request_headers,
+            received: Vec::new(),
+            received_count: 0,
+            raw_bytes: None,
+            end: None,
+        });
+        self.changed.notify_all();
+        place
+    }
+
+    /// A message came to the connection at this place; what to do.
+    pub fn answer(&self, place: usize, message: Message) -> Answer {
+        let mut connections = self.connections();
+        let record = &mut connections[place];
+        record.received_count += 1;
+        if record.received.len() < KEPT_MESSAGES {
+            let digested = Digested::of(message.kind, &message.content);
+            record.received.push(digested);
+        }
+        let even = record.received_count.is_multiple_of(2);
+        drop(connections);
+        match &self.behaviour {
+            Behaviour::Close { code, reason } => Answer::Close(*code, reason.clone()),
+            Behaviour::AnswerTwice => Answer::Send(vec![message.clone(), message]),
+            Behaviour::AnswerPairs if !even => Answer::Send(Vec::new()),
+            &Behaviour::AnswerWith { size } => {
+                Answer::Send(vec![Message::from(&Payload::Binary { size, seed: 0 })])
+            }
+            _ => Answer::Send(vec![message]),
+        }
+    }
+
+    /// The connection at this place has ended, and its socket is closed.
+    pub fn end(&self, place: usize, how: Result<Closed, Failure>) {
+        let end = match how {
+            Ok(closed) => ended_with(closed),
+            Err(Failure::Error(record)) => failed_with(&record),
+            Err(Failure::Unsupported(_)) => ConnectionEnd::default(),
+        };
+        self.connections()[place].end = Some(end);
+        self.changed.notify_all();
+    }
+
+    fn wait(&self, seen: u32, ended: u32, until: Instant) {
+        let reached = |connections: &[ConnectionRecord]| {
+            let over = connections.iter().filter(|one| one.end.is_some()).count();
+            connections.len() >= seen as usize && over >= ended as usize
+        };
+        let limit = until.saturating_duration_since(Instant::now());
+        let connections = self.connections();
+        drop(
+            self.changed
+                .wait_timeout_while(connections, limit, |connections| !reached(connections)),
+        );
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Vec<ConnectionRecord>> {
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_known(behaviour: &Behaviour) -> bool {
+    matches!(
+        behaviour,
+        Behaviour::Echo
+            | Behaviour::AnswerTwice
+            | Behaviour::AnswerPairs
+            | Behaviour::AnswerWith { .. }
+            | Behaviour::Close { .. }
+    )
+}
