@@ -1,40 +1,42 @@
 //! From a peer of the catalogue to a running peer whose word can be trusted.
 
+mod command;
 mod container;
+mod error;
 mod handshake;
 mod nursery;
 mod room;
+mod start;
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mpws_lab::{Exit, Host, Process, Spawn};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
 use crate::blind::{self, Orders};
 use crate::catalogue::{BlindProgram, PeerSpec, Program, PythonProgram};
-use crate::environment::{BlindMade, EnvironmentError, Prepared, StateFolder};
-use crate::image::{Base, BuiltImage};
-use crate::peer::{
-    CallError, Conversation, Core, Lines, LogReader, Peer, PeerProcess, Transcript, excerpt, lock,
-};
+use crate::environment::{BlindMade, Prepared, StateFolder};
+use crate::image::Base;
+use crate::peer::{LogReader, Peer, PeerProcess, excerpt};
+use command::{container_command, container_env, python_command};
 pub use container::{Container, Engine, EngineError};
 use container::{Containers, Inside, Started};
+pub use error::LaunchError;
+use error::{no_container, no_fork, no_image_for};
 use nursery::Nurseries;
 pub use nursery::{NURSERY, NurseryError};
-use room::{LONGEST_SOCKET, Room};
+use room::Room;
+use start::{Control, LAST_WORDS, converse};
 
 /// How long a peer may take from its start to its first line.
 pub const START_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The same for a peer in a container, whose first line also waits for a machine that starts many containers at a time.
-pub const CONTAINER_START_DEADLINE: Duration = Duration::from_secs(60);
+pub const CONTAINER_START_DEADLINE: Duration = Duration::from_secs(120);
 
 /// The environment variable that names the control socket.
 pub const CONTROL: &str = "MPWS_CONTROL";
@@ -83,160 +85,6 @@ pub struct Said {
     pub exit: Option<Exit>,
     /// What it wrote to its standard output and error: the first and the last 256 KiB.
     pub output: String,
-}
-
-/// Why a peer does not run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LaunchError {
-    /// The suite cannot start this kind of peer yet.
-    #[error("{peer}: {what} is not supported yet")]
-    NotSupported {
-        /// The peer.
-        peer: String,
-        /// What is not.
-        what: &'static str,
-    },
-    /// Its program is not there.
-    #[error("{peer}: there is no program {}{hint}", .program.display())]
-    NoProgram {
-        /// The peer.
-        peer: String,
-        /// The program.
-        program: PathBuf,
-        /// What makes it, where that is known.
-        hint: String,
-    },
-    /// Its environment cannot be made.
-    #[error("{peer}: no environment to run it in")]
-    Environment {
-        /// The peer.
-        peer: String,
-        /// Why.
-        source: EnvironmentError,
-    },
-    /// Its image is not there, or cannot be made.
-    #[error("{peer}: no image to run it in: {detail}")]
-    Image {
-        /// The peer.
-        peer: String,
-        /// Why, and what to do about it.
-        detail: String,
-    },
-    /// There is no container for it.
-    #[error("{peer}: no container to run it in")]
-    Engine {
-        /// The peer.
-        peer: String,
-        /// Why.
-        source: EngineError,
-    },
-    /// Containers cannot be had at all.
-    #[error("peers cannot be started in containers")]
-    NoContainers(#[source] EngineError),
-    /// Who connected to the control socket of a container is not in that container.
-    #[error(
-        "{peer}: process {pid}, which connected to its control socket, is not in its container: the engine must see the \
-             same process ids as this program"
-    )]
-    NotInContainer {
-        /// The peer.
-        peer: String,
-        /// The process, 0 where it cannot be seen from here.
-        pid: i32,
-    },
-    /// The control socket cannot be made.
-    #[error("cannot make a control socket in a run folder")]
-    Socket(#[source] std::io::Error),
-    /// The lab did not start the program.
-    #[error("{peer}: cannot start {}", .program.display())]
-    Spawn {
-        /// The peer.
-        peer: String,
-        /// The program.
-        program: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// Its nursery did not give it. Not a fault of the peer.
-    #[error("{peer}: no peer from its nursery")]
-    Nursery {
-        /// The peer.
-        peer: String,
-        /// Why.
-        source: NurseryError,
-    },
-    /// It ended before it said who it is.
-    #[error("{peer} {} before its first line; its last words: {log:?}", how(.exit))]
-    DiedAtStart {
-        /// The peer.
-        peer: String,
-        /// How; absent when it closed its control connection and still runs.
-        exit: Option<Exit>,
-        /// The end of its log.
-        log: String,
-    },
-    /// It did not connect, or did not say who it is.
-    #[error("{peer}: waited {} ms for {what}; its last words: {log:?}", .after.as_millis())]
-    Late {
-        /// The peer.
-        peer: String,
-        /// What was waited for.
-        what: &'static str,
-        /// The limit.
-        after: Duration,
-        /// The end of its log.
-        log: String,
-    },
-    /// Its first line is none.
-    #[error("{peer}: its first line is not a greeting of the adapter protocol: {detail}")]
-    BadHello {
-        /// The peer.
-        peer: String,
-        /// Why.
-        detail: String,
-    },
-    /// It speaks another version of the adapter protocol.
-    #[error(
-        "{peer} speaks version {announced} of the adapter protocol, not {}",
-        crate::protocol::PROTOCOL
-    )]
-    OtherProtocol {
-        /// The peer.
-        peer: String,
-        /// What it announced.
-        announced: u64,
-    },
-    /// It is not what the catalogue says.
-    #[error("{peer} reports another {what}: `{reported}`, not `{pinned}`")]
-    OtherIdentity {
-        /// The peer.
-        peer: String,
-        /// `name`, `version` or `implementation`.
-        what: &'static str,
-        /// What the catalogue pins.
-        pinned: String,
-        /// What it reported.
-        reported: String,
-    },
-    /// It does not say `unsupported` to what it cannot know, or says it to what every peer must know.
-    #[error("the word of {peer} cannot be trusted: it answered {probe} with {answer}")]
-    Untrusted {
-        /// The peer.
-        peer: String,
-        /// What was asked.
-        probe: &'static str,
-        /// What came.
-        answer: String,
-    },
-    /// It failed while it was probed.
-    #[error("{peer} failed while its word was probed")]
-    Probe {
-        /// The peer.
-        peer: String,
-        /// How.
-        source: CallError,
-    },
 }
 
 impl Launcher {
@@ -578,71 +426,6 @@ impl Launcher {
     }
 }
 
-/// Waits until a peer that was started has said who it is, and probes its word.
-fn converse(
-    spec: &PeerSpec,
-    process: PeerProcess,
-    control: Control,
-    log: LogReader,
-    limit: Duration,
-) -> Result<Peer, LaunchError> {
-    let deadline = Instant::now() + limit;
-    let mut start = Start {
-        peer: &spec.name,
-        process,
-        log,
-        deadline,
-        limit,
-    };
-    let stream = start.accept(&control.listener)?;
-    // Nobody else may connect.
-    drop(control);
-    let transcript = Arc::new(Mutex::new(Transcript::default()));
-    let mut lines = Lines::new(stream.try_clone().map_err(LaunchError::Socket)?);
-    let hello = start.hello(&mut lines, &transcript)?;
-    handshake::check(spec, &hello)?;
-    let conversation =
-        Conversation::start(stream, lines, Arc::clone(&transcript)).map_err(LaunchError::Socket)?;
-    let core = Core {
-        conversation,
-        process: start.process,
-        log: Mutex::new(start.log),
-        transcript,
-    };
-    let peer = Peer::new(spec.name.clone(), hello, core);
-    handshake::probe(&peer)?;
-    Ok(peer)
-}
-
-/// A control socket that listens; its folder is closed to other users. Its file goes with it.
-struct Control {
-    listener: UnixListener,
-    path: PathBuf,
-}
-
-impl Control {
-    fn bind(path: PathBuf) -> std::io::Result<Self> {
-        let length = path.as_os_str().len();
-        if length > LONGEST_SOCKET {
-            return Err(std::io::Error::other(format!(
-                "the path {} has {length} bytes, and a socket's may have {LONGEST_SOCKET}",
-                path.display()
-            )));
-        }
-        let listener = UnixListener::bind(&path)?;
-        let control = Self { listener, path };
-        control.listener.set_nonblocking(true)?;
-        Ok(control)
-    }
-}
-
-impl Drop for Control {
-    fn drop(&mut self) {
-        // What cannot be removed now goes with the run folder.
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
 fn start(spec: &PeerSpec, host: &Host, spawn: Spawn) -> Result<Process, LaunchError> {
     let program = spawn.program.clone();
     host.spawn(spawn).map_err(|source| LaunchError::Spawn {
@@ -650,121 +433,6 @@ fn start(spec: &PeerSpec, host: &Host, spawn: Spawn) -> Result<Process, LaunchEr
         program,
         source,
     })
-}
-
-fn no_fork(spec: &PeerSpec, error: NurseryError) -> LaunchError {
-    let peer = spec.name.clone();
-    match error {
-        // What it could not import, the peer could not have imported.
-        NurseryError::Died {
-            exit,
-            early: true,
-            log,
-        } => LaunchError::DiedAtStart { peer, exit, log },
-        NurseryError::Start { program, source } => LaunchError::Spawn {
-            peer,
-            program,
-            source,
-        },
-        source => LaunchError::Nursery { peer, source },
-    }
-}
-
-/// A peer between its start and its first line. It is killed on drop.
-struct Start<'a> {
-    peer: &'a str,
-    process: PeerProcess,
-    log: LogReader,
-    deadline: Instant,
-    limit: Duration,
-}
-
-impl Start<'_> {
-    /// Waits for the peer's connection, its end, or the deadline.
-    fn accept(&mut self, listener: &UnixListener) -> Result<UnixStream, LaunchError> {
-        use std::os::fd::AsFd;
-        loop {
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            let mut fds = [
-                PollFd::new(listener.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.process.descriptor(), PollFlags::POLLIN),
-            ];
-            match poll(&mut fds, timeout) {
-                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-                Err(errno) => return Err(LaunchError::Socket(errno.into())),
-            }
-            let [connected, ended] = fds.map(|fd| fd.any().unwrap_or(false));
-            if connected {
-                let (stream, _) = listener.accept().map_err(LaunchError::Socket)?;
-                self.check(&stream)?;
-                return Ok(stream);
-            }
-            if ended {
-                return Err(self.died());
-            }
-            if left.is_zero() {
-                return Err(self.late("the peer to connect to its control socket"));
-            }
-        }
-    }
-
-    /// Whether it is the container's peer that connected.
-    fn check(&self, stream: &UnixStream) -> Result<(), LaunchError> {
-        let PeerProcess::Container(container) = &self.process else {
-            return Ok(());
-        };
-        let told =
-            getsockopt(stream, PeerCredentials).map_err(|e| LaunchError::Socket(e.into()))?;
-        if container.holds(told.pid()) {
-            return Ok(());
-        }
-        Err(LaunchError::NotInContainer {
-            peer: self.peer.to_owned(),
-            pid: told.pid(),
-        })
-    }
-
-    fn hello(
-        &mut self,
-        lines: &mut Lines,
-        transcript: &Mutex<Transcript>,
-    ) -> Result<crate::protocol::Hello, LaunchError> {
-        use crate::peer::{From, LineError};
-        match lines.next(Some(self.deadline)) {
-            Ok(line) => {
-                lock(transcript).push(From::Peer, &line);
-                handshake::parse(self.peer, &line)
-            }
-            Err(LineError::Ended) => Err(self.died()),
-            Err(LineError::Late) => Err(self.late("the peer's first line")),
-            Err(error) => Err(LaunchError::BadHello {
-                peer: self.peer.to_owned(),
-                detail: error.to_string(),
-            }),
-        }
-    }
-
-    fn died(&mut self) -> LaunchError {
-        let exit = self.process.wait(Duration::from_secs(1)).ok().flatten();
-        if exit.is_some() {
-            self.log.finish();
-        }
-        LaunchError::DiedAtStart {
-            peer: self.peer.to_owned(),
-            exit,
-            log: self.log.tail(LAST_WORDS),
-        }
-    }
-
-    fn late(&self, what: &'static str) -> LaunchError {
-        LaunchError::Late {
-            peer: self.peer.to_owned(),
-            what,
-            after: self.limit,
-            log: self.log.tail(LAST_WORDS),
-        }
-    }
 }
 
 /// Name of the fixture's entry point in our own executable.
@@ -786,59 +454,6 @@ except socket.gaierror as error:
     sys.exit(str(error))
 ";
 
-/// Bytes of a log that stand in an error.
-const LAST_WORDS: usize = 2000;
-
-fn python_command(
-    prepared: &Prepared,
-    program: &PythonProgram,
-    output: OwnedFd,
-    error: OwnedFd,
-) -> Spawn {
-    // Isolated and without site: no user site, no PYTHON* variables, and half the start-up time.
-    Spawn::new(&prepared.interpreter, output, error)
-        .args(["-I", "-S"])
-        .arg(&prepared.adapter)
-        .arg("--site")
-        .arg(&prepared.site)
-        .args(["--implementation", &program.implementation])
-}
-
-/// As [`python_command`], with the paths inside.
-fn container_command(image: &BuiltImage, program: &PythonProgram) -> Vec<String> {
-    let path = |path: &Path| path.display().to_string();
-    vec![
-        path(&image.interpreter),
-        "-I".to_owned(),
-        "-S".to_owned(),
-        path(&image.adapter),
-        "--site".to_owned(),
-        path(&image.site),
-        "--implementation".to_owned(),
-        program.implementation.clone(),
-    ]
-}
-
-fn container_env(options: &LaunchOptions, scratch: &Path, socket: &Path) -> Vec<(String, String)> {
-    let path = |path: &Path| path.display().to_string();
-    let own = [
-        ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
-        ("HOME", path(scratch)),
-        ("TMPDIR", path(scratch)),
-        ("LC_ALL", "C.UTF-8".to_owned()),
-        (CONTROL, path(socket)),
-    ];
-    let own = own.map(|(name, value)| (name.to_owned(), value));
-    own.into_iter().chain(options.env.iter().cloned()).collect()
-}
-
-fn no_container(spec: &PeerSpec) -> impl Fn(EngineError) -> LaunchError + '_ {
-    |source| LaunchError::Engine {
-        peer: spec.name.clone(),
-        source,
-    }
-}
-
 /// A program that is named by its path has to be there; `PATH` is looked through when it starts.
 fn found(spec: &PeerSpec, argv: &[String], built_by: Option<&str>) -> Result<(), LaunchError> {
     match argv.first().map(Path::new) {
@@ -853,21 +468,6 @@ fn found(spec: &PeerSpec, argv: &[String], built_by: Option<&str>) -> Result<(),
     }
 }
 
-fn no_image_for(spec: &PeerSpec) -> LaunchError {
-    LaunchError::NotSupported {
-        peer: spec.name.clone(),
-        what: "running a peer in a container that is no Python peer",
-    }
-}
-
-fn how(exit: &Option<Exit>) -> String {
-    match exit {
-        Some(Exit::Code(code)) => format!("exited with status {code}"),
-        Some(Exit::Signal(signal)) => format!("was killed by signal {signal}"),
-        None => "closed its control connection".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -877,12 +477,5 @@ mod tests {
         fn shared<T: Send + Sync>() {}
         shared::<Launcher>();
         shared::<Peer>();
-    }
-
-    #[test]
-    fn a_control_socket_whose_path_is_too_long_is_refused_with_its_length() {
-        let path = PathBuf::from("/tmp").join("x".repeat(LONGEST_SOCKET));
-        let error = Control::bind(path).map(drop).unwrap_err();
-        assert!(error.to_string().contains("112 bytes"), "{error}");
     }
 }

@@ -399,5 +399,5 @@ fn is_end(error: &io::Error) -> bool {
 }
 
 fn ended(exit: &Option<Exit>) -> String {
-    super::how(exit)
+    super::error::how(exit)
 }

@@ -8,6 +8,7 @@
 
 mod engine;
 mod images;
+mod output;
 mod owner;
 mod removals;
 mod request;

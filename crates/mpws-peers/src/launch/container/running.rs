@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bollard::query_parameters::{LogsOptionsBuilder, WaitContainerOptions};
+use bollard::query_parameters::WaitContainerOptions;
 use bollard::{Docker, errors::Error as DockerError};
 use futures_util::StreamExt;
 use mpws_lab::Exit;
@@ -15,16 +15,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage};
-use tokio::io::AsyncWriteExt;
-use tokio::net::unix::pipe;
-use tokio::task::JoinHandle;
 
-use super::engine::{ANSWER, Engine, EngineError, WORK, runtime};
+use super::engine::{ANSWER, Engine, EngineError, WORK};
+use super::output::Output;
 use super::removals::Removals;
 use crate::peer::lock;
-
-/// How long the last output may take from the end of a container until it has been read.
-const LAST_OUTPUT: Duration = Duration::from_secs(5);
 
 /// The first process of a container. The container is killed and removed on drop.
 #[derive(Debug)]
@@ -63,7 +58,7 @@ impl Container {
         })?;
         let id = container.id().to_owned();
         let created = Created {
-            log: Mutex::new(Some(follow(engine, &id, output)?)),
+            output: Mutex::new(Some(Output::follow(engine, &id, output)?)),
             engine: engine.clone(),
             container,
             id,
@@ -165,8 +160,7 @@ impl Drop for Container {
 struct Created {
     engine: Engine,
     id: String,
-    /// Ends with the container's output.
-    log: Mutex<Option<JoinHandle<()>>>,
+    output: Mutex<Option<Output>>,
     #[expect(dead_code, reason = "a guard")]
     container: Guarded,
 }
@@ -180,9 +174,8 @@ impl Created {
             .ask("tell how a container ended", ANSWER, |docker| async move {
                 ended(&docker, &id).await
             })?;
-        if let Some(log) = lock(&self.log).take() {
-            // Somebody may hold the container's output open; what has come until now is kept.
-            let _ = self.engine.ask("hand over the log", LAST_OUTPUT, |_| log);
+        if let Some(output) = lock(&self.output).take() {
+            output.finish(&self.engine);
         }
         Ok(exit(code))
     }
@@ -210,34 +203,6 @@ impl Drop for Guarded {
         }
     }
 }
-
-/// Copies the output of a container until it ends.
-fn follow(engine: &Engine, id: &str, output: OwnedFd) -> Result<JoinHandle<()>, EngineError> {
-    let options = LogsOptionsBuilder::new()
-        .follow(true)
-        .stdout(true)
-        .stderr(true)
-        .build();
-    let (docker, id) = (engine.docker().clone(), id.to_owned());
-    let runtime = runtime()?;
-    let _entered = runtime.enter();
-    let mut sink = pipe::Sender::from_owned_fd(output).map_err(EngineError::Threads)?;
-    Ok(runtime.spawn(async move {
-        let mut pieces = docker.logs(&id, Some(options));
-        while let Some(piece) = pieces.next().await {
-            let text = match &piece {
-                Ok(piece) => piece.as_ref(),
-                Err(_) => LOST.as_bytes(),
-            };
-            // Nobody reads any more.
-            if sink.write_all(text).await.is_err() || piece.is_err() {
-                return;
-            }
-        }
-    }))
-}
-
-const LOST: &str = "\n[the container engine lost the rest]\n";
 
 async fn ended(docker: &Docker, id: &str) -> Result<i64, DockerError> {
     let mut answers = Box::pin(docker.wait_container(id, None::<WaitContainerOptions>));
