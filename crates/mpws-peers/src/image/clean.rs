@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bollard::models::ImageSummary;
+use bollard::models::{ContainerSummary, ImageSummary};
 
 use super::base::Base;
 use super::{BASE, BASE_REPOSITORY, ImageError, Images, PEER, PEER_REPOSITORY, labels};
@@ -24,7 +24,7 @@ pub struct Cleaned {
 impl Images {
     /// Removes all containers, running or not, images and volumes of this scope.
     ///
-    /// An image of somebody else that was made from one of ours stays, and so does what it stands on.
+    /// An image or a container of somebody else that was made from one of ours stays, and so does what it stands on.
     ///
     /// # Errors
     ///
@@ -34,8 +34,11 @@ impl Images {
         let scope = self.scope_label();
         let mut cleaned = Cleaned::default();
         for container in self.engine.containers(&scope)? {
-            self.engine.remove_container(&container)?;
-            cleaned.containers.push(container);
+            let Some(id) = own_id(container) else {
+                continue;
+            };
+            self.engine.remove_container(&id)?;
+            cleaned.containers.push(id);
         }
         let mut kept = BTreeSet::new();
         // Peers stand on bases, and layers without a name on each other: go on while something goes.
@@ -137,6 +140,18 @@ impl Images {
     pub(super) fn scope_label(&self) -> String {
         format!("{}={}", labels::SCOPE, self.scope)
     }
+}
+
+/// The id of a container that was made here. One that somebody else made of an image of ours inherits its labels, but not
+/// those that only containers have.
+fn own_id(container: ContainerSummary) -> Option<String> {
+    let labels = container.labels.unwrap_or_default();
+    let probe = labels
+        .get(labels::KIND)
+        .is_some_and(|kind| kind == labels::PROBE);
+    container
+        .id
+        .filter(|_| probe || labels.contains_key(labels::RUN))
 }
 
 /// The names under which to remove an image: those in our repositories, or the id where it has no name. An image made

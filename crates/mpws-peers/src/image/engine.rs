@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use bollard::models::{BuildInfo, ContainerCreateBody, HostConfig, ImageSummary};
+use bollard::models::{BuildInfo, ContainerCreateBody, ContainerSummary, HostConfig, ImageSummary};
 use bollard::query_parameters::{
     BuildImageOptions, CreateImageOptions, ListContainersOptions, ListImagesOptions,
     ListVolumesOptions, LogsOptions, RemoveContainerOptions, RemoveImageOptions,
@@ -258,17 +258,16 @@ impl Engine {
         }
     }
 
-    /// Ids of the containers with this label, running or not.
-    pub(super) fn containers(&self, label: &str) -> Result<Vec<String>, ImageError> {
+    /// The containers with this label, running or not.
+    pub(super) fn containers(&self, label: &str) -> Result<Vec<ContainerSummary>, ImageError> {
         let options = ListContainersOptions {
             all: true,
             filters: Some(by_label(label)),
             ..ListContainersOptions::default()
         };
-        let found = self
+        Ok(self
             .runtime
-            .block_on(self.docker.list_containers(Some(options)))?;
-        Ok(found.into_iter().filter_map(|one| one.id).collect())
+            .block_on(self.docker.list_containers(Some(options)))?)
     }
 
     /// Kills and removes a container with its own volumes.

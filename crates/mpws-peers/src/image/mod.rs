@@ -37,8 +37,13 @@ pub use list::{Condition, LIST_SCHEMA, ListedImage, Listing, schema};
 
 /// Labels on everything that is made here.
 pub mod labels {
-    /// What it is: `base`, `peer` or `probe`; containers of the launcher carry the `peer` of their image.
+    /// What it is: `base`, `peer` or [`PROBE`]; containers of the launcher carry the `peer` of their image.
     pub const KIND: &str = "mpws.kind";
+    /// The kind of a container that is asked what its base holds.
+    pub const PROBE: &str = "probe";
+    /// The run that a container of the launcher belongs to. Only containers have it, so whoever makes one of an image of
+    /// ours does not inherit it.
+    pub const RUN: &str = "mpws.run";
     /// Whose it is; see [`super::Images::scoped`].
     pub const SCOPE: &str = "mpws.scope";
     /// The hash of what it was made of.

@@ -47,7 +47,7 @@ impl Images {
             detail,
         };
         let labels = HashMap::from([
-            (labels::KIND.to_owned(), "probe".to_owned()),
+            (labels::KIND.to_owned(), labels::PROBE.to_owned()),
             (labels::SCOPE.to_owned(), self.scope.clone()),
         ]);
         let said = match self

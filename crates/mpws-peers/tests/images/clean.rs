@@ -81,7 +81,7 @@ fn containers_and_volumes_of_ours_go_and_those_of_others_stay() {
     let spec = peer("websockets-13.1-asyncio");
     let built = images.build(&spec, &usual.base, &|_| {}).unwrap();
     let docker = Docker::connect_with_defaults().unwrap();
-    let (foreign, ours, volume) = block_on(async {
+    let (theirs, foreign, ours, volume) = block_on(async {
         // A container inherits the labels of its image; this one's image is nobody's.
         let mine = TagImageOptions {
             repo: Some("mpws-test-foreign".to_owned()),
@@ -91,11 +91,15 @@ fn containers_and_volumes_of_ours_go_and_those_of_others_stay() {
             .tag_image(&built.reference, Some(mine))
             .await
             .unwrap();
-        let body = ContainerCreateBody {
+        let container = |run: Option<&str>| ContainerCreateBody {
             image: Some(built.reference.clone()),
+            labels: run.map(|run| [(labels::RUN.to_owned(), run.to_owned())].into()),
             ..ContainerCreateBody::default()
         };
-        let ours = docker.create_container(None, body).await.unwrap().id;
+        let theirs = container(None);
+        let theirs = docker.create_container(None, theirs).await.unwrap().id;
+        let ours = container(Some("test"));
+        let ours = docker.create_container(None, ours).await.unwrap().id;
         let volume = |labelled: bool| {
             let scope = (labels::SCOPE.to_owned(), "test-others".to_owned());
             VolumeCreateRequest {
@@ -105,12 +109,13 @@ fn containers_and_volumes_of_ours_go_and_those_of_others_stay() {
         };
         let foreign = docker.create_volume(volume(false)).await.unwrap().name;
         let volume = docker.create_volume(volume(true)).await.unwrap().name;
-        (foreign, ours, volume)
+        (theirs, foreign, ours, volume)
     });
     let cleaned = images.clean().unwrap();
-    let (foreign_stays, image_stays) = block_on(async {
+    let (container_stays, foreign_stays, image_stays) = block_on(async {
         let image = docker.inspect_image("mpws-test-foreign:1").await;
         let volume = docker.inspect_volume(&foreign).await;
+        let container = docker.remove_container(&theirs, None).await;
         let _ = docker
             .remove_volume(
                 &foreign,
@@ -120,9 +125,12 @@ fn containers_and_volumes_of_ours_go_and_those_of_others_stay() {
         let _ = docker
             .remove_image("mpws-test-foreign:1", None::<RemoveImageOptions>, None)
             .await;
-        (volume.is_ok(), image.is_ok())
+        (container.is_ok(), volume.is_ok(), image.is_ok())
     });
-    assert!(foreign_stays && image_stays, "{cleaned:?}");
+    assert!(
+        container_stays && foreign_stays && image_stays,
+        "{cleaned:?}"
+    );
     assert_eq!(cleaned.containers, [ours]);
     assert_eq!(cleaned.volumes, [volume]);
     assert!(cleaned.images.contains(&built.reference), "{cleaned:?}");

@@ -10,8 +10,8 @@ use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOpt
 
 use super::engine::{ANSWER, Engine, EngineError, WORK};
 
-/// Label of all containers of a run.
-pub(super) const RUN: &str = "mpws.run";
+pub(super) use crate::image::labels::RUN;
+
 const PID: &str = "mpws.owner-pid";
 const START: &str = "mpws.owner-start";
 const BOOT: &str = "mpws.owner-boot";
