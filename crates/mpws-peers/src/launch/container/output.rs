@@ -24,7 +24,7 @@ use super::engine::{ANSWER, Engine, EngineError, runtime};
 const LAST_OUTPUT: Duration = Duration::from_secs(5);
 
 /// Entries of the log that are read again: of a line each, or 16 KiB of a longer one.
-const LAST_ENTRIES: &str = "16";
+const LAST_ENTRIES: &str = "8";
 
 /// Bytes that must be alike for an end to be the same.
 const COMPARED: usize = 4096;
