@@ -5,7 +5,9 @@
 //!
 //! | word | meaning |
 //! |---|---|
-//! | `websockets=13.1` | with this pinned release |
+//! | `peer=picows-2.3.1-plain` | with the pinned packages of this peer in Python |
+//! | `websockets=13.1` | the same as `peer=websockets-13.1-legacy` |
+//! | `program=mptcpize` | only where this program is in `PATH` |
 //! | `resolver=refuses`, `resolver=accepts` | only where getaddrinfo() treats protocol 262 like this |
 //! | `kernel>=6.14` | only on this kernel or a later one |
 //! | `with=PATH` | with this file of the repository as its argument |
@@ -35,8 +37,10 @@ pub struct Page {
 /// What is printed in one surrounding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
-    /// Release of `websockets`, where it needs one.
-    pub websockets: Option<String>,
+    /// Peer of the catalogue with whose packages it is run, where it needs any.
+    pub peer: Option<String>,
+    /// Programs that must be installed.
+    pub programs: Vec<String>,
     /// Whether getaddrinfo() must accept protocol 262, where that matters.
     pub resolver: Option<bool>,
     /// Oldest kernel, major and minor, where that matters.
@@ -130,7 +134,9 @@ impl Block {
             return Ok(());
         }
         match word.split_once('=').ok_or_else(unknown)? {
-            ("websockets", release) => self.websockets = Some(release.to_owned()),
+            ("peer", name) => self.peer = Some(name.to_owned()),
+            ("websockets", release) => self.peer = Some(format!("websockets-{release}-legacy")),
+            ("program", name) => self.programs.push(name.to_owned()),
             ("with", path) => self.with = Some(path.to_owned()),
             ("resolver", "refuses") => self.resolver = Some(false),
             ("resolver", "accepts") => self.resolver = Some(true),
@@ -147,8 +153,11 @@ impl Block {
         if self.resolver.is_some_and(|due| due != here.resolver) {
             return Some("the resolver of this C library does otherwise".to_owned());
         }
-        let (major, minor) = self.kernel?;
-        (here.kernel < (major, minor)).then(|| format!("the kernel is older than {major}.{minor}"))
+        if let Some(due) = self.kernel.filter(|due| here.kernel < *due) {
+            return Some(format!("the kernel is older than {}.{}", due.0, due.1));
+        }
+        let missing = self.programs.iter().find(|program| !in_path(program));
+        missing.map(|program| format!("the program `{program}` is not installed"))
     }
 
     /// A name for the block within its page.
@@ -157,8 +166,7 @@ impl Block {
             let word = if accepts { "accepts" } else { "refuses" };
             format!("resolver-{word}")
         });
-        let websockets = self.websockets.as_ref().map(|v| format!("websockets-{v}"));
-        let words: Vec<String> = websockets.into_iter().chain(resolver).collect();
+        let words: Vec<String> = self.peer.iter().cloned().chain(resolver).collect();
         if words.is_empty() {
             "alone".to_owned()
         } else {
@@ -196,7 +204,7 @@ impl Page {
     ///
     /// When it cannot be started, does not end within [`LIMIT`], or ends with an error.
     pub fn run(&self, block: &Block) -> Result<String, String> {
-        let mut command = python(block.websockets.as_deref())?;
+        let mut command = python(block.peer.as_deref())?;
         command.arg(&self.program);
         if let Some(path) = &block.with {
             command.arg(repository().join(path));
@@ -232,14 +240,13 @@ impl Page {
     }
 }
 
-/// Python with a pinned release of `websockets`, or with nothing but its standard library.
-fn python(release: Option<&str>) -> Result<Command, String> {
+/// Python with the pinned packages of a peer, or with nothing but its standard library.
+fn python(peer: Option<&str>) -> Result<Command, String> {
     let known = Catalogue::builtin().map_err(|error| error.to_string())?;
-    let wanted = release.unwrap_or("14.2");
-    let name = format!("websockets-{wanted}-legacy");
-    let peer = known.peers().iter().find(|peer| peer.name == name);
-    let Some(Program::Python(program)) = peer.map(|peer| &peer.program) else {
-        return Err(format!("there is no pinned release {wanted}"));
+    // Without packages, any peer's interpreter will do.
+    let name = peer.unwrap_or("websockets-14.2-legacy");
+    let Some(Program::Python(program)) = known.peer(name).map(|known| &known.program) else {
+        return Err(format!("there is no peer `{name}` in Python"));
     };
     let state = StateFolder::usual().map_err(|error| error.to_string())?;
     let ready = state
@@ -247,7 +254,7 @@ fn python(release: Option<&str>) -> Result<Command, String> {
         .map_err(|error| format!("{error}: {}", error.remedy()))?;
     let mut command = Command::new(ready.interpreter);
     command.arg("-s");
-    match release {
+    match peer {
         Some(_) => command.env("PYTHONPATH", ready.site),
         None => command.env_remove("PYTHONPATH"),
     };
@@ -264,6 +271,12 @@ fn page(folder: &Path, name: String) -> Result<Page, String> {
         text,
         blocks,
     })
+}
+
+/// Whether a program is in one of the folders of `PATH`.
+fn in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 /// Major and minor of `6.18.44-anything`.
@@ -292,13 +305,40 @@ mod tests {
     fn blocks_are_read_with_their_conditions() {
         let found = blocks(TEXT).expect("blocks");
         assert_eq!(found.len(), 2);
-        assert_eq!(found[0].websockets.as_deref(), Some("13.1"));
+        assert_eq!(found[0].peer.as_deref(), Some("websockets-13.1-legacy"));
         assert_eq!(found[0].kernel, Some((6, 14)));
         assert_eq!(found[0].lines, ["one", "two"]);
         assert_eq!(found[1].resolver, Some(false));
         assert!(blocks("```text output kernal>=6.1\n```\n").is_err());
         assert!(blocks("```text output resolver=maybe\n```\n").is_err());
         assert!(blocks("```text output\nno end\n").is_err());
+    }
+
+    #[test]
+    fn a_block_names_a_peer_and_its_programs() {
+        let text = "```text output peer=picows-2.3.1-plain program=go program=mptcpize\n```\n";
+        let block = &blocks(text).expect("blocks")[0];
+        assert_eq!(block.peer.as_deref(), Some("picows-2.3.1-plain"));
+        assert_eq!(block.programs, ["go", "mptcpize"]);
+        assert_eq!(block.name(), "picows-2.3.1-plain");
+    }
+
+    #[test]
+    fn a_program_that_is_not_installed_is_named() {
+        let programs = |text: &str| blocks(text).expect("blocks").remove(0);
+        let there = programs("```text output program=sh\n```\n");
+        assert_eq!(there.unfit(HERE), None);
+        let missing = programs("```text output kernel>=6.1 program=sh program=mpws-no-such\n```\n");
+        let why = missing.unfit(HERE).expect("a reason");
+        assert!(why.contains("`mpws-no-such`"), "{why}");
+    }
+
+    #[test]
+    fn a_peer_that_is_not_in_python_is_an_error() {
+        for name in ["fixture", "no-such-peer"] {
+            let why = python(Some(name)).expect_err(name);
+            assert!(why.contains(name), "{why}");
+        }
     }
 
     #[test]
