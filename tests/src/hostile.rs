@@ -37,6 +37,8 @@ pub enum Misdeed {
     KnowsEverything,
     /// Exits with status 7 when it is asked about a connection.
     DiesInCall,
+    /// Is killed by a signal, as by a fault of its own, when it is asked about a connection.
+    CrashesInCall,
     /// Never answers when it is asked about a connection.
     HangsInCall,
     /// Answers what does not fit the schema when it is asked about a connection.
@@ -49,7 +51,7 @@ pub enum Misdeed {
 
 impl Misdeed {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::HangsAtStart,
         Self::DiesAtStart,
         Self::Babbles,
@@ -58,6 +60,7 @@ impl Misdeed {
         Self::KnowsNothing,
         Self::KnowsEverything,
         Self::DiesInCall,
+        Self::CrashesInCall,
         Self::HangsInCall,
         Self::BabblesInCall,
         Self::FloodsLog,
@@ -104,6 +107,7 @@ impl Adapter for Hostile {
                 eprintln!("these are my last words");
                 std::process::exit(7);
             }
+            Misdeed::CrashesInCall if asked => std::process::abort(),
             Misdeed::HangsInCall if asked => std::future::pending().await,
             Misdeed::BabblesInCall if asked => response.ok = Some("all is well".into()),
             _ => response = self.honest.handle(request).await,

@@ -72,6 +72,26 @@ fn a_peer(#[case] misdeed: Misdeed, #[case] reason: &str) {
 }
 
 #[test]
+fn a_peer_that_crashes_is_told_by_the_evidence_too() {
+    let (result, left) = run_with(Misdeed::CrashesInCall, Keep::None);
+    let Some(cells) = judged(&result, &[CELL, CONTROL]) else {
+        return;
+    };
+    for cell in cells {
+        assert_eq!(cell.verdict, Verdict::Fail, "{}", cell.cell);
+        let told = cell.reason.matches("was killed by signal 6").count();
+        assert_eq!(told, 1, "{}: {}", cell.cell, cell.reason);
+        let evidence = &cell.evidence.peer;
+        assert!(
+            evidence.contains(&"client: was killed by signal 6".to_owned()),
+            "{}: {evidence:?}",
+            cell.cell
+        );
+    }
+    assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
 fn a_peer_that_floods_its_log_is_judged_by_what_it_does_and_its_log_is_cut() {
     let stage = stage_with(Misdeed::FloodsLog);
     let (result, left) = run_on(&stage, Keep::All);

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mpws_lab::Lab;
 use mpws_lab::preset::OnPath;
+use mpws_lab::{Exit, Lab};
 use mpws_peers::{Ahead, LaunchError, LaunchOptions, Launcher, Peer, PeerSpec, Program};
 
 use crate::case::Side;
@@ -266,11 +266,24 @@ impl Bench<'_> {
                 held: false,
             });
         }
-        let (verdict, reason) = verdict(&checks, judged_by_case, end);
+        let cut_short = end.is_err();
+        let (verdict, mut reason) = verdict(&checks, judged_by_case, end);
+        let mut evidence = judgement.evidence;
         for (side, peer) in [("client", &cell.client), ("server", &cell.server)] {
-            if let Err(error) = peer.shutdown(Duration::from_millis(deadline::PEER_EXIT_MS)) {
-                cell.recorded
-                    .insert(format!("~{side} at the end"), error.to_string().into());
+            match peer.shutdown(Duration::from_millis(deadline::PEER_EXIT_MS)) {
+                Ok(Exit::Code(_)) => {}
+                // A crash shows at the other end as no more than a connection that ends.
+                Ok(Exit::Signal(signal)) => {
+                    let how = format!("was killed by signal {signal}");
+                    if cut_short && !reason.contains(&how) {
+                        reason.push_str(&format!("; the {side} {how}"));
+                    }
+                    evidence.peer.push(format!("{side}: {how}"));
+                }
+                Err(error) => {
+                    cell.recorded
+                        .insert(format!("~{side} at the end"), error.to_string().into());
+                }
             }
         }
         let mut result = CellResult {
@@ -283,7 +296,7 @@ impl Bench<'_> {
             transport: judgement.transport,
             checks,
             recorded: std::mem::take(&mut cell.recorded),
-            evidence: judgement.evidence,
+            evidence,
             ..self.empty(planned, verdict, reason)
         };
         if self.keeps(verdict) {
