@@ -2,15 +2,16 @@
 
 use mpws_peers::protocol::{
     ClientOpen, ConnectionBurst, ConnectionClose, ConnectionEnded, ConnectionLook, ConnectionPing,
-    ConnectionReceive, ConnectionSend, Operation, ProcessDescriptors, Request, ServerLook,
-    ServerStart, ServerStop, ServerWait, SocketBind, SocketBlocking, SocketClose, SocketConnect,
-    SocketCreate, SocketListen, SocketLook, SocketPair, SocketSet, SocketShutdown,
+    ConnectionReceive, ConnectionSend, Operation, ProcessDescriptors, ProcessLimit, Request,
+    ServerLook, ServerStart, ServerStop, ServerWait, SocketBind, SocketBlocking, SocketClose,
+    SocketConnect, SocketCreate, SocketListen, SocketLook, SocketPair, SocketSet, SocketShutdown,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::connections::Connections;
+use crate::limit::Limit;
 use crate::servers::Servers;
 use crate::sockets::{self, Sockets};
 use crate::{Failure, Library};
@@ -21,6 +22,7 @@ pub struct Adapter<L> {
     sockets: Sockets,
     connections: Connections,
     servers: Servers,
+    limit: Limit,
 }
 
 impl<L: Library> Adapter<L> {
@@ -31,6 +33,7 @@ impl<L: Library> Adapter<L> {
             sockets: Sockets::default(),
             connections: Connections::default(),
             servers: Servers::default(),
+            limit: Limit::default(),
         }
     }
 
@@ -45,6 +48,7 @@ impl<L: Library> Adapter<L> {
             sockets,
             connections,
             servers,
+            limit,
         } = self;
         let args = request.args;
         match request.op.as_str() {
@@ -71,6 +75,7 @@ impl<L: Library> Adapter<L> {
             ServerWait::NAME => done(args, |args| servers.wait(args)),
             ServerStop::NAME => done(args, |args| servers.stop(args)),
             ProcessDescriptors::NAME => done(args, |ProcessDescriptors {}| sockets::open()),
+            ProcessLimit::NAME => done(args, |args| limit.set(args)),
             other => Err(Failure::unsupported(format!("{other} is not known"))),
         }
     }

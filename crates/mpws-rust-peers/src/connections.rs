@@ -56,7 +56,10 @@ impl Connections {
             limit: Duration::from_millis(args.open_timeout_ms),
             max_size: args.max_size.map(size),
         };
-        let (socket, inode) = sockets.give(number)?;
+        // A socket that is closed already cannot be handed over, and is not left open.
+        let (socket, inode) = sockets
+            .give(number)
+            .map_err(|failure| failure.socket_after(SocketFacts::default()))?;
         let talk = library
             .open(socket.into(), &wanted)
             .map_err(|failure| failure.socket_after(inode.facts()))?;

@@ -11,6 +11,7 @@
 //! | [`adapter`] | from operations to sockets, connections and servers |
 //! | [`sockets`] | `socket.*`, and the sockets that this process has open |
 //! | [`connections`] | `client.*` and `connection.*` |
+//! | [`limit`] | `process.limit` |
 //! | [`servers`] | `server.*`, and what a server remembers |
 //! | [`failure`] | errors as the protocol reports them |
 //!
@@ -22,6 +23,7 @@ pub mod adapter;
 pub mod connections;
 pub mod control;
 pub mod failure;
+pub mod limit;
 pub mod servers;
 pub mod sockets;
 
@@ -34,6 +36,9 @@ use mpws_peers::protocol::SocketFacts;
 
 pub use failure::Failure;
 pub use servers::History;
+
+/// How long an accept loop waits after an error: without descriptors the next `accept()` fails at once.
+pub const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 
 /// What a program does with its library.
 pub trait Library: Send + Sync + 'static {

@@ -1,14 +1,17 @@
 //! `server.*`, and what a server remembers of its connections.
 
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mpws_fixture::payload::{Digested, Payload};
 use mpws_fixture::script::Behaviour;
 use mpws_peers::protocol::{
-    ConnectionEnd, ConnectionRecord, ServerId, ServerLook, ServerStart, ServerStarted, ServerState,
-    ServerStop, ServerStopped, ServerWait, SocketFacts,
+    ConnectionEnd, ConnectionRecord, ErrorRecord, ServerId, ServerLook, ServerStart, ServerStarted,
+    ServerState, ServerStop, ServerStopped, ServerWait, SocketFacts,
 };
+
+use nix::libc;
 
 use crate::connections::{after, ended_with, failed_with, size};
 use crate::failure::refuse;
@@ -20,6 +23,16 @@ const KEPT_MESSAGES: usize = 64;
 
 /// Header fields that are kept.
 const KEPT_HEADERS: [&str; 3] = ["Host", "User-Agent", "Sec-WebSocket-Extensions"];
+
+/// Errors of `accept()` after which the next one may succeed (accept(2)).
+const PASSING: [i32; 6] = [
+    libc::ECONNABORTED,
+    libc::EINTR,
+    libc::EMFILE,
+    libc::ENFILE,
+    libc::ENOBUFS,
+    libc::ENOMEM,
+];
 
 /// The servers that were started, by number.
 #[derive(Default)]
@@ -37,6 +50,8 @@ struct Server {
 pub struct History {
     behaviour: Behaviour,
     connections: Mutex<Vec<ConnectionRecord>>,
+    /// Why accepting has ended by itself.
+    error: Mutex<Option<ErrorRecord>>,
     changed: Condvar,
 }
 
@@ -72,7 +87,9 @@ impl Servers {
             .socket
             .ok_or_else(|| Failure::unsupported("this peer has no sockets of its own"))?;
         let history = Arc::new(History::new(args.behaviour));
-        let (socket, listener) = sockets.give(number)?;
+        let (socket, listener) = sockets
+            .give(number)
+            .map_err(|failure| failure.socket_after(SocketFacts::default()))?;
         let serving = Serving {
             limit: Duration::from_millis(args.open_timeout_ms),
             max_size: args.max_size.map(size),
@@ -99,10 +116,9 @@ impl Servers {
     }
 
     pub(crate) fn wait(&self, args: ServerWait) -> Result<ServerState, Failure> {
-        refuse(&[(args.serving_ended, "serving that ends by itself")])?;
         let server = self.of(args.server)?;
         let until = after(args.deadline_ms);
-        server.history.wait(args.seen, args.ended, until);
+        server.history.wait(&args, until);
         Ok(server.state())
     }
 
@@ -129,9 +145,10 @@ impl Servers {
 
 impl Server {
     fn state(&self) -> ServerState {
+        let error = self.history.error().clone();
         ServerState {
-            serving: self.running().is_some(),
-            error: None,
+            serving: self.running().is_some() && error.is_none(),
+            error,
             sockets: vec![self.listener.facts()],
             connections: self.history.connections().clone(),
         }
@@ -147,6 +164,7 @@ impl History {
         Self {
             behaviour,
             connections: Mutex::default(),
+            error: Mutex::default(),
             changed: Condvar::new(),
         }
     }
@@ -214,10 +232,30 @@ impl History {
         self.changed.notify_all();
     }
 
-    fn wait(&self, seen: u32, ended: u32, until: Instant) {
+    /// An `accept()` failed. `false` where no other will do better, and accepting ends with this error.
+    pub fn goes_on_after(&self, error: &io::Error) -> bool {
+        eprintln!("accept: {error}");
+        let errno = error.raw_os_error();
+        if errno.is_some_and(|errno| PASSING.contains(&errno)) {
+            return true;
+        }
+        let copy = errno.map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        if let Failure::Error(record) = Failure::from(copy) {
+            *self.error() = Some(*record);
+        }
+        // Whoever waits holds the connections when it looks.
+        drop(self.connections());
+        self.changed.notify_all();
+        false
+    }
+
+    fn wait(&self, wanted: &ServerWait, until: Instant) {
+        let (seen, ended) = (wanted.seen, wanted.ended);
         let reached = |connections: &[ConnectionRecord]| {
             let over = connections.iter().filter(|one| one.end.is_some()).count();
-            connections.len() >= seen as usize && over >= ended as usize
+            connections.len() >= seen as usize
+                && over >= ended as usize
+                && (!wanted.serving_ended || self.error().is_some())
         };
         let limit = until.saturating_duration_since(Instant::now());
         let connections = self.connections();
@@ -225,6 +263,10 @@ impl History {
             self.changed
                 .wait_timeout_while(connections, limit, |connections| !reached(connections)),
         );
+    }
+
+    fn error(&self) -> MutexGuard<'_, Option<ErrorRecord>> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connections(&self) -> MutexGuard<'_, Vec<ConnectionRecord>> {

@@ -78,11 +78,8 @@ impl Peer {
         let bind = json!({ "socket": socket, "host": "127.0.0.1", "port": 0 });
         let port = self.done("socket.bind", bind)["port"].clone();
         self.done("socket.listen", json!({ "socket": socket, "backlog": 10 }));
-        let start = json!({
-            "socket": socket, "behaviour": behaviour,
-            "open_timeout_ms": 10_000, "close_timeout_ms": 10_000,
-        });
-        (self.done("server.start", start)["server"].clone(), port)
+        let started = self.done("server.start", start(&socket, &behaviour));
+        (started["server"].clone(), port)
     }
 
     /// A connection over a socket that was connected first.
@@ -126,6 +123,13 @@ fn line(read: &mut BufReader<UnixStream>) -> Value {
 fn connect(socket: &Value, port: &Value) -> Value {
     json!({
         "socket": socket, "host": "127.0.0.1", "port": port, "how": "blocking", "deadline_ms": 10_000,
+    })
+}
+
+fn start(socket: &Value, behaviour: &Value) -> Value {
+    json!({
+        "socket": socket, "behaviour": behaviour,
+        "open_timeout_ms": 10_000, "close_timeout_ms": 10_000,
     })
 }
 
@@ -228,5 +232,52 @@ fn a_socket_that_was_never_connected_is_an_error_and_is_closed() {
             "{answer}"
         );
         assert_eq!(error["socket_after"]["open"], false, "{answer}");
+    }
+}
+
+#[test]
+fn a_server_on_what_cannot_accept_says_so() {
+    for (_, program) in PROGRAMS {
+        let mut peer = Peer::start(program);
+        let socket = peer.socket();
+        let bind = json!({ "socket": socket, "host": "127.0.0.1", "port": 0 });
+        peer.done("socket.bind", bind);
+        let answer = peer.ask("server.start", start(&socket, &json!({ "kind": "echo" })));
+        let error = match answer.get("ok") {
+            None => answer["error"].clone(),
+            Some(started) => {
+                let wait = json!({
+                    "server": started["server"], "seen": 0, "ended": 0,
+                    "serving_ended": true, "deadline_ms": 10_000,
+                });
+                let state = peer.done("server.wait", wait);
+                assert_eq!(state["serving"], false, "{state}");
+                state["error"].clone()
+            }
+        };
+        assert_eq!(error["chain"][0]["errno"], 22, "{error}");
+    }
+}
+
+#[test]
+fn a_server_without_descriptors_serves_again_when_it_has_some() {
+    for (_, program) in PROGRAMS {
+        let mut server = Peer::start(program);
+        let mut client = Peer::start(program);
+        let (_, port) = server.serve(json!({ "kind": "echo" }));
+        server.done("process.limit", json!({ "free": 0 }));
+        let socket = client.socket();
+        client.done("socket.connect", connect(&socket, &port));
+        let mut hasty = open(&socket, &port);
+        hasty["open_timeout_ms"] = json!(300);
+        let answer = client.ask("client.open", hasty);
+        assert!(answer["error"].is_object(), "{answer}");
+        server.done("process.limit", json!({}));
+        let connection = client.open(&port);
+        client.echo(
+            &connection,
+            &json!({ "type": "text", "size": 5, "seed": 1 }),
+            5,
+        );
     }
 }

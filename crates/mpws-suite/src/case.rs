@@ -30,6 +30,10 @@ pub struct Case {
     pub client_needs: &'static [&'static str],
     /// Features that the server peer must have.
     pub server_needs: &'static [&'static str],
+    /// Features that say what a client lacks, such as `no-fragments`, with which it takes no part.
+    pub client_unless: &'static [&'static str],
+    /// The same for servers.
+    pub server_unless: &'static [&'static str],
     /// Whether it can be shown with an end that cannot be asked for single steps: a blind peer serves echoes, or sends and
     /// receives lines of text, and all else is seen on the wire and in the kernels.
     pub blind: bool,
@@ -151,6 +155,8 @@ impl Case {
         pairs: Pairs::Star,
         client_needs: &[],
         server_needs: &[],
+        client_unless: &[],
+        server_unless: &[],
         blind: false,
         control: true,
         ips: &[Ip::V4],

@@ -357,7 +357,9 @@ fn pairs(
                 && client.can_be(Role::Client)
                 && server.can_be(Role::Server)
                 && case.client_needs.iter().all(|feature| client.has(feature))
-                && case.server_needs.iter().all(|feature| server.has(feature));
+                && case.server_needs.iter().all(|feature| server.has(feature))
+                && !case.client_unless.iter().any(|lack| client.has(lack))
+                && !case.server_unless.iter().any(|lack| server.has(lack));
             if paired && able {
                 pairs.push((Arc::clone(client), Arc::clone(server)));
             }

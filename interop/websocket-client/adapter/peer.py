@@ -9,6 +9,9 @@ from mpws_foreign.shape import Connection, Library, Message, refuse
 
 IMPLEMENTATIONS = ("sync",)
 
+# Bytes; a limit below this is one that a case wants to be felt, and the library has none.
+LEAST_LIMIT = 1 << 16
+
 
 def load(implementation: str) -> tuple[str, Any, Any]:
     """Imports the library."""
@@ -22,9 +25,11 @@ def load(implementation: str) -> tuple[str, Any, Any]:
         compression: str | None = None,
         sock: Any = None,
         subprotocols: Any = (),
+        max_size: int = LEAST_LIMIT,
         **other: Any,
     ) -> Connection:
-        refuse(compression=compression, **other)
+        # The library has no limit, so what is to be let through is.
+        refuse(compression=compression, max_size=max_size < LEAST_LIMIT, **other)
         if sock is None:
             # Its own sockets are TCP, whatever is asked for.
             refuse(socket_of_its_own_over_MPTCP=True)
@@ -60,7 +65,12 @@ class Talk(Connection):
         self.subprotocol = ws.subprotocol
 
     async def _event(self) -> tuple[str, Any]:
-        opcode, got = await in_thread(lambda: self._ws.recv_data_frame(control_frame=True))
+        try:
+            opcode, got = await in_thread(lambda: self._ws.recv_data_frame(control_frame=True))
+        except Exception:
+            # The library leaves the socket open after an error of it.
+            await in_thread(self._ws.shutdown)
+            raise
         if opcode == self._abnf.OPCODE_TEXT:
             return "message", got.data.decode()
         if opcode == self._abnf.OPCODE_BINARY:

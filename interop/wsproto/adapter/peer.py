@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import urllib.parse
 from typing import Any
 
@@ -20,6 +22,12 @@ IMPLEMENTATIONS = ("socket-loop",)
 
 READ_BYTES = 1 << 16
 
+# Bytes; a limit below this is one that a case wants to be felt, and the library has none.
+LEAST_LIMIT = 1 << 16
+
+# Seconds; without descriptors the next accept() fails at once.
+AFTER_ACCEPT_ERROR = 1
+
 
 def load(implementation: str) -> tuple[str, Any, Any]:
     """Imports the library."""
@@ -34,9 +42,11 @@ def load(implementation: str) -> tuple[str, Any, Any]:
         compression: str | None = None,
         sock: Any = None,
         subprotocols: Any = (),
+        max_size: int = LEAST_LIMIT,
         **other: Any,
     ) -> Connection:
-        refuse(compression=compression, **other)
+        # The library has no limit, so what is to be let through is.
+        refuse(compression=compression, max_size=max_size < LEAST_LIMIT, **other)
         need_socket_object(sock)
         parts = urllib.parse.urlsplit(uri)
         target = parts.path or "/"
@@ -93,6 +103,10 @@ class Talk(Connection):
         self._ws = wsproto.WSConnection(end)
         self._server = end is wsproto.ConnectionType.SERVER
         self._sock = sock
+        if sock.family != socket.AF_UNIX:
+            with contextlib.suppress(OSError):
+                # As asyncio does for its own; a socket in a wrong state says so when it is used.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._close_timeout = close_timeout
         self._parts: list[Any] = []
 
@@ -112,7 +126,11 @@ class Talk(Connection):
         chosen = [name for name in request.subprotocols if name in subprotocols]
         self.subprotocol = chosen[0] if chosen else None
         fields = [(name.decode(), value.decode()) for name, value in request.extra_headers]
-        self.request_headers = type(self.request_headers)([("Host", request.host), *fields])
+        # wsproto takes the offers out of the other fields.
+        offers = [("Sec-WebSocket-Extensions", str(offer)) for offer in request.extensions]
+        self.request_headers = type(self.request_headers)(
+            [("Host", request.host), *fields, *offers]
+        )
         answer = self._events.AcceptConnection(subprotocol=self.subprotocol)
         await self._write(self._ws.send(answer))
 
@@ -167,7 +185,11 @@ class Talk(Connection):
         while True:
             for event in self._ws.events():
                 return event
-            data = await loop.sock_recv(self._sock, READ_BYTES)
+            try:
+                data = await loop.sock_recv(self._sock, READ_BYTES)
+            except OSError:
+                self._sock.close()
+                raise
             # Nothing is the end of the file, which wsproto is told by None.
             self._ws.receive_data(data or None)
 
@@ -204,13 +226,22 @@ class Serving(Server):
         self._tasks = Tasks()
 
     def begin(self) -> None:
-        """Starts to accept."""
+        """Starts to accept; a socket that cannot says so at once."""
+        with contextlib.suppress(BlockingIOError):
+            accepted, _ = self._sock.accept()
+            accepted.setblocking(False)
+            self._tasks.begin(self._one(accepted))
         self._tasks.begin(self._accept())
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            accepted, _ = await loop.sock_accept(self._sock)
+            try:
+                accepted, _ = await loop.sock_accept(self._sock)
+            except OSError:
+                # Such as EMFILE: clients come and go, the server stays. It waits as asyncio's own servers do.
+                await asyncio.sleep(AFTER_ACCEPT_ERROR)
+                continue
             self._tasks.begin(self._one(accepted))
 
     async def wait_closed(self) -> None:

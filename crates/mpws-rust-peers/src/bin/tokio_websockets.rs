@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,8 @@ use mpws_fixture::payload::MessageKind;
 use mpws_peers::protocol::SocketFacts;
 use mpws_rust_peers::servers::Answer;
 use mpws_rust_peers::{
-    Closed, Event, Failure, Library, Message, Opening, Serving, Stop, Talk, control, sockets,
+    AFTER_ACCEPT_ERROR, Closed, Event, Failure, Library, Message, Opening, Serving, Stop, Talk,
+    control, sockets,
 };
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -63,6 +65,16 @@ impl Library for TokioWebsockets {
     fn serve(&self, listener: TcpListener, serving: Serving) -> Result<Box<dyn Stop>, Failure> {
         listener.set_nonblocking(true)?;
         let _inside = self.0.enter();
+        // tokio tries when epoll says so, which it may never do of what is no listener: so it is tried once before.
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(true)?;
+                let stream = tokio::net::TcpStream::from_std(stream)?;
+                self.0.spawn(session(stream, serving.clone()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
         let listener = tokio::net::TcpListener::from_std(listener)?;
         Ok(Box::new(Server {
             runtime: self.0.clone(),
@@ -166,7 +178,10 @@ async fn accept(listener: tokio::net::TcpListener, serving: Serving) {
             Ok((stream, _)) => {
                 tokio::spawn(session(stream, serving.clone()));
             }
-            Err(error) => eprintln!("accept: {error}"),
+            Err(error) if serving.history.goes_on_after(&error) => {
+                tokio::time::sleep(AFTER_ACCEPT_ERROR).await;
+            }
+            Err(_) => return,
         }
     }
 }
@@ -191,7 +206,14 @@ async fn session(stream: tokio::net::TcpStream, serving: Serving) {
 async fn converse(ws: &mut Stream, place: usize, serving: &Serving) -> Result<Closed, Failure> {
     let mut close_frame = None;
     while let Some(message) = ws.next().await {
-        let message = message.map_err(|error| library_error(&error))?;
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => {
+                // The library has a close frame ready where the client broke a rule; it is sent when it is used on.
+                drop(ws.close().await);
+                return Err(library_error(&error));
+            }
+        };
         if message.is_close() {
             close_frame = Some(closed(&message));
         }

@@ -13,7 +13,8 @@ use mpws_fixture::payload::MessageKind;
 use mpws_peers::protocol::SocketFacts;
 use mpws_rust_peers::servers::Answer;
 use mpws_rust_peers::{
-    Closed, Event, Failure, Library, Message, Opening, Serving, Stop, Talk, control, sockets,
+    AFTER_ACCEPT_ERROR, Closed, Event, Failure, Library, Message, Opening, Serving, Stop, Talk,
+    control, sockets,
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tungstenite::handshake::server::{Request, Response};
@@ -136,23 +137,26 @@ impl Stop for Server {
 
 fn accept(listener: &TcpListener, stopped: &UnixStream, serving: &Serving) {
     loop {
-        let mut waiting = [
-            PollFd::new(listener.as_fd(), PollFlags::POLLIN),
-            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
-        ];
-        if poll(&mut waiting, PollTimeout::NONE).is_err() {
-            continue;
-        }
-        if waiting[1].any() != Some(false) {
-            return;
-        }
+        // Tried before waiting: what is no listener may never become readable.
         match listener.accept() {
             Ok((stream, _)) => {
                 let serving = serving.clone();
                 std::thread::spawn(move || session(stream, &serving));
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => eprintln!("accept: {error}"),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let mut waiting = [
+                    PollFd::new(listener.as_fd(), PollFlags::POLLIN),
+                    PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+                ];
+                if poll(&mut waiting, PollTimeout::NONE).is_ok() && waiting[1].any() != Some(false)
+                {
+                    return;
+                }
+            }
+            Err(error) if serving.history.goes_on_after(&error) => {
+                std::thread::sleep(AFTER_ACCEPT_ERROR);
+            }
+            Err(_) => return,
         }
     }
 }

@@ -112,7 +112,7 @@ pub fn send(
     let send = ConnectionSend {
         connection,
         message: cell.fitting(Side::Client, message),
-        fragments,
+        fragments: cell.fitting_frames(Side::Client, fragments),
         deadline_ms: deadline::TRANSFER_MS,
     };
     let _: Nothing = cell.ask(Side::Client, &send)?;

@@ -54,6 +54,7 @@ const CLIENT_WRITES_NODELAY: Case = Case {
 
 const CLIENT_FRAGMENTS: Case = Case {
     slug: "latency/client-fragments",
+    client_unless: &["no-fragments"],
     title: "The client sends one message in three fragments, as the library leaves the socket",
     pairs: Pairs::Clients,
     outcome: "the client does not wait for ACKs",

@@ -256,6 +256,15 @@ impl Cell {
         }
     }
 
+    /// Into how many frames the peer on a side can cut a message: one where its library sends whole messages only.
+    pub fn fitting_frames(&self, side: Side, fragments: u8) -> u8 {
+        if self.has(side, "no-fragments") {
+            1
+        } else {
+            fragments
+        }
+    }
+
     pub(crate) fn host(&self, side: Side) -> Host {
         self.lab.host(side.word())
     }

@@ -374,6 +374,7 @@ impl Cell {
         fragments: u8,
     ) -> Result<(), CellEnd> {
         let message = self.fitting(side, message);
+        let fragments = self.fitting_frames(side, fragments);
         let expected = message.digested();
         let what = match fragments {
             1 => format!("echo of {} bytes of {:?}", expected.size, expected.kind),

@@ -14,7 +14,7 @@ from collections.abc import Awaitable
 from typing import Any, Callable, TypeVar
 
 from . import forms
-from .arguments import Arguments
+from .arguments import Arguments, Unsupported
 from .awaiting import AwaitingPeer, Server
 from .control import Control, Request, carry_out
 from .logs import Log, Retries
@@ -108,6 +108,8 @@ class LoopPeer(AwaitingPeer):
             keywords["proto"] = PROTOCOLS[wanted.protocol]
         try:
             connection = await connect(wanted.uri, **keywords)
+        except Unsupported:
+            raise
         except Exception as error:
             raise await self.failed(error, held) from None
         return self.opened(connection)
@@ -176,6 +178,8 @@ class LoopPeer(AwaitingPeer):
         keywords.update(wanted.extra)
         try:
             server.library = await serve(handler, **keywords)
+        except Unsupported:
+            raise
         except Exception as error:
             raise await self.failed(error, held) from None
         server.sockets = list(server.library.sockets)

@@ -24,6 +24,7 @@ pub const CASES: &[Case] = &[
 
 const HOST_AND_PORT: Case = Case {
     slug: "client-ordering/host-and-port",
+    client_unless: &["no-own-sockets"],
     title: "A socket and host= and port= together",
     why: "Who adds sock= to an existing call often leaves host and port in.",
     outcome: "either it works with the socket, or an error at once and the socket closed",
@@ -123,6 +124,7 @@ const DATAGRAM: Case = Case {
 
 const UNIX_SOCKET: Case = Case {
     slug: "client-ordering/unix-socket",
+    client_unless: &["no-unix"],
     title: "A connected AF_UNIX socket is handed over",
     why: "Sidecars listen on Unix sockets. Code that hands over MPTCP sockets hands over these too, and options of TCP fail on them.",
     control: false,
@@ -159,6 +161,7 @@ fn unix_socket(cell: &mut Cell) -> Result<(), CellEnd> {
 
 const DESCRIPTOR_NUMBER: Case = Case {
     slug: "client-ordering/descriptor-number",
+    client_unless: &["no-bare-descriptors"],
     title: "The bare descriptor number is handed over instead of the socket object",
     why: "Descriptors come from supervisors as numbers; the error must say what is wanted.",
     outcome: "an error at once",

@@ -116,6 +116,7 @@ const REWRAPPED: Case = Case {
 
 const PROTO_ARGUMENT: Case = Case {
     slug: "client-ordering/way-proto-argument",
+    client_unless: &["no-own-sockets"],
     title: "connect(uri, proto=262) without a socket of one's own",
     why: "It would be the simplest client of all; whether it runs depends on the C library.",
     transport: Expect::Recorded,

@@ -184,6 +184,7 @@ const HOOK_NEW_STYLE: Case = Case {
 
 const ITERATE_403: Case = Case {
     slug: "compatibility/api-iterate-403",
+    client_unless: &["no-iterator"],
     title: "async for .. in connect(..) against a server that answers 403",
     why: "Behind the top-level name 13.x goes on for ever and 14.x gives up at once; a misconfigured client hammers its server.",
     client_needs: &["asyncio-loop", "sock-handover"],

@@ -265,6 +265,8 @@ const DEFLATE_REFUSED: Case = Case {
 
 const SUBPROTOCOL: Case = Case {
     slug: "compatibility/subprotocol",
+    client_unless: &["no-subprotocols"],
+    server_unless: &["no-subprotocols"],
     title: "One of two offered subprotocols is known to the server",
     requirement: "RFC 6455 sections 1.9 and 4.2.2",
     why: "Applications choose their message format by it.",
@@ -298,6 +300,7 @@ const SUBPROTOCOL: Case = Case {
 
 const SUBPROTOCOL_NOT_OFFERED: Case = Case {
     slug: "compatibility/subprotocol-not-offered",
+    server_unless: &["no-subprotocols"],
     title: "The server knows subprotocols, the client offers none",
     requirement: "RFC 6455 section 4.2.2: the server may go on without one, or refuse",
     why: "Implementations of one and the same release answer differently; users meet it when they move from one to the other.",
@@ -344,6 +347,7 @@ const SUBPROTOCOL_NOT_OFFERED: Case = Case {
 
 const TOO_BIG: Case = Case {
     slug: "compatibility/too-big",
+    server_unless: &["no-max-size"],
     title: "A message of one byte more than the server accepts",
     requirement: "RFC 6455 section 7.4.1: 1009 for a message that is too big",
     why: "Every server has a limit; the client must learn why it was cut off.",

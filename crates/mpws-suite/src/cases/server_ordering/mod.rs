@@ -163,6 +163,7 @@ const CONNECTED: Case = Case {
 
 const HOST_AND_PORT: Case = Case {
     slug: "server-ordering/host-and-port",
+    server_unless: &["no-own-sockets"],
     title: "A socket and host and port together",
     why: "Who adds sock= to an existing call often leaves host and port in; which one wins?",
     outcome: "an error, or the socket is served and host and port are not",
@@ -222,6 +223,7 @@ const DATAGRAM: Case = Case {
 
 const UNIX_LISTENER: Case = Case {
     slug: "server-ordering/unix-listener",
+    server_unless: &["no-unix"],
     title: "A listening AF_UNIX socket is handed to the server",
     why: "Behind a proxy on the same machine servers listen on Unix sockets; options of TCP fail on them.",
     control: false,
@@ -427,6 +429,7 @@ const REUSEPORT_TWINS: Case = Case {
 
 const OWN_SOCKET: Case = Case {
     slug: "server-ordering/own-socket",
+    server_unless: &["no-own-sockets"],
     title: "No socket is handed over: the library listens with TCP, an MPTCP client falls back",
     requirement: "RFC 8684 section 3.1",
     why: "Without sock= the library never asks for MPTCP; its users fall back and nobody tells them.",
