@@ -269,6 +269,13 @@ impl Bench<'_> {
         let cut_short = end.is_err();
         let (verdict, mut reason) = verdict(&checks, judged_by_case, end);
         let mut evidence = judgement.evidence;
+        if cut_short {
+            // Programs only see silence; the wire shows which kernel keeps it.
+            for told in oracle::held_back(&cell, &trace) {
+                reason.push_str(&format!("; {told}"));
+                evidence.wire.push(told);
+            }
+        }
         for (side, peer) in [("client", &cell.client), ("server", &cell.server)] {
             match peer.shutdown(Duration::from_millis(deadline::PEER_EXIT_MS)) {
                 Ok(Exit::Code(_)) => {}

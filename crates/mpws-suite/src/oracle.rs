@@ -114,6 +114,23 @@ fn connections<'a>(cell: &Cell, trace: &'a Trace) -> Vec<&'a Connection> {
         .collect()
 }
 
+/// Data that arrived and that the kernel of its receiver did not acknowledge, however often it came again.
+pub fn held_back(cell: &Cell, trace: &Trace) -> Vec<String> {
+    let ways = [
+        (Side::Server, Direction::ToResponder),
+        (Side::Client, Direction::ToInitiator),
+    ];
+    let mut told = Vec::new();
+    for connection in connections(cell, trace) {
+        for (side, direction) in ways {
+            if let Some(held) = connection.data(direction).held_back() {
+                told.push(format!("data to the {} is {held}", side.word()));
+            }
+        }
+    }
+    told
+}
+
 fn prove(connection: &Connection, not_asked: Cause) -> Proven {
     let proven = |kind, cause, subflows| Proven {
         kind,

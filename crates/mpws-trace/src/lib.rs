@@ -50,7 +50,7 @@ pub use analyse::{analyse, analyse_packets};
 pub use application::{Application, Handshake};
 pub use cause::{Cause, TransportTruth, UnknownCause};
 pub use connection::{Connection, Counts, Direction, Flow, Role, Seen, Trace};
-pub use data::{Carriage, DataStream, Hole, Level, Retransmission, Share};
+pub use data::{Carriage, DataStream, HeldBack, Hole, Level, Retransmission, Share};
 pub use dissect::{Dissection, Options, Unread};
 pub use event::{Entry, Event, Fate, Opening};
 pub use link::LinkType;

@@ -3,7 +3,7 @@
 mod assemble;
 pub(crate) mod track;
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,6 +53,19 @@ pub struct Hole {
     pub length: u64,
     /// The receiver acknowledged it: it arrived and is not in the capture.
     pub acknowledged: bool,
+}
+
+/// Data that arrived without a gap, that the sender sends again and again, and that no DATA_ACK covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HeldBack {
+    /// Place of the first byte that is not acknowledged.
+    pub from: u64,
+    /// Bytes from there on that arrived without a gap.
+    pub bytes: u64,
+    /// How often the first of them was sent again as data.
+    pub times: u32,
+    /// From the first of these times to the last, in nanoseconds.
+    pub during_ns: u64,
 }
 
 /// What one subflow carried of one direction.
@@ -167,6 +180,36 @@ impl DataStream {
             .map_or_else(|| self.end(), |hole| hole.start)
     }
 
+    /// What the receiver does not take although it is there, as far as the sender can tell; `None` where all goes on, and
+    /// where fewer than three retransmissions in vain leave it open.
+    ///
+    /// A receiver whose buffer is full of data out of order does this. So do acknowledgements that are lost on every path.
+    pub fn held_back(&self) -> Option<HeldBack> {
+        let whole = self.whole_until();
+        if whole <= self.acked {
+            return None;
+        }
+        let covers = |again: &&Retransmission| {
+            let end = again.start.saturating_add(again.length);
+            again.level == Level::Data && (again.start..end).contains(&self.acked)
+        };
+        let vain: Vec<u64> = self
+            .retransmissions
+            .iter()
+            .filter(covers)
+            .map(|again| again.time_ns)
+            .collect();
+        let (Some(first), Some(last)) = (vain.iter().min(), vain.iter().max()) else {
+            return None;
+        };
+        (vain.len() >= IN_VAIN).then(|| HeldBack {
+            from: self.acked,
+            bytes: whole - self.acked,
+            times: u32::try_from(vain.len()).unwrap_or(u32::MAX),
+            during_ns: last - first,
+        })
+    }
+
     /// Chunks that have a part in a range.
     pub(crate) fn chunks_of(&self, places: &Range<u64>) -> &[Chunk] {
         let first = self
@@ -176,6 +219,19 @@ impl DataStream {
             .chunks
             .partition_point(|chunk| chunk.start < places.end);
         self.chunks.get(first..last).unwrap_or(&[])
+    }
+}
+
+impl fmt::Display for HeldBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            from, bytes, times, ..
+        } = self;
+        let ms = self.during_ns / 1_000_000;
+        write!(
+            f,
+            "held back: {bytes} B from byte {from} on arrived and were sent again {times} times in {ms} ms without a DATA_ACK"
+        )
     }
 }
 
@@ -197,3 +253,7 @@ impl Chunk {
         payload.get(from..to).unwrap_or(&[])
     }
 }
+
+/// So many retransmissions of data that arrived are no coincidence: by then a DATA_ACK had several times the MPTCP retransmission
+/// timeout.
+const IN_VAIN: usize = 3;

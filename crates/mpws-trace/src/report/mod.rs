@@ -14,7 +14,7 @@ use crate::{
     application::{Application, Handshake},
     cause::TransportTruth,
     connection::{Connection, Direction, Role, Trace},
-    data::{DataStream, Hole, Share},
+    data::{DataStream, HeldBack, Hole, Share},
     dissect::{Dissection, Options, Unread},
     event::Entry,
     message::Message,
@@ -192,6 +192,8 @@ pub struct StreamReport {
     pub from_start: bool,
     /// What is missing, in order.
     pub holes: Vec<Hole>,
+    /// What arrived and the receiver does not take.
+    pub held_back: Option<HeldBack>,
 }
 
 impl Report {
@@ -279,6 +281,7 @@ impl StreamReport {
             unmapped_from: data.unmapped_from,
             from_start: data.from_start,
             holes: data.holes.clone(),
+            held_back: data.held_back(),
         }
     }
 }

@@ -199,6 +199,9 @@ fn stream(name: &str, stream: &StreamReport, out: &mut impl Write) -> fmt::Resul
     if let Some(place) = stream.unmapped_from {
         notes.push(format!("without mapping from byte {place} on"));
     }
+    if let Some(held) = &stream.held_back {
+        notes.push(held.to_string());
+    }
     if !stream.from_start {
         notes.push("its beginning is not in the capture".to_owned());
     }

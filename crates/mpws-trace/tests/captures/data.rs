@@ -82,6 +82,52 @@ fn data_that_came_on_both_subflows_came_twice() {
     assert_eq!((data.shares[0].doubled, data.shares[1].doubled), (0, 5));
 }
 
+/// Nine bytes that arrive and so many copies of them, 200 ms apart, on the second subflow; then a DATA_ACK, or none.
+fn in_vain(copies: usize, acknowledged: bool) -> DataStream {
+    let (mut first, mut second) = two_subflows();
+    first.data(Client, b"taken").ack(Server);
+    first.data(Client, b"not taken");
+    second.now_ns = first.now_ns;
+    second.data = first.data;
+    for _ in 0..copies {
+        second.data[0] -= 9;
+        second.wait_ms(200).data(Client, b"not taken");
+    }
+    if acknowledged {
+        second.ack(Server);
+    }
+    connection(&[&first, &second]).data(THERE)
+}
+
+#[test]
+fn data_that_is_sent_again_and_again_and_never_acknowledged_is_held_back() {
+    let held = in_vain(3, false).held_back().expect("it is held back");
+    assert_eq!((held.from, held.bytes, held.times), (15, 9, 3));
+    assert!((400_000_000..500_000_000).contains(&held.during_ns));
+    let said = held.to_string();
+    assert!(said.starts_with("held back: 9 B from byte 15 on"), "{said}");
+}
+
+#[test]
+fn data_that_is_acknowledged_at_last_or_was_hardly_sent_again_is_not_held_back() {
+    assert_eq!(in_vain(3, true).held_back(), None);
+    assert_eq!(in_vain(2, false).held_back(), None);
+}
+
+#[test]
+fn data_that_never_arrives_is_not_held_back() {
+    let (mut first, mut second) = two_subflows();
+    first.data(Client, b"lost").dropped();
+    second.now_ns = first.now_ns;
+    second.data = first.data;
+    for _ in 0..4 {
+        second.data[0] -= 4;
+        second.data(Client, b"lost").dropped();
+    }
+    let data = connection(&[&first, &second]).data(THERE);
+    assert_eq!(data.held_back(), None);
+}
+
 #[test]
 fn what_nobody_brought_is_lost_and_a_hole() {
     let (mut first, second) = two_subflows();
