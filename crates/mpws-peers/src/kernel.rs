@@ -46,6 +46,15 @@ pub fn own_sockets() -> io::Result<Vec<KernelSocket>> {
 /// The tables of TCP sockets below `/proc`.
 pub const TABLES: [&str; 2] = ["net/tcp", "net/tcp6"];
 
+/// Whether a connect is under way: a socket in the text of the [`TABLES`] waits for the answer to its SYN. Subflows stand
+/// there too.
+pub fn connecting(tables: &str) -> bool {
+    tables.lines().any(|line| {
+        let state = line.split_whitespace().nth(3);
+        state.and_then(|state| u8::from_str_radix(state, 16).ok()) == Some(SYN_SENT)
+    })
+}
+
 /// Puts together what `inet_diag` and the text of the [`TABLES`] say. Sockets that wait for their last segments are left
 /// out.
 pub fn sockets(mptcp: &[MptcpSocket], subflows: &[TcpSubflow], tables: &str) -> Vec<KernelSocket> {
@@ -135,6 +144,7 @@ const IPPROTO_TCP: i32 = 6;
 const IPPROTO_MPTCP: i32 = 262;
 /// `include/net/tcp_states.h`.
 const ESTABLISHED: u8 = 1;
+const SYN_SENT: u8 = 2;
 const CLOSE_WAIT: u8 = 8;
 const LISTEN: u8 = 10;
 
@@ -160,6 +170,19 @@ mod tests {
         ] {
             assert_eq!(one(broken), None, "{broken}");
         }
+    }
+
+    #[test]
+    fn a_syn_without_an_answer_is_a_connect_under_way() {
+        let header = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when";
+        let line = |state: &str| {
+            format!("{header}\n   0: 0100007F:1F90 0100007F:1F91 {state} 00000000:00000000\n")
+        };
+        assert!(connecting(&line("02")));
+        for other in ["01", "03", "07", "0A"] {
+            assert!(!connecting(&line(other)), "{other}");
+        }
+        assert!(!connecting(""));
     }
 
     #[test]

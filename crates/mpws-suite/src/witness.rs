@@ -85,6 +85,14 @@ impl Witness {
         }
     }
 
+    /// Whether a connect of a side is under way: a SYN that is not yet answered.
+    pub fn connecting(&mut self, side: Side) -> Result<bool, CellEnd> {
+        match side {
+            Side::Client => self.client.connecting(),
+            Side::Server => self.server.connecting(),
+        }
+    }
+
     /// What the counters of client and server have moved by since the beginning.
     pub fn deltas(&mut self) -> Result<(CounterDelta, CounterDelta), CellEnd> {
         Ok((self.client.delta()?, self.server.delta()?))
@@ -145,6 +153,15 @@ impl Eyes {
         let broken = |error| CellEnd::broken("sockets were not listed", &error);
         let mptcp = self.diag.mptcp_sockets().map_err(broken)?;
         let subflows = self.diag.tcp_subflows().map_err(broken)?;
+        let text = self.tables()?;
+        Ok(kernel::sockets(&mptcp, &subflows, &text))
+    }
+
+    fn connecting(&mut self) -> Result<bool, CellEnd> {
+        Ok(kernel::connecting(&self.tables()?))
+    }
+
+    fn tables(&mut self) -> Result<String, CellEnd> {
         let mut text = String::new();
         for table in &mut self.tables {
             table
@@ -152,7 +169,7 @@ impl Eyes {
                 .and_then(|()| table.read_to_string(&mut text))
                 .map_err(|error| CellEnd::broken("TCP sockets were not listed", &error))?;
         }
-        Ok(kernel::sockets(&mptcp, &subflows, &text))
+        Ok(text)
     }
 
     fn in_use(&mut self) -> Result<InUse, CellEnd> {

@@ -50,6 +50,11 @@ impl Cell {
         Ok(all.into_iter().filter(ours).map(|one| one.facts).collect())
     }
 
+    /// Whether a connect of a side is under way: a SYN that is not yet answered.
+    pub fn connecting(&mut self, side: Side) -> Result<bool, CellEnd> {
+        self.witness.connecting(side)
+    }
+
     /// How many MPTCP sockets both kernels have together, listeners left out.
     pub fn mptcp_sockets(&mut self) -> Result<usize, CellEnd> {
         let now = self.witness.snapshot()?;

@@ -167,6 +167,10 @@ const REFUSED_PENDING: Case = Case {
     steps: |cell| {
         let socket = fresh(cell)?;
         start_connect(cell, socket)?;
+        // A fast client would otherwise get the socket before the refusal does.
+        cell.wait_for("the refusal", |cell| {
+            Ok((!cell.connecting(Side::Client)?).then_some(()))
+        })?;
         let outcome = cell.attempt(Side::Client, &open(cell, Some(socket)))?;
         support::judge_refusal(cell, outcome, at_once(&[ECONNREFUSED]));
         nothing_left(cell)
