@@ -14,7 +14,8 @@ use crate::deadline;
 const RECEIVE_BUFFER: &str = "net.ipv4.tcp_rmem";
 /// 4 MiB to begin with, in place of 128 KiB. Linux stalls for good where data out of order fills the buffer before the
 /// gap is closed (`docs/findings/receive-buffer-deadlock`); with 128 KiB that was one in about 1500 cells whose path dies.
-/// These cases are not about it, and here is room for all that they have on its way at once.
+/// These cases are not about it, and here is room for all of
+/// their messages but the frame of 16 MiB in the profile `full`.
 const RECEIVE_BUFFER_SIZES: &str = "4096 4194304 33554432";
 
 /// A server and a connection to it.
