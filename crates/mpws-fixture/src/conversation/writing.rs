@@ -15,6 +15,12 @@ use crate::sys::unacknowledged;
 use crate::transcript::{Happening, Way};
 use crate::websocket::pieces;
 
+/// Between two looks at the send queue. The time does not matter to what is shown: the queue must be empty.
+const QUEUE_LOOK: Duration = Duration::from_millis(1);
+
+/// Where the send queue cannot be read: in its place, so that what was written is likely sent. The best that is left.
+const QUEUE_UNKNOWN_PAUSE: Duration = Duration::from_millis(20);
+
 impl Conversation {
     pub(super) async fn send(&mut self, message: &Payload, fragments: u8) -> Result<(), StepError> {
         let content = Bytes::from(message.bytes());
@@ -131,11 +137,11 @@ impl Conversation {
         loop {
             match self.recorder.watch().with(unacknowledged) {
                 Some(Ok(0)) | None => return,
-                Some(Ok(_)) => tokio::time::sleep(Duration::from_millis(1)).await,
+                Some(Ok(_)) => tokio::time::sleep(QUEUE_LOOK).await,
                 Some(Err(error)) => {
-                    // MPTCP sockets before Linux 5.17 do not tell; a pause is the best that is left.
+                    // MPTCP sockets before Linux 5.17 do not tell.
                     tracing::warn!(%error, "the send queue cannot be read");
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    tokio::time::sleep(QUEUE_UNKNOWN_PAUSE).await;
                     return;
                 }
             }

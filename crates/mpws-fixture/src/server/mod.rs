@@ -28,6 +28,9 @@ pub use session::SessionError;
 /// Most connections whose reports are kept.
 pub const MAX_REPORTS: usize = 4096;
 
+/// Before the next try to accept when the last one failed, not to spin while there are no descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
 /// What a server shall be.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -381,8 +384,7 @@ async fn serve(
                 Ok(tcp) => begin(&shared, tcp, &mut sessions, &stop),
                 Err(error) if listen::passes(&error) => {
                     tracing::warn!(%error, "cannot accept");
-                    // Not to spin while there are no descriptors.
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
                 Err(error) => {
                     tracing::error!(%error, "accepting ended");
