@@ -60,7 +60,9 @@ impl RowEnd {
         let what = format!("the {who} did not start");
         match error {
             LaunchError::NotSupported { .. } => Self::NotMeasured(chain(what, error)),
-            LaunchError::Environment { .. } => Self::host(what, error),
+            LaunchError::Environment { .. } | LaunchError::NoPython { .. } => {
+                Self::host(what, error)
+            }
             LaunchError::Socket(_) | LaunchError::Nursery { .. } => Self::bench(what, error),
             _ => Self::peer_failed(what, error),
         }

@@ -163,9 +163,31 @@ fn a_version_has_the_implementations_that_it_names_and_no_others() {
             "this version has no implementation `a`",
         ),
         ("implementations = []", "no implementation"),
+        (
+            "python = \"3.9\"",
+            "`3.9` is not a range of Pythons such as `>=3.9,<3.12`",
+        ),
     ] {
         assert_says(&refusal(&text(version)), &["peer.toml:9:", said]);
     }
+}
+
+#[test]
+fn a_version_tells_the_pythons_that_it_exists_for() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let range = |name: &str| {
+        let peer = catalogue.peer(name).expect("a peer");
+        let Program::Python(program) = &peer.program else {
+            panic!("{name} is not in Python");
+        };
+        program.pythons.as_ref().map(ToString::to_string)
+    };
+    assert_eq!(
+        range("websockets-10.4-legacy").as_deref(),
+        Some(">=3.7,<3.12")
+    );
+    assert_eq!(range("websockets-14.2-sync"), None);
+    assert_eq!(range("websockets-17.4-trio").as_deref(), Some(">=3.11"));
 }
 
 #[test]

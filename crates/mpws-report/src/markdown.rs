@@ -45,6 +45,9 @@ fn heading(result: &RunResult, summary: &mut String) {
         let paths: Vec<String> = result.paths.iter().map(|path| code(path)).collect();
         summary.push_str(&format!("\nOn the paths: {}.\n", paths.join(" ")));
     }
+    for line in words::left_out(&result.left_out) {
+        summary.push_str(&format!("\nLeft out: {}.\n", escape(&line)));
+    }
 }
 
 fn problems(result: &RunResult, summary: &mut String) {

@@ -1,8 +1,9 @@
 //! Words that all reports share.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mpws_suite::result::{CellResult, FindingKind, RunResult, Summary, Verdict};
+use mpws_suite::result::{CellResult, FindingKind, LeftOut, RunResult, Summary, Verdict};
 
 /// The word for a cell: its verdict, or `known` where an expectation explains it.
 pub(crate) fn of_cell(cell: &CellResult) -> &'static str {
@@ -80,6 +81,16 @@ pub(crate) fn taken_over(result: &RunResult) -> String {
     }
 }
 
+/// `websockets-17.4-sync, websockets-17.4-trio: websockets 17.4 exists for ...`: one line a reason.
+pub(crate) fn left_out(left_out: &[LeftOut]) -> Vec<String> {
+    let mut peers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in left_out {
+        peers.entry(&one.reason).or_default().push(&one.peer);
+    }
+    let line = |(reason, peers): (&str, Vec<&str>)| format!("{}: {reason}", peers.join(", "));
+    peers.into_iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +104,21 @@ mod tests {
         assert_eq!(duration(60_000), "1 min 00 s");
         assert_eq!(duration(3_599_999), "59 min 59 s");
         assert_eq!(duration(3_720_000), "1 h 02 min");
+    }
+
+    #[test]
+    fn peers_that_were_left_out_for_one_reason_stand_in_one_line() {
+        let one = |peer: &str, reason: &str| LeftOut {
+            peer: peer.to_owned(),
+            cells: 3,
+            reason: reason.to_owned(),
+        };
+        let all = [
+            one("a-2-x", "too new"),
+            one("b-1-x", "too old"),
+            one("a-2-y", "too new"),
+        ];
+        assert_eq!(left_out(&all), ["a-2-x, a-2-y: too new", "b-1-x: too old"]);
     }
 
     #[test]

@@ -101,6 +101,20 @@ fn it_lays_cells_out_by_version_with_their_evidence() {
 }
 
 #[test]
+fn it_tells_which_releases_do_not_exist_where_it_was_measured() {
+    let mut results = made();
+    for result in &mut results {
+        result.left_out = sample::left_out();
+    }
+    let matrix = matrix::build(&results).expect("a matrix");
+    assert_eq!(matrix.runs[0].left_out, sample::left_out());
+    let page = matrix::render(&matrix);
+    let line = "Not there: lib-9-sync, lib-9-trio\\: lib 9 exists for Python";
+    assert_eq!(page.matches(line).count(), 1, "{page}");
+    assert!(!page.contains("<script>"), "{page}");
+}
+
+#[test]
 fn rows_are_told_apart_by_what_their_containers_stand_on() {
     let peers = [("lib-13.1-asyncio", "EOFError", false)];
     let on = |base: &str| {

@@ -55,6 +55,21 @@ fn progress_has_a_line_for_each_cell_that_is_not_green() {
 }
 
 #[test]
+fn progress_tells_what_is_left_out_before_it_begins() {
+    let mut out = Vec::new();
+    let mut progress = Progress::new(&mut out, Paint::new(false), false);
+    progress
+        .event(&RunEvent::LeftOut(sample::left_out()))
+        .expect("a vector takes everything");
+    let text = String::from_utf8(out).expect("text");
+    assert!(
+        text.starts_with("left out: lib-9-sync, lib-9-trio: lib 9 exists for "),
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[test]
 fn progress_of_a_long_run_has_a_line_for_each_tenth() {
     let mut run = sample::green();
     run.cells = run.cells.iter().cycle().take(200).cloned().collect();

@@ -32,6 +32,23 @@ fn the_terminal_account_of_a_green_run_is_short() {
 }
 
 #[test]
+fn peers_that_were_left_out_are_told_with_the_reason_and_are_text() {
+    let mut run = sample::green();
+    run.left_out = sample::left_out();
+    let account = render(&run, &[], Paint::new(false), 200);
+    assert!(
+        account.contains("left out: lib-9-sync, lib-9-trio: lib 9 exists for Python >=3.14 only"),
+        "{account}"
+    );
+    let summary = markdown::render(&run);
+    assert!(
+        summary.contains("Left out: lib-9-sync, lib-9-trio\\: "),
+        "{summary}"
+    );
+    assert!(!summary.contains("<script>"), "{summary}");
+}
+
+#[test]
 fn the_junit_report_has_one_case_for_each_cell() {
     let report = junit::render(&sample::run()).expect("renders");
     insta::assert_snapshot!("junit", report);
@@ -73,6 +90,7 @@ fn with_colours_the_words_stay_the_same() {
 #[test]
 fn a_run_that_was_stopped_says_so_in_every_report() {
     let run = mpws_suite::result::RunResult {
+        left_out: Vec::new(),
         taken_over: 0,
         interrupted: true,
         ..sample::green()

@@ -1,6 +1,6 @@
 //! What the runner tells while it runs. Reporters consume events and decide nothing.
 
-use crate::result::{CellResult, RunResult};
+use crate::result::{CellResult, LeftOut, RunResult};
 
 /// Something happened.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub enum RunEvent {
         /// What, for a person.
         what: String,
     },
+    /// Peers do not exist here, and the plan has no cells of them.
+    LeftOut(Vec<LeftOut>),
     /// The plan stands.
     Planned {
         /// Number of cells.

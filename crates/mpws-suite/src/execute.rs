@@ -419,6 +419,7 @@ fn not_started(spec: &PeerSpec, side: Side, error: LaunchError) -> CellEnd {
     match error {
         LaunchError::NotSupported { .. } => CellEnd::Unsupported(text),
         LaunchError::Environment { .. }
+        | LaunchError::NoPython { .. }
         | LaunchError::Image { .. }
         | LaunchError::Engine { .. }
         | LaunchError::NoContainers(_)

@@ -39,6 +39,7 @@ pub mod expectation;
 pub mod finding;
 pub mod host;
 pub mod journal;
+mod left_out;
 pub mod oracle;
 pub mod pattern;
 pub mod plan;

@@ -1,5 +1,6 @@
 //! From cases and peers to cells.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mpws_lab::preset::OnPath;
@@ -11,6 +12,7 @@ use crate::case::{Case, Ip, Pairs, Profile};
 use crate::claims;
 use crate::pattern;
 pub use crate::pattern::glob;
+use crate::result::LeftOut;
 
 /// The cells of a run, in order.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +93,12 @@ pub enum PlanError {
     /// Nothing was planned at all.
     #[error("nothing to run: the chosen peers fit no case")]
     Empty,
+    /// All that was asked for does not exist here.
+    #[error("nothing to run: {reason}")]
+    NotHere {
+        /// Why not.
+        reason: String,
+    },
     /// No cell has such a path.
     #[error("`{condition}` is for path {path}, and no chosen cell has more than {most}")]
     NoSuchPath {
@@ -218,6 +226,30 @@ impl Plan {
 }
 
 impl Plan {
+    /// Takes out the cells of peers that do not exist here, and tells which peers and why.
+    pub(crate) fn leave_out(&mut self, why: &dyn Fn(&PeerSpec) -> Option<String>) -> Vec<LeftOut> {
+        let mut left_out: BTreeMap<String, LeftOut> = BTreeMap::new();
+        self.cells.retain(|cell| {
+            let mut stays = true;
+            let ends: BTreeMap<&str, &PeerSpec> = [&cell.client, &cell.server]
+                .map(|peer| (peer.name.as_str(), peer.as_ref()))
+                .into();
+            for (name, peer) in ends {
+                let Some(reason) = why(peer) else { continue };
+                stays = false;
+                let entry = left_out.entry(name.to_owned());
+                let entry = entry.or_insert_with(|| LeftOut {
+                    peer: name.to_owned(),
+                    cells: 0,
+                    reason,
+                });
+                entry.cells += 1;
+            }
+            stays
+        });
+        left_out.into_values().collect()
+    }
+
     /// Checks that the condition can be put on at least one cell.
     pub(crate) fn takes(&self, on_path: &OnPath) -> Result<(), PlanError> {
         let condition = || on_path.to_string();

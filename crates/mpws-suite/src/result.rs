@@ -40,6 +40,9 @@ pub struct RunResult {
     /// had the network that its case describes and nothing else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
+    /// Peers that the run of a matrix left out of its plan, because they do not exist here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// Number of cells that were planned.
     pub planned: usize,
     /// Number of cells whose results an earlier run had written before it was stopped (`--resume`).
@@ -58,6 +61,18 @@ pub struct RunResult {
     pub problems: Vec<String>,
     /// The count of each verdict.
     pub summary: Summary,
+}
+
+/// A peer that does not exist where a run of a matrix was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// Its name in cells.
+    pub peer: String,
+    /// Number of cells that it would have had; one with two such peers counts for both.
+    pub cells: usize,
+    /// Why.
+    pub reason: String,
 }
 
 /// The program.

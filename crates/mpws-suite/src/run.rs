@@ -22,7 +22,7 @@ use crate::plan;
 pub use crate::plan::{Plan, PlanError};
 use crate::result::{Capability, CellResult, RESULT_SCHEMA, RunResult, Summary, Tool};
 use crate::sabotage::Sabotage;
-use crate::{containers, execute, finding, host};
+use crate::{containers, execute, finding, host, left_out};
 
 /// What a user may choose.
 #[derive(Clone, Debug)]
@@ -160,7 +160,7 @@ pub fn plan(options: &RunOptions) -> Result<Plan, PlanError> {
 pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunResult, RunError> {
     let started = Instant::now();
     let started_at = SystemTime::now();
-    let planned = Planned::of(options)?;
+    let mut planned = Planned::of(options)?;
     let mut capabilities: BTreeMap<String, Capability> =
         host::doctor(options.state.as_deref()).into_iter().collect();
     let no_labs = capabilities
@@ -169,6 +169,10 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         .map(|lab| format!("no labs on this host: {}", lab.detail));
     let (launcher, no_containers) = launcher(options, tell)?;
     let host_unfit = no_labs.or(no_containers);
+    let left_out = match host_unfit {
+        None => left_out::leave_out(&mut planned.plan, options, &launcher, tell)?,
+        Some(_) => Vec::new(),
+    };
     let unfit = match host_unfit {
         None => prepare(&planned.plan, &launcher, tell),
         Some(_) => BTreeMap::new(),
@@ -245,6 +249,7 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         matrix: options.matrix.clone(),
         selectors: options.selectors.clone(),
         paths: options.paths.iter().map(ToString::to_string).collect(),
+        left_out,
         planned: planned.plan.cells.len(),
         taken_over,
         interrupted: options.stop.load(Ordering::Relaxed)

@@ -110,6 +110,7 @@ mod tests {
             selectors: Vec::new(),
             paths: Vec::new(),
             planned: cells.len(),
+            left_out: Vec::new(),
             taken_over: 0,
             interrupted: false,
             findings: Vec::new(),

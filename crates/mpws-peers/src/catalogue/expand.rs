@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::file::{BlindTable, CommandTable, Kind, NeedTable, PeerFile, PythonTable, Role, SCHEMA};
 use super::{
     BlindLines, BlindProgram, CatalogueError, Document, Need, Needed, PeerSpec, Program,
-    PythonProgram,
+    PythonProgram, Pythons,
 };
 use super::{builtin, template};
 
@@ -214,6 +214,15 @@ impl Reader<'_> {
                 let detail = format!("{} has no hashes", requirements.path.display());
                 return Err(self.invalid(version.requirements.span(), detail));
             }
+            let pythons = match &version.python {
+                Some(range) => Some(
+                    range
+                        .get_ref()
+                        .parse::<Pythons>()
+                        .map_err(|detail| self.invalid(range.span(), detail))?,
+                ),
+                None => None,
+            };
             for implementation in implementations {
                 let name = implementation.name.get_ref();
                 if !is_name(name) {
@@ -243,6 +252,7 @@ impl Reader<'_> {
                         adapter: Arc::clone(&adapter),
                         requirements: requirements.clone(),
                         implementation: name.clone(),
+                        pythons: pythons.clone(),
                         nursery: table.nursery,
                     }),
                     ..common.clone()

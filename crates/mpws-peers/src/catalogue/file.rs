@@ -119,6 +119,11 @@ pub(super) struct PythonVersion {
     /// Path of a requirements file with hashes, relative to this file.
     #[schemars(with = "String")]
     pub(super) requirements: Spanned<String>,
+    /// The Pythons that this version exists for, as `Requires-Python` writes them: `>=3.10`, or `>=3.7,<3.12` where it was
+    /// built for no later one. Runs of a matrix leave it out elsewhere, and say so.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) python: Option<Spanned<String>>,
     /// The implementations that this version has; all of `implementations` where absent.
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>", length(min = 1))]

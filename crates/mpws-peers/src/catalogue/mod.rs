@@ -6,6 +6,7 @@
 mod builtin;
 mod expand;
 mod file;
+mod pythons;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use file::{Kind, Role, SCHEMA, schema};
+pub use pythons::Pythons;
 use serde::{Deserialize, Serialize};
 pub use template::filled;
 
@@ -82,6 +84,8 @@ pub struct PythonProgram {
     pub requirements: Document,
     /// The implementation to use.
     pub implementation: String,
+    /// The Pythons that the version exists for; all that the suite takes where absent.
+    pub pythons: Option<Pythons>,
     /// Whether the adapter can be a nursery (`docs/design/nursery.md`).
     pub nursery: bool,
 }

@@ -14,7 +14,7 @@ pub(super) struct Interpreter {
     /// `sys.executable`.
     pub(super) executable: PathBuf,
     /// `sys.version_info`, its first three numbers.
-    version: (u32, u32, u32),
+    pub(super) version: (u32, u32, u32),
     /// `sys.implementation.cache_tag`, such as `cpython-311`.
     cache_tag: Option<String>,
     /// `EXT_SUFFIX`: version, C library and machine of compiled modules.

@@ -153,6 +153,15 @@ impl StateFolder {
         self.interpreter().map(Interpreter::describe)
     }
 
+    /// The version (major, minor, patch) of the Python that peers run with.
+    ///
+    /// # Errors
+    ///
+    /// See [`EnvironmentError`].
+    pub fn python_version(&self) -> Result<(u32, u32, u32), EnvironmentError> {
+        self.interpreter().map(|found| found.version)
+    }
+
     fn interpreter(&self) -> Result<&Interpreter, EnvironmentError> {
         if let Some(known) = self.interpreter.get() {
             return Ok(known);

@@ -41,6 +41,7 @@ mod tests {
                 path: "requirements.txt".into(),
                 text: "websockets==14.2 --hash=sha256:00".into(),
             },
+            pythons: None,
             implementation: "asyncio".to_owned(),
             nursery: true,
         }

@@ -204,6 +204,21 @@ impl Images {
         })
     }
 
+    /// The version (major, minor, patch) of the Python of a base, which is made first where it is not there. `progress` gets lines for people.
+    ///
+    /// # Errors
+    ///
+    /// See [`ImageError`].
+    pub fn python_version(
+        &self,
+        base: &Base,
+        progress: &dyn Fn(&str),
+    ) -> Result<(u32, u32, u32), ImageError> {
+        let _lock = self.lock(progress)?;
+        let base_image = self.base_made(base, progress)?;
+        Ok(self.probed(base, &base_image.id)?.version)
+    }
+
     fn lock(&self, progress: &dyn Fn(&str)) -> Result<Held, ImageError> {
         Ok(self.state.hold("images", progress)?)
     }

@@ -12,7 +12,7 @@ use crate::environment::{EnvironmentError, Libc, Target};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Found {
     implementation: String,
-    version: (u32, u32, u32),
+    pub(super) version: (u32, u32, u32),
     /// `t` where there is no global lock.
     abiflags: String,
     pub(super) executable: String,

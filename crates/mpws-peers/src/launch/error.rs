@@ -41,6 +41,12 @@ pub enum LaunchError {
         /// Why.
         source: EnvironmentError,
     },
+    /// There is no Python to run peers with.
+    #[error("no Python to run peers with: {detail}")]
+    NoPython {
+        /// Why, and what to do about it.
+        detail: String,
+    },
     /// Its image is not there, or cannot be made.
     #[error("{peer}: no image to run it in: {detail}")]
     Image {

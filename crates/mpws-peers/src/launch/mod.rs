@@ -163,6 +163,24 @@ impl Launcher {
         }
     }
 
+    /// The version (major, minor, patch) of the Python that Python peers get: of this host, or of the base of the containers, which is made where it
+    /// is not there. `progress` gets lines for people.
+    ///
+    /// # Errors
+    ///
+    /// [`LaunchError::NoPython`].
+    pub fn python_version(&self, progress: &dyn Fn(&str)) -> Result<(u32, u32, u32), LaunchError> {
+        match &self.containers {
+            Some(containers) => containers.images.python_version(progress),
+            None => self
+                .state
+                .python_version()
+                .map_err(|error| LaunchError::NoPython {
+                    detail: error.to_string(),
+                }),
+        }
+    }
+
     /// Starts a peer in a host, lets it say who it is, and probes its word.
     ///
     /// # Errors

@@ -241,6 +241,7 @@ fn run_of(result: &RunResult) -> Run {
         root: result.host.root,
         profile: result.profile,
         selectors: result.selectors.clone(),
+        left_out: result.left_out.clone(),
         planned: result.planned,
         taken_over: result.taken_over,
         duration_ms: result.duration_ms,

@@ -47,6 +47,14 @@ fn runs(matrix: &SupportMatrix, page: &mut String) {
             },
         ));
     }
+    let left_out: BTreeSet<String> = matrix
+        .runs
+        .iter()
+        .flat_map(|run| words::left_out(&run.left_out))
+        .collect();
+    for line in left_out {
+        page.push_str(&format!("\nNot there: {}.\n", escape(&line)));
+    }
     if !matrix.unknown_launchers.is_empty() {
         page.push_str(&format!(
             "\n**Unknown**: no result tells what happens with the launcher {}.\n",

@@ -12,7 +12,7 @@ mod markdown;
 use std::collections::BTreeMap;
 
 use mpws_suite::case::Profile;
-use mpws_suite::result::{Summary, Tool};
+use mpws_suite::result::{LeftOut, Summary, Tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,9 @@ pub struct Run {
     pub profile: Profile,
     /// Selectors that narrowed it.
     pub selectors: Vec<String>,
+    /// Peers that it left out, because they do not exist there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// Number of its cells.
     pub planned: usize,
     /// Number of cells that earlier runs had done, before they were stopped.

@@ -47,6 +47,9 @@ impl<W: Write> Progress<W> {
     pub fn event(&mut self, event: &RunEvent) -> io::Result<()> {
         match event {
             RunEvent::Preparing { what } => self.preparing(what),
+            RunEvent::LeftOut(peers) => words::left_out(peers)
+                .iter()
+                .try_for_each(|line| self.left_out(line)),
             RunEvent::Planned { cells, jobs } => self.planned(*cells, *jobs),
             RunEvent::CellStarted { cell } => {
                 self.bar.set_message(text::line(cell, NAME_LIMIT));
@@ -70,6 +73,11 @@ impl<W: Write> Progress<W> {
     fn preparing(&mut self, what: &str) -> io::Result<()> {
         let what = text::line(what, text::LINE_LIMIT);
         self.line(&format!("{} {what}", self.paint.faint("preparing")))
+    }
+
+    fn left_out(&mut self, line: &str) -> io::Result<()> {
+        let line = text::line(line, REASON_LIMIT);
+        self.line(&format!("{} {line}", self.paint.faint("left out:")))
     }
 
     fn planned(&mut self, cells: usize, jobs: usize) -> io::Result<()> {

@@ -187,6 +187,10 @@ fn totals(result: &RunResult, written: &[PathBuf], paint: Paint, account: &mut S
         account.push_str(&paint.red("interrupted: cells that did not run are counted as error"));
         account.push('\n');
     }
+    for line in words::left_out(&result.left_out) {
+        let line = text::line(&line, FINDING_LIMIT);
+        account.push_str(&format!("left out: {line}\n"));
+    }
     let totals = format!(
         "{} in {}{}: {}",
         words::number_of(result.planned, "cell"),

@@ -8,8 +8,8 @@ use mpws_suite::claims::{
 };
 use mpws_suite::result::{
     Capability, CellResult, Check, Control, ControlRole, Environment, Evidence, ExpectedDeviation,
-    Finding, FindingKind, HostFacts, PeerFacts, RESULT_SCHEMA, RunResult, Summary, Tool, Transport,
-    TransportKind, Verdict,
+    Finding, FindingKind, HostFacts, LeftOut, PeerFacts, RESULT_SCHEMA, RunResult, Summary, Tool,
+    Transport, TransportKind, Verdict,
 };
 use serde_json::json;
 
@@ -129,6 +129,7 @@ pub fn run() -> RunResult {
         selectors: vec!["echo/*".to_owned(), "`fallback`/*".to_owned()],
         paths: vec!["1:nat,delay=30ms".to_owned()],
         planned: cells.len(),
+        left_out: Vec::new(),
         taken_over: 0,
         interrupted: false,
         findings: vec![
@@ -332,4 +333,15 @@ fn known(mut cell: CellResult) -> CellResult {
         reason: "websockets has no API for it".to_owned(),
     });
     cell
+}
+
+/// Two peers that do not exist for the Python of a run.
+pub fn left_out() -> Vec<LeftOut> {
+    ["lib-9-sync", "lib-9-trio"]
+        .map(|peer| LeftOut {
+            peer: peer.to_owned(),
+            cells: 3,
+            reason: "lib 9 exists for Python >=3.14 only, and this is <script>".to_owned(),
+        })
+        .into()
 }

@@ -477,6 +477,7 @@ fn run(cells: Vec<CellResult>) -> RunResult {
         selectors: Vec::new(),
         paths: Vec::new(),
         planned: cells.len(),
+        left_out: Vec::new(),
         taken_over: 0,
         interrupted: false,
         findings: Vec::new(),

@@ -56,6 +56,17 @@ impl OneBase {
             .map_err(|error| missing(spec, &error))
     }
 
+    /// The version (major, minor, patch) of Python that all of them have.
+    pub(in crate::launch) fn python_version(
+        &self,
+        progress: &dyn Fn(&str),
+    ) -> Result<(u32, u32, u32), LaunchError> {
+        let found = self.images.python_version(&self.base, progress);
+        found.map_err(|error| LaunchError::NoPython {
+            detail: format!("{}; {}", chain(&error), error.remedy()),
+        })
+    }
+
     fn keep(&self, spec: &PeerSpec, image: BuiltImage) -> BuiltImage {
         lock(&self.known).insert(spec.name.clone(), image.clone());
         image
