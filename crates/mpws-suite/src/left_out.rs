@@ -33,9 +33,13 @@ pub(crate) fn leave_out(
             });
         }
     };
-    // Without a Python no peer of the matrix can be had; that is told for each of them.
-    let Ok(python) = launcher.python_version(&progress) else {
-        return Ok(Vec::new());
+    let python = match launcher.python_version(&progress) {
+        Ok(python) => python,
+        Err(error) => {
+            // Then no peer of the matrix can be had, and each of its cells tells why.
+            tracing::warn!(%error, "the version of Python was not found out; no peer is left out");
+            return Ok(Vec::new());
+        }
     };
     let left_out = plan.leave_out(&|peer| not_for(peer, python));
     if let (true, Some(first)) = (plan.cells.is_empty(), left_out.first()) {
