@@ -78,6 +78,16 @@ impl Spawn {
         self.deny_mptcp = Some(errno);
         self
     }
+
+    /// What [`Spawn::deny_mptcp`] stands for, where set: a seccomp filter as the kernel takes it (an array of `struct
+    /// sock_filter` of `linux/filter.h`), for who starts the program in another way than [`Host::spawn`](crate::Host::spawn).
+    ///
+    /// # Errors
+    /// For a number that is no errno.
+    pub fn filter(&self) -> io::Result<Option<Vec<u8>>> {
+        let program = self.deny_mptcp.map(crate::policy::deny_mptcp).transpose()?;
+        Ok(program.as_ref().map(crate::policy::bytes))
+    }
 }
 
 /// The namespaces that a program of a host runs in, for one that is to enter them by `setns`.

@@ -12,6 +12,9 @@ pub const MAX_PATHS: u8 = 8;
 /// Least that a capture keeps of each packet, in bytes: the headers of Ethernet, IPv6 and TCP with all its options.
 pub const MIN_SNAPLEN: u32 = 14 + 40 + 60;
 
+/// Most frames that [`Builder::backlog`](crate::Builder::backlog) has room for; what a lab has without it.
+pub const MAX_BACKLOG: u32 = 8192;
+
 /// Version of the Internet protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -47,13 +50,15 @@ impl End {
 }
 
 /// Hosts by name, and paths as pairs of indices into them. Path numbers count from 1.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Topology {
     pub(crate) hosts: Vec<String>,
     /// Hosts whose network namespace somebody else made, in rising order; the descriptors come beside the topology.
     pub(crate) entered: Vec<usize>,
     pub(crate) paths: Vec<(usize, usize)>,
     pub(crate) recording: Recording,
+    /// Frames that wait for the wire before some are lost.
+    pub(crate) backlog: u32,
 }
 
 /// What the capture keeps.
@@ -129,6 +134,9 @@ impl Topology {
                 "a capture keeps at least {least} bytes of a packet: its headers"
             ));
         }
+        if !(1..=MAX_BACKLOG).contains(&self.backlog) {
+            return Err(format!("the wire has room for 1 to {MAX_BACKLOG} frames"));
+        }
         for (index, name) in self.hosts.iter().enumerate() {
             let plain = name
                 .bytes()
@@ -190,6 +198,7 @@ mod tests {
             entered: Vec::new(),
             paths: paths.to_vec(),
             recording: Recording::default(),
+            backlog: MAX_BACKLOG,
         }
     }
 
@@ -217,5 +226,12 @@ mod tests {
         assert_eq!(cut.check(), Ok(()));
         cut.recording.snaplen = Some(MIN_SNAPLEN - 1);
         assert!(cut.check().is_err());
+        for (backlog, works) in [(0, false), (1, true), (8192, true), (8193, false)] {
+            let lab = Topology {
+                backlog,
+                ..topology(&["a"], &[])
+            };
+            assert_eq!(lab.check().is_ok(), works, "{backlog}");
+        }
     }
 }

@@ -59,6 +59,9 @@ pub struct Case {
     /// Whether its cells wait for seconds with next to nothing to do, as for a library's own time limit. The runner
     /// starts such cells early, so that they wait beside the others and not at the end.
     pub waits: bool,
+    /// Whether more than some 500 packets may be on their way at once: half a megabyte, or a hundred connections. The wire then
+    /// has room for more frames; where more come at once than it has room for, the cell is an error.
+    pub bulk: bool,
     /// Who does what. Peers run, the network stands.
     pub steps: fn(&mut Cell) -> Result<(), CellEnd>,
 }
@@ -168,6 +171,7 @@ impl Case {
         env: &[],
         profile: Profile::Default,
         waits: false,
+        bulk: false,
         steps: |_| Err(CellEnd::Broken("the case has no steps".to_owned())),
     };
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mpws_lab::preset::OnPath;
-use mpws_lab::{Exit, Lab};
+use mpws_lab::{Exit, Lab, MAX_BACKLOG};
 use mpws_peers::{Ahead, LaunchError, LaunchOptions, Launcher, Peer, PeerSpec, Program};
 
 use crate::case::Side;
@@ -391,10 +391,18 @@ fn apart(ahead: Option<Ahead>) -> (Option<OwnedFd>, Option<Peer>) {
     })
 }
 
+/// Frames that the wire has room for where a case sends little: 1.4 MB of full packets.
+const BACKLOG: u32 = 1024;
+
 /// Client and server, each in a namespace that is there or in one of its own, and the paths of the case.
 fn lab(planned: &PlannedCell, networks: [Option<OwnedFd>; 2]) -> Result<Lab, CellEnd> {
     let hosts = [Side::Client, Side::Server].map(Side::word);
-    let mut lab = Lab::builder();
+    let backlog = if planned.case.bulk {
+        MAX_BACKLOG
+    } else {
+        BACKLOG
+    };
+    let mut lab = Lab::builder().backlog(backlog);
     for (name, network) in hosts.into_iter().zip(networks) {
         lab = match network {
             Some(network) => lab.host_in(name, network),

@@ -1,22 +1,15 @@
 //! Programs in hosts: started there, and their ends remembered.
 
 use crate::process::Exit;
-use crate::sys;
+use crate::{policy, sys};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule,
-};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-
-/// `IPPROTO_MPTCP` of `linux/in.h`.
-const MPTCP: u64 = 262;
 
 /// A program that is about to run.
 pub(crate) struct Program {
@@ -42,28 +35,11 @@ impl Program {
             .stdout(self.stdout)
             .stderr(self.stderr);
         if let Some(errno) = self.deny_mptcp {
-            sys::set_filter(&mut command, deny_mptcp(errno)?);
+            sys::set_filter(&mut command, policy::deny_mptcp(errno)?);
         }
         let id = command.spawn()?.id();
         i32::try_from(id).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
     }
-}
-
-/// A seccomp filter by which a socket of protocol MPTCP fails with this errno and all else is allowed.
-fn deny_mptcp(errno: i32) -> io::Result<BpfProgram> {
-    let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
-    let errno = u32::try_from(errno)
-        .ok()
-        .filter(|errno| (1..=4095).contains(errno))
-        .ok_or_else(invalid)?;
-    let build = || {
-        let protocol = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, MPTCP)?;
-        let rules = BTreeMap::from([(libc::SYS_socket, vec![SeccompRule::new(vec![protocol])?])]);
-        let target = std::env::consts::ARCH.try_into()?;
-        let (other, denied) = (SeccompAction::Allow, SeccompAction::Errno(errno));
-        SeccompFilter::new(rules, other, denied, target)?.try_into()
-    };
-    build().map_err(|error: seccompiler::BackendError| io::Error::other(error))
 }
 
 /// The processes that were started, and how those ended that did.

@@ -7,7 +7,7 @@ use super::held::Held;
 use super::icmp;
 use super::link::{Course, Link, Question};
 use super::packet::{self, Packet};
-use super::ring::{self, Arrival, Ring};
+use super::ring::{Arrival, Ring};
 use super::rules::{Decision, Rules};
 use super::{Command, Port};
 use crate::rule::Action;
@@ -72,9 +72,14 @@ struct Fate {
 }
 
 impl Forwarder {
-    pub(super) fn new(paths: u8, ports: Vec<Port>, recording: Recording) -> io::Result<Self> {
+    pub(super) fn new(
+        paths: u8,
+        ports: Vec<Port>,
+        recording: Recording,
+        backlog: u32,
+    ) -> io::Result<Self> {
         let mut forwarder = Self {
-            ring: Ring::open()?,
+            ring: Ring::open(backlog)?,
             ports: Vec::new(),
             sides: Default::default(),
             rules: Rules::default(),
@@ -171,7 +176,7 @@ impl Forwarder {
     /// Forwards what waits, at most a ring full, so that commands get their turn, and delivers what is due meanwhile.
     fn forward_waiting(&mut self) -> io::Result<()> {
         let mut frame = std::mem::take(&mut self.frame);
-        for turn in 1..=ring::SLOTS {
+        for turn in 1..=self.ring.slots() {
             let Some(arrival) = self.ring.take(&mut frame) else {
                 break;
             };

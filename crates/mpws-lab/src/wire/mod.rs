@@ -55,7 +55,7 @@ impl Wire {
         let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
         let bell = Arc::new(bell);
         let (commands, queue) = sync_channel(1);
-        let mut forwarder = Forwarder::new(paths, ports, topology.recording)?;
+        let mut forwarder = Forwarder::new(paths, ports, topology.recording, topology.backlog)?;
         let ring_bell = Arc::clone(&bell);
         thread::Builder::new()
             .name("wire".to_owned())

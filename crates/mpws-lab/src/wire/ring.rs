@@ -14,8 +14,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const SLOT: usize = 2048;
 /// Bytes of one piece of ring memory, contiguous for the kernel.
 const BLOCK: usize = 64 * 1024;
-/// How many frames wait before some are lost: 16 MiB of ring.
-pub(crate) const SLOTS: usize = 8192;
 
 /// One packet as it arrived.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +31,7 @@ pub(crate) struct Arrival {
 pub(crate) struct Ring {
     socket: OwnedFd,
     memory: NonNull<u8>,
+    slots: usize,
     next: usize,
     lost: u64,
 }
@@ -41,8 +40,10 @@ pub(crate) struct Ring {
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// Opens it on all interfaces of the current network namespace.
-    pub(crate) fn open() -> io::Result<Self> {
+    /// Opens it on all interfaces of the current network namespace, with room for at least `backlog` frames, which the
+    /// topology keeps between 1 and [`MAX_BACKLOG`](crate::MAX_BACKLOG).
+    pub(crate) fn open(backlog: u32) -> io::Result<Self> {
+        let slots = (backlog as usize).next_multiple_of(BLOCK / SLOT);
         // Protocol 0 receives nothing until it is bound, when all options are set.
         let socket = crate::sys::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, 0)?;
         let version = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
@@ -52,16 +53,16 @@ impl Ring {
         set(&socket, libc::PACKET_QDISC_BYPASS, &1_i32)?;
         let request = libc::tpacket_req {
             tp_block_size: BLOCK as u32,
-            tp_block_nr: (SLOTS * SLOT / BLOCK) as u32,
+            tp_block_nr: (slots * SLOT / BLOCK) as u32,
             tp_frame_size: SLOT as u32,
-            tp_frame_nr: SLOTS as u32,
+            tp_frame_nr: slots as u32,
         };
         set(&socket, libc::PACKET_RX_RING, &request)?;
         // SAFETY: a new mapping of the ring that the kernel has just made, of exactly its size.
         let memory = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                SLOTS * SLOT,
+                slots * SLOT,
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_SHARED,
                 socket.as_raw_fd(),
@@ -76,6 +77,7 @@ impl Ring {
         let ring = Self {
             socket,
             memory,
+            slots,
             next: 0,
             lost: 0,
         };
@@ -95,6 +97,11 @@ impl Ring {
         Ok(ring)
     }
 
+    /// How many frames it holds.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
+    }
+
     /// Readable when packets wait.
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
@@ -102,7 +109,7 @@ impl Ring {
 
     /// Moves the oldest packet into `frame`; `None` when none waits.
     pub(crate) fn take(&mut self, frame: &mut Vec<u8>) -> Option<Arrival> {
-        // SAFETY: `next` is below SLOTS, so the slot lies within the mapping.
+        // SAFETY: `next` is below `slots`, so the slot lies within the mapping.
         let slot = unsafe { self.memory.add(self.next * SLOT) };
         // SAFETY: a slot begins with tpacket2_hdr, whose first field is the status word; slots are aligned to
         // 2048; the kernel accesses it atomically too.
@@ -125,7 +132,7 @@ impl Ring {
             std::slice::from_raw_parts(slot.add(start).as_ptr(), length)
         });
         status.store(libc::TP_STATUS_KERNEL, Ordering::Release);
-        self.next = (self.next + 1) % SLOTS;
+        self.next = (self.next + 1) % self.slots;
         Some(Arrival {
             index: address.sll_ifindex.cast_unsigned(),
             time: u64::from(header.tp_sec) * 1_000_000_000 + u64::from(header.tp_nsec),
@@ -181,7 +188,7 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: the mapping was made with this size and nobody refers to it any more.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), SLOTS * SLOT) };
+        unsafe { libc::munmap(self.memory.as_ptr().cast(), self.slots * SLOT) };
     }
 }
 

@@ -30,6 +30,7 @@ const CONVERSATION: Case = Case {
     requirement: "RFC 6455 sections 5.2, 5.4, 5.5.2, 5.6",
     why: "It is said that both ends must run the same version; this shows whether that is so.",
     pairs: Pairs::All,
+    bulk: true,
     outcome: "every message comes back unchanged, at each boundary of the length encoding; pings are answered",
     mutants: &[
         "echo-alters",

@@ -26,6 +26,7 @@ pub const CASES: &[Case] = &[
 
 /// The ground of this family: two joined paths, the first of which dies in the middle of a message.
 const BASE: Case = Case {
+    bulk: true,
     paths: 2,
     network: "two joined paths; the first loses all data of one side after so many segments",
     control: false,

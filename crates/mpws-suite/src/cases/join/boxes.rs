@@ -114,6 +114,7 @@ const SEQUENCE_REWRITTEN: Case = Case {
     requirement: "RFC 8684 section 3.3.1: subflow sequence numbers in mappings are relative, for this reason",
     why: "Firewalls that hide weak sequence numbers are common; mappings must fit all the same.",
     network: "two paths, on each a box that rewrites sequence numbers both ways",
+    bulk: true,
     pairs: Pairs::Fixtures,
     outcome: "one join; both paths carry; messages come back; every packet was rewritten",
     mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],

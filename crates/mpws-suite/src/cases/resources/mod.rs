@@ -28,6 +28,7 @@ pub const CASES: &[Case] = &[
 
 const BASE: Case = Case {
     pairs: Pairs::Fixtures,
+    bulk: true,
     ..Case::BASE
 };
 
