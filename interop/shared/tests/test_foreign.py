@@ -20,6 +20,7 @@ INTEROP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(1, str(INTEROP / "websockets" / "tests"))
 
 from bare_end import CLOSE, TEXT, BareServer, bare_client
+from imports import is_killed_for_asking, nursery, ready
 from suite_end import LIMITS, Adapter, mptcp_is_there, target, uri
 
 SITE = os.environ.get("MPWS_SITE", "")
@@ -177,6 +178,13 @@ class Foreign(unittest.TestCase):
                     error = self.open(adapter, port)["error"]
                 errnos = [link.get("errno") for link in error["chain"]]
                 self.assertIn(errno.ECONNREFUSED, errnos)
+
+    def test_no_import_asks_for_mptcp(self) -> None:
+        self.assertTrue(is_killed_for_asking())
+        for implementation in implementations():
+            with self.subTest(implementation):
+                said = ready(Path(self.folder), SITE, implementation)
+                self.assertEqual(said, {"nursery": nursery.PROTOCOL})
 
     def test_a_client_takes_the_socket_that_is_handed_over_and_closes_it(self) -> None:
         self.role("client")

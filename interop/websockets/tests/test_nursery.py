@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ print(json.dumps({
     "env": dict(os.environ), "folder": os.getcwd(), "arguments": sys.argv[2:],
     "descriptors": descriptors, "another": os.getpid() != before, "random": random.random(),
     "threads": threading.active_count(), "session": os.getsid(0), "stdin": sys.stdin.read(),
+    "seccomp": [line for line in open("/proc/self/status") if line.startswith("Seccomp:")],
     "shell": os.popen("echo $GIVEN$NURSERY_ONLY").read(),
 }))
 sys.stdout.flush()
@@ -45,6 +47,7 @@ class Forks(unittest.TestCase):
     """One nursery, and forks of it."""
 
     def setUp(self) -> None:
+        self.filter = ""
         self.folder = tempfile.mkdtemp(prefix="mpws-")
         self.addCleanup(os.rmdir, self.folder)
         self.suite, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -54,7 +57,7 @@ class Forks(unittest.TestCase):
         with theirs:
             self.process = subprocess.Popen(words, env=environment, stdin=theirs)
         self.addCleanup(self.end)
-        self.assertEqual(self.hear(), {"nursery": 1})
+        self.assertEqual(self.hear(), {"nursery": 2})
 
     def end(self) -> None:
         """The nursery exits when the suite hangs up."""
@@ -69,7 +72,7 @@ class Forks(unittest.TestCase):
         """Asks for a fork; its standard streams go to `output`."""
         launch, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         launch.settimeout(PATIENCE)
-        text = f"{folder}\0GIVEN=a=b\0EMPTY=\0GIVEN=later"
+        text = f"{folder}\0{self.filter}\0GIVEN=a=b\0EMPTY=\0GIVEN=later"
         with theirs:
             socket.send_fds(self.suite, [text.encode()], [theirs.fileno(), output, output])
             answer = self.hear()
@@ -107,6 +110,24 @@ class Forks(unittest.TestCase):
         seen, _ = self.peer()
         self.assertEqual((seen["another"], seen["threads"]), (True, 1))
         self.assertNotEqual(seen["session"], os.getsid(0))
+
+    def test_a_filter_is_put_on_the_peer_and_on_no_other(self) -> None:
+        # BPF_RET | BPF_K, SECCOMP_RET_ALLOW
+        self.filter = struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000).hex()
+        self.assertEqual(self.peer()[0]["seccomp"], ["Seccomp:\t2\n"])
+        self.filter = ""
+        self.assertEqual(self.peer()[0]["seccomp"], ["Seccomp:\t0\n"])
+
+    def test_a_filter_that_the_kernel_refuses_ends_the_peer_and_is_told_in_its_log(self) -> None:
+        self.filter = bytes(8).hex()
+        reading, writing = os.pipe()
+        with open(reading, encoding="utf-8") as output:
+            with open(writing, "wb"):
+                _, launch = self.begin(self.folder, writing)
+            with closing(launch):
+                launch.recv(100)
+                launch.send(b"g")
+                self.assertIn("nursery: OSError: [Errno 22]", output.read())
 
     def test_two_forks_draw_different_random_numbers(self) -> None:
         self.assertNotEqual(self.peer()[0]["random"], self.peer()[0]["random"])

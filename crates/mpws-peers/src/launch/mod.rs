@@ -351,11 +351,13 @@ impl Launcher {
         Control::bind(self.room.path().join(format!("c{number}"))).map_err(LaunchError::Socket)
     }
 
-    /// A nursery can only give what does not touch its imports: environment variables and a policy could.
+    /// A nursery can only give what does not touch its imports. A policy does not: it refuses one protocol to `socket()`, and
+    /// imports make no sockets. Environment variables could.
     fn nurseries_for(&self, spec: &PeerSpec, options: &LaunchOptions) -> Option<&Nurseries> {
         let able = matches!(&spec.program, Program::Python(program) if program.nursery);
-        let plain = options.env.is_empty() && options.deny_mptcp.is_none();
-        self.nurseries.as_deref().filter(|_| able && plain)
+        self.nurseries
+            .as_deref()
+            .filter(|_| able && options.env.is_empty())
     }
 
     fn spawn(

@@ -30,7 +30,7 @@ pub const NURSERY: &str = "MPWS_NURSERY";
 
 /// What makes an adapter a nursery, and the version of what is said to it.
 const PROTOCOL_VARIABLE: &str = "MPWS_NURSERY_PROTOCOL";
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 
 /// Longest answer of a nursery, in bytes.
 const LONGEST_ANSWER: usize = 4096;
@@ -168,7 +168,8 @@ impl fmt::Debug for Nurseries {
     }
 }
 
-/// What a nursery is told of a launch: the folder, and then the environment, separated by NUL bytes.
+/// What a nursery is told of a launch, separated by NUL bytes: the folder, the policy in hexadecimal digits (empty where there
+/// is none), and then the environment.
 struct Request(Vec<u8>);
 
 impl Request {
@@ -179,7 +180,11 @@ impl Request {
         let folder = spawn.current_dir.as_ref();
         let folder = folder.ok_or_else(|| refused("no folder to start in"))?;
         let mut text = folder.as_os_str().as_bytes().to_owned();
-        let mut parts = 1;
+        let filter = spawn.filter().map_err(NurseryError::Conversation)?;
+        let filter = filter.unwrap_or_default();
+        let digits: String = filter.iter().map(|byte| format!("{byte:02x}")).collect();
+        text.extend([b"\0", digits.as_bytes()].concat());
+        let mut parts = 2;
         for (name, value) in &spawn.env {
             let (name, value) = (name.as_bytes(), value.as_bytes());
             if name.is_empty() || name.contains(&b'=') {

@@ -14,7 +14,7 @@ use crate::support;
 use mpws_lab::{Exit, Ip, Lab, StartError, reexec};
 use mpws_peers::protocol::{
     ClientOpen, ConnectionReceive, ConnectionSend, Hello, ProcessDescriptors, ServerStart,
-    SocketLook,
+    SocketCreate, SocketLook,
 };
 use mpws_peers::{CallError, LaunchOptions, Launcher, Peer, PeerSpec};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -224,6 +224,45 @@ fn nurseries_end_with_the_launcher_and_peers_do_not() {
 }
 
 #[test]
+fn a_policy_is_on_a_peer_from_a_nursery_as_on_one_that_starts_by_itself() {
+    let Some(lab) = support::lab() else { return };
+    let Some((launcher, spec)) = prepared("websockets-14.2-asyncio") else {
+        return;
+    };
+    let alone = launcher.clone().without_nurseries();
+    let seen = [&launcher, &alone].map(|launcher| {
+        let scratch = tempfile::tempdir().unwrap();
+        let options = LaunchOptions {
+            deny_mptcp: Some(nix::libc::EACCES),
+            ..options(&scratch)
+        };
+        let peer = launcher
+            .launch(&spec, &support::host(&lab), &options)
+            .unwrap();
+        let create = |protocol: &str| -> SocketCreate {
+            let wanted = json!({"family": "v4", "protocol": protocol});
+            serde_json::from_value(wanted).unwrap()
+        };
+        let CallError::Failed { record, .. } = peer.call(&create("mptcp")).unwrap_err() else {
+            panic!("an MPTCP socket under a policy that refuses it");
+        };
+        peer.call(&create("tcp")).unwrap();
+        (at_rest(&peer), serde_json::to_value(record).unwrap())
+    });
+    assert_eq!(
+        templates(&launcher).len(),
+        1,
+        "the first came from a nursery"
+    );
+    assert_eq!(seen[0].1["chain"][0]["errno"], nix::libc::EACCES);
+    let status = &seen[0].0.status;
+    for line in ["NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(status.iter().any(|known| known == line), "{status:?}");
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[test]
 fn what_could_touch_the_imports_starts_by_itself() {
     let Some(lab) = support::lab() else { return };
     let Some((launcher, spec)) = prepared("websockets-14.2-sync") else {
@@ -234,15 +273,9 @@ fn what_could_touch_the_imports_starts_by_itself() {
         env: vec![("MPWS_WITHOUT_CONSTANT".to_owned(), "1".to_owned())],
         ..options(&scratch)
     };
-    let policy = LaunchOptions {
-        deny_mptcp: Some(1),
-        ..options(&scratch)
-    };
-    for options in [variable, policy] {
-        let host = support::host(&lab);
-        let peer = launcher.launch(&spec, &host, &options).unwrap();
-        peer.shutdown(PATIENCE).unwrap();
-    }
+    let host = support::host(&lab);
+    let peer = launcher.launch(&spec, &host, &variable).unwrap();
+    peer.shutdown(PATIENCE).unwrap();
     assert_eq!(templates(&launcher).len(), 0);
 }
 

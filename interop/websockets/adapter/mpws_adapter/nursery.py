@@ -2,8 +2,8 @@
 
 It has no thread, no event loop, and no socket but the one to the suite; see docs/design/nursery.md.
 
-For each launch the suite sends one message, the folder to start in and the variables of the
-environment with NUL bytes between them, and these descriptors: the launch's own socket, standard
+For each launch the suite sends one message, the folder to start in, a seccomp filter (hexadecimal
+digits; empty: none) and the variables of the environment with NUL bytes between them, and these descriptors: the launch's own socket, standard
 output, standard error, network namespace, PID namespace and, where the lab has one, user namespace.
 Three forks follow. The first child enters the namespaces. The second is the first to be in the PID
 namespace; it ends at once, so that the third, the peer, becomes a child of the lab's first process.
@@ -22,13 +22,19 @@ import socket
 import sys
 from typing import Any
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 # Modules that the library and asyncio import when they are first needed.
 LATE_MODULES = ("concurrent.futures.thread", "encodings.idna", "queue")
 
 MAX_MESSAGE = 128 * 1024
 DESCRIPTORS = ("launch", "stdout", "stderr", "net", "pid", "user")
+
+# linux/prctl.h, linux/seccomp.h
+PR_SET_NO_NEW_PRIVS = 38
+PR_SET_SECCOMP = 22
+SECCOMP_MODE_FILTER = 2
+SOCK_FILTER_BYTES = 8
 
 # linux/sched.h; in the order in which they have to be entered
 CLONE_FLAGS = {"user": 0x10000000, "net": 0x40000000, "pid": 0x20000000}
@@ -65,7 +71,8 @@ class _Launch:
     """One launch: what the peer is to have."""
 
     def __init__(self, text: bytes, descriptors: list[int]) -> None:
-        self._folder, *variables = text.split(b"\0")
+        self._folder, filter_digits, *variables = text.split(b"\0")
+        self._filter = bytes.fromhex(filter_digits.decode())
         self._environment = dict(variable.split(b"=", 1) for variable in variables)
         self._descriptors = dict(zip(DESCRIPTORS, descriptors))
 
@@ -109,9 +116,14 @@ class _Launch:
                 os._exit(0)
             os.dup2(self._descriptors["stdout"], 1)
             os.dup2(self._descriptors["stderr"], 2)
+            if self._filter:
+                put_under(self._filter, libc)
             _close_all_but_standard()
         except BaseException as error:
-            self._tell({"error": f"{type(error).__name__}: {error}"})
+            told = f"{type(error).__name__}: {error}"
+            self._tell({"error": told})
+            # Who has let the peer go listens to its log only.
+            os.write(2, f"nursery: {told}\n".encode("utf-8", "backslashreplace"))
             os._exit(1)
 
     def _tell(self, fields: dict[str, Any]) -> None:
@@ -119,6 +131,21 @@ class _Launch:
             os.write(self._descriptors["launch"], json.dumps(fields).encode())
         except OSError:
             pass  # the suite has gone
+
+
+class _Program(ctypes.Structure):
+    """`struct sock_fprog` of linux/filter.h."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def put_under(instructions: bytes, libc: Any) -> None:
+    """Puts this process, which has one thread, and all that it starts under a seccomp filter."""
+    program = _Program(len(instructions) // SOCK_FILTER_BYTES, instructions)
+    _checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+    _checked(
+        libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "seccomp"
+    )
 
 
 def _bare_fork(libc: Any) -> int:

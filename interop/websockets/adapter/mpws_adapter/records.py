@@ -83,7 +83,10 @@ def class_name(kind: type) -> str:
 
 def printable(text: str, limit: int = MAX_TEXT) -> str:
     """The text without lone surrogates (JSON for Rust has none), at most `limit` characters."""
-    return text[:limit].encode("utf-8", "backslashreplace").decode("utf-8")[:limit]
+    text = text[:limit]
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")[:limit]
 
 
 def _link(error: BaseException, link: str) -> dict[str, Any]:
