@@ -3,12 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sha3::Shake256;
+use sha3::digest::{ExtendableOutput, Update, XofReader};
 
 /// A message described by how it is made.
 ///
-/// Generated content is the concatenation of SHA-256(`"{seed}:{block}"`) for block 0, 1, 2, …
-/// (decimal numbers, ASCII). A binary message takes the first `size` bytes of it, a text message the
-/// first `size` characters of its lower-case hexadecimal form.
+/// Generated content is the output of SHAKE256 (FIPS 202 section 6.2) for the seed as a decimal number in ASCII. A
+/// binary message takes the first `size` bytes of it, a text message the first `size` characters of its lower-case
+/// hexadecimal form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Payload {
@@ -98,13 +100,10 @@ impl Digested {
 
 fn generate(seed: u64, size: u64) -> Vec<u8> {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let mut out = Vec::with_capacity(size + 32);
-    let mut block = 0u64;
-    while out.len() < size {
-        out.extend_from_slice(&Sha256::digest(format!("{seed}:{block}")));
-        block += 1;
-    }
-    out.truncate(size);
+    let mut shake = Shake256::default();
+    shake.update(seed.to_string().as_bytes());
+    let mut out = vec![0; size];
+    shake.finalize_xof().read(&mut out);
     out
 }
 
@@ -129,6 +128,13 @@ mod tests {
         assert_eq!(binary.len(), 33);
         assert_eq!(text.len(), 65);
         assert_eq!(text[..64], hex(&binary[..32]).into_bytes()[..]);
+    }
+
+    /// Computed with: printf 7 | openssl dgst -shake256 -xoflen 12
+    #[test]
+    fn content_is_that_of_shake256() {
+        let content = Payload::Binary { size: 12, seed: 7 }.bytes();
+        assert_eq!(hex(&content), "112a104bd5901f13abbfdcd1");
     }
 
     #[test]

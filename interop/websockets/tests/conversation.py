@@ -42,10 +42,9 @@ def digest(message: dict[str, Any]) -> dict[str, Any]:
     if kind == "literal":
         content = message["text"].encode()
     else:
-        raw = b""
-        while len(raw) < message["size"]:
-            raw += hashlib.sha256(f"{message['seed']}:{len(raw) // 32}".encode()).digest()
-        content = (raw if kind == "binary" else raw.hex().encode())[: message["size"]]
+        shake = hashlib.shake_256(str(message["seed"]).encode())
+        size = message["size"]
+        content = shake.digest(size) if kind == "binary" else shake.hexdigest(size).encode()[:size]
     return {
         "type": "binary" if kind == "binary" else "text",
         "size": len(content),

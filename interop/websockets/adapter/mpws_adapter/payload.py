@@ -13,7 +13,7 @@ MAX_SIZE = 2**30
 
 
 def message(args: Arguments) -> Message:
-    """The message that a payload describes: SHA-256 of `"{seed}:{block}"` for block 0, 1, 2 and so on."""
+    """The message that a payload describes: SHAKE256 of its seed in decimal, as much as its size says."""
     kind = args.choice("type", ("text", "binary", "literal"))
     if kind == "literal":
         text = args.text("text")
@@ -29,10 +29,7 @@ def message(args: Arguments) -> Message:
 
 def generate(seed: int, size: int) -> bytes:
     """The first `size` bytes of what `seed` stands for."""
-    blocks = (
-        hashlib.sha256(b"%d:%d" % (seed, block)).digest() for block in range((size + 31) // 32)
-    )
-    return b"".join(blocks)[:size]
+    return hashlib.shake_256(b"%d" % seed).digest(size)
 
 
 def digested(content: Message) -> dict[str, object]:
