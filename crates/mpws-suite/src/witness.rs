@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::sync::OnceLock;
 
 use mptcp::counters::{CounterDelta, Counters};
-use mptcp::diag::{Diag, MptcpSocket, State, TcpSubflow};
+use mptcp::diag::{Diag, Family, MptcpSocket, State, TcpSubflow};
 use mpws_lab::{Host, Lab};
 use mpws_peers::kernel::{self, KernelSocket};
 use mpws_peers::protocol::SocketFacts;
@@ -128,14 +129,26 @@ impl Eyes {
     }
 
     fn sockets(&mut self) -> Result<Vec<MptcpSocket>, CellEnd> {
-        let all = self
-            .diag
-            .mptcp_sockets()
-            .map_err(|error| CellEnd::broken("MPTCP sockets were not listed", &error))?;
-        Ok(all
-            .into_iter()
-            .filter(|socket| socket.remote.port() != 0)
-            .collect())
+        let mut all = Vec::new();
+        for family in self.families()? {
+            let listed = self.diag.mptcp_sockets_of(family);
+            all.extend(
+                listed.map_err(|error| CellEnd::broken("MPTCP sockets were not listed", &error))?,
+            );
+        }
+        all.retain(|socket| socket.remote.port() != 0);
+        Ok(all)
+    }
+
+    /// The families of which there are MPTCP sockets. To list those of a family takes the kernel a millisecond even where
+    /// there are none; to tell their number, nothing.
+    fn families(&mut self) -> Result<Vec<Family>, CellEnd> {
+        let mut families = vec![Family::Inet, Family::Inet6];
+        if kernel_counts_mptcp() {
+            let text = self.protocols()?;
+            families.retain(|family| sockets_of(&text, mptcp_name(*family)) > 0);
+        }
+        Ok(families)
     }
 
     fn subflows(&mut self) -> Result<Vec<TcpSubflow>, CellEnd> {
@@ -173,12 +186,16 @@ impl Eyes {
     }
 
     fn in_use(&mut self) -> Result<InUse, CellEnd> {
+        Ok(InUse::parse(&self.protocols()?))
+    }
+
+    fn protocols(&mut self) -> Result<String, CellEnd> {
         let mut text = String::new();
         self.protocols
             .rewind()
             .and_then(|()| self.protocols.read_to_string(&mut text))
             .map_err(|error| CellEnd::broken("/proc/net/protocols was not read", &error))?;
-        Ok(InUse::parse(&text))
+        Ok(text)
     }
 
     fn delta(&mut self) -> Result<CounterDelta, CellEnd> {
@@ -189,19 +206,44 @@ impl Eyes {
 impl InUse {
     /// Reads the table: name, size and number of sockets stand first in each line.
     fn parse(text: &str) -> Self {
-        let mut in_use = Self::default();
-        for line in text.lines() {
-            let mut fields = line.split_whitespace();
-            let (name, sockets) = (fields.next(), fields.nth(1));
-            let sockets = sockets.and_then(|number| number.parse().ok()).unwrap_or(0);
-            match name {
-                Some("TCP" | "TCPv6") => in_use.tcp += sockets,
-                Some("MPTCP" | "MPTCPv6") => in_use.mptcp += sockets,
-                _ => {}
-            }
+        let both = |names: [&str; 2]| names.iter().map(|name| sockets_of(text, name)).sum();
+        Self {
+            tcp: both(["TCP", "TCPv6"]),
+            mptcp: both([Family::Inet, Family::Inet6].map(mptcp_name)),
         }
-        in_use
     }
+}
+
+/// Sockets of a protocol in the table; 0 where it is not there.
+fn sockets_of(table: &str, protocol: &str) -> u64 {
+    let mut lines = table.lines().map(str::split_whitespace);
+    lines
+        .find_map(|mut fields| (fields.next() == Some(protocol)).then(|| fields.nth(1)))
+        .flatten()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
+}
+
+/// What the table calls MPTCP of a family.
+fn mptcp_name(family: Family) -> &'static str {
+    match family {
+        Family::Inet => "MPTCP",
+        Family::Inet6 => "MPTCPv6",
+    }
+}
+
+/// Whether this kernel counts MPTCP sockets in `/proc/net/protocols`, as it does since 6.2: the number moves when one is made.
+fn kernel_counts_mptcp() -> bool {
+    static COUNTS: OnceLock<bool> = OnceLock::new();
+    *COUNTS.get_or_init(|| {
+        let now = || {
+            let table = std::fs::read_to_string("/proc/thread-self/net/protocols");
+            table.map_or(0, |table| sockets_of(&table, mptcp_name(Family::Inet)))
+        };
+        let before = now();
+        let one = mptcp::stream(socket2::Domain::IPV4);
+        one.is_ok() && now() > before
+    })
 }
 
 fn read(netstat: &mut File) -> Result<Counters, CellEnd> {

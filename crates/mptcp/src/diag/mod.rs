@@ -10,6 +10,15 @@ use std::os::fd::OwnedFd;
 pub use self::message::{MptcpSocket, State, SubflowFlags, SubflowInfo, TcpSubflow};
 use crate::netlink::{Channel, NetlinkError};
 
+/// An address family whose sockets are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    Inet,
+    /// IPv6, of dual-stack listeners and the connections that these accept, too.
+    Inet6,
+}
+
 /// Lists the MPTCP sockets of the calling thread's network namespace, of both address families.
 ///
 /// # Errors
@@ -61,7 +70,19 @@ impl Diag {
     ///
     /// As [`dump`].
     pub fn mptcp_sockets(&mut self) -> Result<Vec<MptcpSocket>, NetlinkError> {
-        let messages = self.list(libc::IPPROTO_MPTCP)?;
+        let mut all = self.mptcp_sockets_of(Family::Inet)?;
+        all.extend(self.mptcp_sockets_of(Family::Inet6)?);
+        Ok(all)
+    }
+
+    /// Lists the MPTCP sockets of one address family, listeners included. The kernel walks its whole table of tokens for
+    /// it, which takes about a millisecond, however many sockets there are.
+    ///
+    /// # Errors
+    ///
+    /// As [`dump`].
+    pub fn mptcp_sockets_of(&mut self, family: Family) -> Result<Vec<MptcpSocket>, NetlinkError> {
+        let messages = self.list(family, libc::IPPROTO_MPTCP)?;
         messages
             .iter()
             .map(|payload| MptcpSocket::parse(payload))
@@ -76,25 +97,26 @@ impl Diag {
     ///
     /// As the kernel decides.
     pub fn tcp_subflows(&mut self) -> Result<Vec<TcpSubflow>, NetlinkError> {
-        let messages = self.list(libc::IPPROTO_TCP)?;
+        let mut messages = self.list(Family::Inet, libc::IPPROTO_TCP)?;
+        messages.extend(self.list(Family::Inet6, libc::IPPROTO_TCP)?);
         messages
             .iter()
             .filter_map(|payload| TcpSubflow::parse(payload).transpose())
             .collect()
     }
 
-    /// The answers for both address families.
-    fn list(&mut self, protocol: i32) -> Result<Vec<Vec<u8>>, NetlinkError> {
-        let mut payloads = Vec::new();
-        for family in [libc::AF_INET, libc::AF_INET6] {
-            let request = message::request(family, protocol);
-            for answer in self.channel.list(message::SOCK_DIAG_BY_FAMILY, &request)? {
-                if answer.kind == message::SOCK_DIAG_BY_FAMILY {
-                    payloads.push(answer.payload);
-                }
-            }
-        }
-        Ok(payloads)
+    fn list(&mut self, family: Family, protocol: i32) -> Result<Vec<Vec<u8>>, NetlinkError> {
+        let family = match family {
+            Family::Inet => libc::AF_INET,
+            Family::Inet6 => libc::AF_INET6,
+        };
+        let request = message::request(family, protocol);
+        let answers = self.channel.list(message::SOCK_DIAG_BY_FAMILY, &request)?;
+        Ok(answers
+            .into_iter()
+            .filter(|answer| answer.kind == message::SOCK_DIAG_BY_FAMILY)
+            .map(|answer| answer.payload)
+            .collect())
     }
 }
 
