@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes a root file system with Python from Debian packages, where no image registry can be reached.
 #
-#   build.sh SUITE FILE     such as: build.sh bookworm base.tar; docker import base.tar my-base
+#   build.sh SUITE FILE [PACKAGE...]     such as: build.sh bookworm base.tar; docker import base.tar my-base
 #
 # Needs root, mmdebstrap and util-linux. Packages come from the mirror that apt uses here, or from $MIRROR; apt
 # checks their signatures. The same packages give the same bytes: time stamps are those of the suite.
@@ -15,6 +15,8 @@ fi
 suite=${2:?a suite of Debian, such as bookworm}
 # Before /tmp, where it may lie, is another one.
 exec 3>"${3:?the file to write}"
+shift 3
+packages=$(IFS=, && printf %s "$*")
 mount -t tmpfs -o size=2g,mode=1777 mpws-base /tmp
 export TMPDIR=/tmp
 cd /tmp
@@ -38,7 +40,7 @@ export SOURCE_DATE_EPOCH
 
 # The library's part that is not in python3-minimal has asyncio, ssl and ctypes.
 mmdebstrap --variant=essential --format=tar \
-    --include=python3-minimal,libpython3-stdlib \
+    --include="python3-minimal,libpython3-stdlib${packages:+,$packages}" \
     --hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \

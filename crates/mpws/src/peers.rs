@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use mpws_peers::image::{Base, Condition, ListedImage};
-use mpws_peers::{Catalogue, ImageError, Images, PeerSpec, Program, StateFolder};
+use mpws_peers::image::{Base, Condition, ListedImage, image_name};
+use mpws_peers::{Catalogue, ImageError, Images, PeerSpec, StateFolder};
 use mpws_report::text;
 use mpws_suite::plan::glob;
 
@@ -38,12 +38,12 @@ fn build(args: &PeersBuild) -> Result<Exit, Failure> {
     let mut output = Output::default();
     let mut missing = false;
     for base in &args.bases {
-        for spec in &chosen {
+        for (name, spec) in &chosen {
             match images.build(spec, base, &progress) {
                 Ok(built) => output.line(format_args!(
                     "{}  {} on {base}: Python {}, {}",
                     built.reference,
-                    text::line(&image_name(spec), text::LINE_LIMIT),
+                    text::line(name, text::LINE_LIMIT),
                     text::line(&built.python, text::LINE_LIMIT),
                     text::line(&built.libc, text::LINE_LIMIT),
                 )),
@@ -104,7 +104,11 @@ fn row(image: &ListedImage) -> [String; 6] {
         _ => String::new(),
     };
     [
-        image.peer.clone().unwrap_or_else(|| image.kind.clone()),
+        match (&image.peer, image.packages.as_slice()) {
+            (Some(peer), _) => peer.clone(),
+            (None, []) => image.kind.clone(),
+            (None, packages) => format!("{} with {}", image.kind, packages.join(", ")),
+        },
         image.base.clone(),
         inside.join(", "),
         format!("{}{own}", size(image.size)),
@@ -159,38 +163,38 @@ fn catalogue(files: &[std::path::PathBuf]) -> Result<Catalogue, Failure> {
     Ok(catalogue)
 }
 
-/// One peer for each image that is asked for: by name or glob of a peer, or of library and version; those of an ordinary
-/// run where nothing is said.
-fn chosen<'a>(peers: &'a [PeerSpec], names: &[String]) -> Result<Vec<&'a PeerSpec>, Failure> {
-    let python: Vec<&PeerSpec> = peers
+/// One peer for each image that is asked for, with the name of that: by name or glob of a peer, or of library and version;
+/// those of an ordinary run where nothing is said.
+fn chosen<'a>(
+    peers: &'a [PeerSpec],
+    names: &[String],
+) -> Result<Vec<(String, &'a PeerSpec)>, Failure> {
+    let with_image: Vec<(String, &PeerSpec)> = peers
         .iter()
-        .filter(|peer| matches!(peer.program, Program::Python(_)))
+        .filter_map(|peer| Some((image_name(peer)?, peer)))
         .collect();
     let means =
-        |name: &str, peer: &PeerSpec| glob(name, &peer.name) || glob(name, &image_name(peer));
+        |name: &str, image: &str, peer: &PeerSpec| glob(name, &peer.name) || glob(name, image);
     for name in names {
-        if !python.iter().any(|peer| means(name, peer)) {
+        if !with_image
+            .iter()
+            .any(|(image, peer)| means(name, image, peer))
+        {
             let what = format!("no peer with an image has the name `{name}`");
-            let known: BTreeSet<String> = python.iter().map(|peer| image_name(peer)).collect();
+            let known: BTreeSet<&str> = with_image.iter().map(|(image, _)| &**image).collect();
             let known = known.into_iter().collect::<Vec<_>>().join(", ");
             return Err(Failure::new(Exit::Usage, what).next(format!("there are {known}")));
         }
     }
     let mut seen = BTreeSet::new();
-    Ok(python
+    Ok(with_image
         .into_iter()
-        .filter(|peer| match names {
+        .filter(|(image, peer)| match names {
             [] => !peer.matrix_only,
-            names => names.iter().any(|name| means(name, peer)),
+            names => names.iter().any(|name| means(name, image, peer)),
         })
-        .filter(|peer| seen.insert(image_name(peer)))
+        .filter(|(image, _)| seen.insert(image.clone()))
         .collect())
-}
-
-/// Library and version: what an image holds.
-fn image_name(peer: &PeerSpec) -> String {
-    let version = peer.version.as_deref().unwrap_or_default();
-    format!("{}-{version}", peer.family)
 }
 
 fn images(state: Option<&Path>) -> Result<Images, Failure> {
@@ -237,7 +241,7 @@ mod tests {
         chosen(catalogue.everyone(), &asked)
             .expect("peers")
             .into_iter()
-            .map(image_name)
+            .map(|(image, _)| image)
             .collect()
     }
 
@@ -251,6 +255,15 @@ mod tests {
         assert_eq!(names(&["websockets-10.4"]), ["websockets-10.4"]);
         let asked = ["websockets-14.2-sync", "websockets-14.2-*"];
         assert_eq!(names(&asked), ["websockets-14.2"]);
+    }
+
+    #[test]
+    fn blind_peers_and_programs_of_their_own_have_images_and_the_fixture_has_none() {
+        let asked = ["node-ws", "tungstenite-*"];
+        assert_eq!(names(&asked), ["node-ws", "tungstenite-0.30.0-sync"]);
+        let catalogue = Catalogue::builtin().expect("our own peers");
+        let fixture = ["fixture".to_owned()];
+        assert!(chosen(catalogue.everyone(), &fixture).is_err());
     }
 
     #[test]

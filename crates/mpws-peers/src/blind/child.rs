@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -87,6 +90,16 @@ impl Program {
     /// How it ended, if it has.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
+    }
+
+    /// Sends it what Ctrl-C would; one that has ended is no trouble.
+    pub(super) fn interrupt(&self) -> std::io::Result<()> {
+        // Its number is its own until somebody has waited for it, and then there is none.
+        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok());
+        match pid.map(|pid| kill(Pid::from_raw(pid), Signal::SIGINT)) {
+            None | Some(Ok(()) | Err(Errno::ESRCH)) => Ok(()),
+            Some(Err(error)) => Err(error.into()),
+        }
     }
 
     /// The error of a program that has ended too early.

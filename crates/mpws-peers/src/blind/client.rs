@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::child::{LastWords, Program};
 use super::{Orders, lock, refuse};
-use crate::catalogue::BlindLines;
+use crate::catalogue::{BlindLines, Leave};
 use crate::fixture::Failure;
 use crate::kernel;
 use crate::protocol::{
@@ -37,6 +37,7 @@ struct Client {
     /// Its end of the connection, as the kernel lists it.
     local: SocketAddr,
     remote: SocketAddr,
+    leave: Leave,
 }
 
 impl Clients {
@@ -103,6 +104,7 @@ impl Clients {
             ));
         };
         let (sender, receiver) = mpsc::channel(64);
+        let leave = lines.leave;
         tokio::spawn(read(output, lines.clone(), sender, words));
         let mut all = lock(&self.0);
         all.push(Arc::new(Client {
@@ -111,6 +113,7 @@ impl Clients {
             lines: receiver.into(),
             local: socket.local,
             remote,
+            leave,
         }));
         Ok(ClientOpened {
             connection: u32::try_from(all.len()).unwrap_or(u32::MAX),
@@ -164,6 +167,9 @@ impl Clients {
         )])?;
         let client = self.of(args.connection)?;
         client.input.lock().await.take();
+        if client.leave == Leave::Interrupt {
+            client.program.lock().await.interrupt()?;
+        }
         client
             .until_gone("connection.close", args.deadline_ms)
             .await

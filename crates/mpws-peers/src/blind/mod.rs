@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::UnixStream;
 
-use crate::catalogue::{BlindLines, BlindProgram, filled};
+use crate::catalogue::{BlindLines, BlindProgram, MPTCP_PLACE, filled};
 use crate::environment::BlindMade;
 use crate::fixture::{Adapter, Failure, FixtureAdapter, answered, serve};
 use crate::protocol::{
@@ -78,11 +78,16 @@ impl Orders {
     ) -> Vec<String> {
         let mut values = values.to_vec();
         values.push(("dir", &self.dir));
-        let before = match protocol {
+        let words = match protocol {
             Some(SocketProtocol::Tcp) => [].as_slice(),
             _ => self.mptcp.as_deref().unwrap_or_default(),
         };
-        let words = before.iter().chain(argv);
+        let place = argv.iter().position(|word| word == MPTCP_PLACE);
+        let (before, behind) = match place {
+            Some(place) => (&argv[..place], &argv[place + 1..]),
+            None => (&argv[..0], argv),
+        };
+        let words = before.iter().chain(words).chain(behind);
         words.map(|word| filled(word, &values)).collect()
     }
 }
@@ -208,24 +213,34 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    fn words(protocol: Option<SocketProtocol>) -> Vec<String> {
+    fn words(mptcp: &[&str], argv: &[&str], protocol: Option<SocketProtocol>) -> Vec<String> {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let argv: Vec<String> = owned(argv);
         let orders = Orders {
             name: "mine".to_owned(),
             version: "1".to_owned(),
-            mptcp: Some(vec!["mptcpize".to_owned(), "run".to_owned()]),
+            mptcp: Some(owned(mptcp)),
             client: None,
             lines: None,
             server: None,
             env: BTreeMap::new(),
             dir: "/made".to_owned(),
         };
-        let argv = ["{dir}/echo", "{port}"].map(str::to_owned);
         orders.command(&argv, protocol, &[("port", "80")])
     }
 
     #[test]
     fn a_command_is_put_on_mptcp_unless_tcp_is_asked_for() {
+        let words = |protocol| words(&["mptcpize", "run"], &["{dir}/echo", "{port}"], protocol);
         assert_eq!(words(None), ["mptcpize", "run", "/made/echo", "80"]);
         assert_eq!(words(Some(SocketProtocol::Tcp)), ["/made/echo", "80"]);
+    }
+
+    #[test]
+    fn words_for_mptcp_stand_where_the_command_has_a_place_for_them() {
+        let argv = ["curl", "{mptcp}", "-N", "{port}"];
+        let words = |protocol| words(&["--mptcp"], &argv, protocol);
+        assert_eq!(words(None), ["curl", "--mptcp", "-N", "80"]);
+        assert_eq!(words(Some(SocketProtocol::Tcp)), ["curl", "-N", "80"]);
     }
 }

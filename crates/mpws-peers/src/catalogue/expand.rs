@@ -7,12 +7,9 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::file::{BlindTable, CommandTable, Kind, NeedTable, PeerFile, PythonTable, Role, SCHEMA};
-use super::{
-    BlindLines, BlindProgram, CatalogueError, Document, Need, Needed, PeerSpec, Program,
-    PythonProgram, Pythons,
-};
-use super::{builtin, template};
+use super::builtin;
+use super::file::{CommandTable, Kind, PeerFile, PythonTable, SCHEMA};
+use super::{CatalogueError, Document, PeerSpec, Program, PythonProgram, Pythons};
 
 /// Where the files are.
 pub(super) trait Source {
@@ -64,8 +61,8 @@ pub(super) fn expand(
     Ok(peers)
 }
 
-struct Reader<'a> {
-    source: &'a dyn Source,
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a dyn Source,
     path: &'a Path,
     text: String,
 }
@@ -302,99 +299,6 @@ impl Reader<'_> {
         })
     }
 
-    fn blind(
-        &self,
-        common: PeerSpec,
-        table: &Spanned<BlindTable>,
-    ) -> Result<PeerSpec, CatalogueError> {
-        let table_span = table.span();
-        let table = table.get_ref();
-        for (role, word, argv) in [
-            (Role::Client, "client", &table.client),
-            (Role::Server, "server", &table.server),
-        ] {
-            match argv {
-                None if common.roles.contains(&role) => {
-                    let detail = format!("the role {word} has no command `{word}`");
-                    return Err(self.invalid(table_span, detail));
-                }
-                Some(argv) if !common.roles.contains(&role) => {
-                    let detail =
-                        format!("a command for the role {word}, which `roles` does not name");
-                    return Err(self.invalid(argv.span(), detail));
-                }
-                Some(argv) => {
-                    let names = template::check(argv.get_ref(), &["host", "port", "uri", "dir"])
-                        .map_err(|detail| self.invalid(argv.span(), detail))?;
-                    if !names.contains("port") && !names.contains("uri") {
-                        let detail =
-                            "neither {port} nor {uri}: the suite could not tell it where to go";
-                        return Err(self.invalid(argv.span(), detail.to_owned()));
-                    }
-                }
-                None => {}
-            }
-        }
-        for argv in std::iter::once(&table.version)
-            .chain(&table.mptcp)
-            .chain(&table.build)
-        {
-            template::check(argv.get_ref(), &["dir"])
-                .map_err(|detail| self.invalid(argv.span(), detail))?;
-        }
-        for value in table.env.values() {
-            template::check(std::slice::from_ref(value), &["dir"])
-                .map_err(|detail| self.invalid(table_span.clone(), detail))?;
-        }
-        if table.client.is_some() && table.lines.is_none() {
-            let detail = "a client needs a table `lines`: how it is talked to";
-            return Err(self.invalid(table_span, detail.to_owned()));
-        }
-        let files = match &table.files {
-            Some(name) => self.files(self.source, name, &self.inside(name)?, &|_| true)?,
-            None => BTreeMap::new(),
-        };
-        let needs = table.needs.iter().map(|need| self.need(need));
-        let argv = |argv: &Option<Spanned<Vec<String>>>| argv.as_ref().map(|a| a.get_ref().clone());
-        Ok(PeerSpec {
-            program: Program::Blind(BlindProgram {
-                version: table.version.get_ref().clone(),
-                mptcp: argv(&table.mptcp),
-                client: argv(&table.client),
-                lines: table.lines.as_ref().map(|lines| BlindLines {
-                    ready: lines.ready.clone(),
-                    prompt: lines.prompt.clone(),
-                }),
-                server: argv(&table.server),
-                env: table.env.clone(),
-                files: Arc::new(files),
-                build: table.build.iter().map(|a| a.get_ref().clone()).collect(),
-                needs: needs.collect::<Result<_, _>>()?,
-            }),
-            ..common
-        })
-    }
-
-    fn need(&self, table: &Spanned<NeedTable>) -> Result<Need, CatalogueError> {
-        let NeedTable {
-            program,
-            file,
-            package,
-        } = table.get_ref();
-        let what = match (program, file) {
-            (Some(program), None) => Needed::Program(program.clone()),
-            (None, Some(file)) => Needed::File(file.into()),
-            _ => {
-                let detail = "either `program` or `file`".to_owned();
-                return Err(self.invalid(table.span(), detail));
-            }
-        };
-        Ok(Need {
-            what,
-            package: package.clone(),
-        })
-    }
-
     fn features(&self, written: &[Spanned<String>]) -> Result<BTreeSet<String>, CatalogueError> {
         let mut features = BTreeSet::new();
         for feature in written {
@@ -451,7 +355,7 @@ impl Reader<'_> {
     }
 
     /// Those files of a folder that this file names which are wanted, by their paths inside it.
-    fn files(
+    pub(super) fn files(
         &self,
         source: &dyn Source,
         name: &Spanned<String>,
@@ -478,7 +382,7 @@ impl Reader<'_> {
     }
 
     /// A path that the file names, which must not lead out of the file's folder.
-    fn inside(&self, name: &Spanned<String>) -> Result<PathBuf, CatalogueError> {
+    pub(super) fn inside(&self, name: &Spanned<String>) -> Result<PathBuf, CatalogueError> {
         Ok(self.beside(self.plain(name)?))
     }
 
@@ -499,7 +403,7 @@ impl Reader<'_> {
         self.path.parent().unwrap_or(Path::new("")).join(name)
     }
 
-    fn invalid(&self, span: Range<usize>, detail: String) -> CatalogueError {
+    pub(super) fn invalid(&self, span: Range<usize>, detail: String) -> CatalogueError {
         CatalogueError::Invalid {
             path: self.path.to_owned(),
             line: self.line(span),

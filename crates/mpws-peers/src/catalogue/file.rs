@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 /// Version of the format.
@@ -175,15 +175,16 @@ pub(super) struct CommandTable {
     pub(super) implementation: Option<String>,
 }
 
-/// Commands of a blind peer. `{host}`, `{port}`, `{uri}` and `{dir}` are filled in; `{{` and `}}` stand for braces.
+/// Commands of a blind peer. `{host}`, `{port}`, `{uri}`, `{dir}` and `{mptcp}` are filled in; `{{` and `}}` stand for braces.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BlindTable {
     /// Program and arguments that print the version of what is under test, in one line.
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) version: Spanned<Vec<String>>,
-    /// Words before a command that is to use MPTCP, such as `["mptcpize", "run"]`. Absent where the program decides for
-    /// itself: then it is started in the same way for MPTCP and for TCP.
+    /// Words before a command that is to use MPTCP, such as `["mptcpize", "run"]`; they are left out for TCP. In a command with
+    /// an argument `{mptcp}` they stand in its place instead. Absent where the program decides for itself: then it is
+    /// started in the same way for MPTCP and for TCP.
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>", length(min = 1))]
     pub(super) mptcp: Option<Spanned<Vec<String>>>,
@@ -215,8 +216,8 @@ pub(super) struct BlindTable {
     pub(super) needs: Vec<Spanned<NeedTable>>,
 }
 
-/// A client that sends each line of its standard input as a text message, writes each text message that it receives as a
-/// line to its standard output, and closes at the end of its input.
+/// A client that sends each line of its standard input as a message, and writes each message that it receives as a line to
+/// its standard output. Whether the end of the line is part of the message is its own affair.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LinesTable {
@@ -225,6 +226,20 @@ pub(super) struct LinesTable {
     /// What it may write before a line; taken off.
     #[serde(default)]
     pub(super) prompt: String,
+    /// How it is told to go.
+    #[serde(default)]
+    pub(super) leave: Leave,
+}
+
+/// How a client that is talked to in lines is told to go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leave {
+    /// Its input ends, at which it closes the WebSocket.
+    #[default]
+    EndOfInput,
+    /// Its input ends, and then it is interrupted (SIGINT), as by a user at a terminal: nothing else ends it.
+    Interrupt,
 }
 
 /// A program or a file that must be there.

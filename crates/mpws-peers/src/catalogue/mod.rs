@@ -3,6 +3,7 @@
 //! One file may give several peers: `interop/websockets/peer.toml` gives one for each version and
 //! implementation. Our own files are part of the program, so an installed command has them too.
 
+mod blind;
 mod builtin;
 mod expand;
 mod file;
@@ -13,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use file::{Kind, Role, SCHEMA, schema};
+pub(crate) use blind::MPTCP_PLACE;
+pub use file::{Kind, Leave, Role, SCHEMA, schema};
 pub use pythons::Pythons;
 use serde::{Deserialize, Serialize};
 pub use template::filled;
@@ -90,12 +92,14 @@ pub struct PythonProgram {
     pub nursery: bool,
 }
 
-/// A program that is started as it is. Its commands have `{host}`, `{port}`, `{uri}` and `{dir}` to fill in ([`filled`]).
+/// A program that is started as it is. Its commands have `{host}`, `{port}`, `{uri}`, `{dir}` and `{mptcp}` to fill in
+/// ([`filled`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlindProgram {
     /// Prints the version of what is under test.
     pub version: Vec<String>,
-    /// Words before a command that is to use MPTCP; `None` where the program decides for itself.
+    /// Words before a command that is to use MPTCP, or in the place of its argument `{mptcp}`; `None` where the program decides
+    /// for itself.
     pub mptcp: Option<Vec<String>>,
     /// Of the client.
     pub client: Option<Vec<String>>,
@@ -113,6 +117,14 @@ pub struct BlindProgram {
     pub needs: Vec<Need>,
 }
 
+impl BlindProgram {
+    /// The Debian packages that bring what it needs, sorted, each once.
+    pub fn packages(&self) -> Vec<&str> {
+        let names: BTreeSet<&str> = self.needs.iter().map(|need| &*need.package).collect();
+        names.into_iter().collect()
+    }
+}
+
 /// How a blind client is talked to: in lines, by its standard input and output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlindLines {
@@ -120,6 +132,8 @@ pub struct BlindLines {
     pub ready: String,
     /// What it may write before a line.
     pub prompt: String,
+    /// How it is told to go.
+    pub leave: Leave,
 }
 
 /// Something of a Debian package that must be there.

@@ -85,18 +85,24 @@ impl Images {
         })
     }
 
-    /// Removes the images of a base whose recipe is another one, and what stands on them.
+    /// Removes the images of a base with the same packages whose recipe is another one, and what stands on them.
     pub(super) fn forget_older_bases(
         &self,
         base: &Base,
+        packages: &[&str],
         content: &str,
         progress: &dyn Fn(&str),
     ) -> Result<(), ImageError> {
         let base = base.to_string();
+        let packages = packages.join(" ");
         let older = |image: &ImageSummary| {
             let has =
                 |name: &str, value: &str| image.labels.get(name).is_some_and(|it| it == value);
-            has(labels::KIND, BASE) && has(labels::BASE, &base) && !has(labels::CONTENT, content)
+            let with = image.labels.get(labels::PACKAGES);
+            has(labels::KIND, BASE)
+                && has(labels::BASE, &base)
+                && with.map_or("", String::as_str) == packages
+                && !has(labels::CONTENT, content)
         };
         let images = self.engine.images(&self.scope_label(), false)?;
         let ids: BTreeSet<&str> = images

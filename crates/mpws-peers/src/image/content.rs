@@ -1,12 +1,12 @@
 //! What an image is made of, as a hash.
 
-use crate::catalogue::PythonProgram;
+use crate::catalogue::{BlindProgram, PythonProgram};
 use crate::environment::key;
 
 use super::{base::Base, context, recipe};
 
-/// Of a peer's image: all that goes in. The implementation is none of it.
-pub(super) fn of_peer(scope: &str, base_id: &str, program: &PythonProgram) -> String {
+/// Of the image of a Python peer: all that goes in. The implementation is none of it.
+pub(super) fn of_python(scope: &str, base_id: &str, program: &PythonProgram) -> String {
     let files = program
         .adapter
         .iter()
@@ -21,9 +21,25 @@ pub(super) fn of_peer(scope: &str, base_id: &str, program: &PythonProgram) -> St
     key(fixed.into_iter().chain(files))
 }
 
-/// Of a base: suite and recipe. Packages may be newer the next time.
-pub(super) fn of_base(scope: &str, base: &Base) -> Option<String> {
-    Some(key([scope, base.suite()?, recipe::SCRIPT]))
+/// Of the image of a blind peer: all that goes in. How it is started and talked to is none of it.
+pub(super) fn of_blind(scope: &str, base_id: &str, program: &BlindProgram) -> String {
+    let orders = context::orders(program);
+    let files = program.files.iter();
+    let files = files.flat_map(|(name, text)| [name.as_str(), text.as_str()]);
+    let fixed = [
+        scope,
+        context::BLIND_DOCKERFILE,
+        context::BLIND_BUILD,
+        base_id,
+        &orders,
+    ];
+    key(fixed.into_iter().chain(files))
+}
+
+/// Of a base: suite, recipe and the packages for a blind peer. They may be newer the next time.
+pub(super) fn of_base(scope: &str, base: &Base, packages: &[&str]) -> Option<String> {
+    let fixed = [scope, base.suite()?, recipe::SCRIPT];
+    Some(key(fixed.into_iter().chain(packages.iter().copied())))
 }
 
 #[cfg(test)]
@@ -32,7 +48,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::catalogue::Document;
+    use crate::catalogue::{Document, Need, Needed};
 
     fn program() -> PythonProgram {
         PythonProgram {
@@ -56,12 +72,12 @@ mod tests {
         let mut other_file = program();
         other_file.adapter = Arc::new(BTreeMap::from([("__main__.p".into(), "ypass".into())]));
         let contents = BTreeSet::from([
-            of_peer("default", "sha256:1", &program()),
-            of_peer("other", "sha256:1", &program()),
-            of_peer("default", "sha256:2", &program()),
-            of_peer("default", "sha256:1", &other_text),
-            of_peer("default", "sha256:1", &other_adapter),
-            of_peer("default", "sha256:1", &other_file),
+            of_python("default", "sha256:1", &program()),
+            of_python("other", "sha256:1", &program()),
+            of_python("default", "sha256:2", &program()),
+            of_python("default", "sha256:1", &other_text),
+            of_python("default", "sha256:1", &other_adapter),
+            of_python("default", "sha256:1", &other_file),
         ]);
         assert_eq!(contents.len(), 6);
     }
@@ -73,20 +89,62 @@ mod tests {
         same.nursery = false;
         same.requirements.path = "/elsewhere/requirements.txt".into();
         assert_eq!(
-            of_peer("default", "sha256:1", &program()),
-            of_peer("default", "sha256:1", &same)
+            of_python("default", "sha256:1", &program()),
+            of_python("default", "sha256:1", &same)
         );
     }
 
     #[test]
-    fn every_suite_has_a_content_of_its_own_and_other_images_have_none() {
+    fn what_is_put_into_a_blind_peer_s_image_changes_its_content_and_how_it_is_started_does_not() {
+        let plain = blind();
+        let of = |program: &BlindProgram| of_blind("default", "sha256:1", program);
+        let mut started = plain.clone();
+        started.server = None;
+        started.mptcp = None;
+        assert_eq!(of(&plain), of(&started));
+        let mut contents = BTreeSet::from([of(&plain), of_blind("default", "sha256:2", &plain)]);
+        for change in [
+            (|program| program.build = vec![vec!["true".into()]]) as fn(&mut BlindProgram),
+            |program| program.version = vec!["echo".into(), "2".into()],
+            |program| drop(program.env.insert("A".into(), "1".into())),
+            |program| program.needs[0].package = "other".into(),
+            |program| program.files = Arc::new(BTreeMap::from([("a".into(), "b".into())])),
+        ] {
+            let mut changed = plain.clone();
+            change(&mut changed);
+            contents.insert(of(&changed));
+        }
+        assert_eq!(contents.len(), 7);
+    }
+
+    fn blind() -> BlindProgram {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        BlindProgram {
+            version: words(&["echo", "1"]),
+            mptcp: Some(words(&["mptcpize", "run"])),
+            client: None,
+            lines: None,
+            server: Some(words(&["echo-server", "{port}"])),
+            env: BTreeMap::new(),
+            files: Arc::default(),
+            build: Vec::new(),
+            needs: vec![Need {
+                what: Needed::Program("echo-server".to_owned()),
+                package: "echo-server".to_owned(),
+            }],
+        }
+    }
+
+    #[test]
+    fn every_suite_and_list_of_packages_has_a_content_of_its_own_and_other_images_have_none() {
         let contents: BTreeSet<_> = Base::DEBIAN
             .iter()
-            .filter_map(|base| of_base("default", base))
+            .flat_map(|base| [&[][..], &["a"], &["a", "b"]].map(|packages| (base, packages)))
+            .filter_map(|(base, packages)| of_base("default", base, packages))
             .collect();
-        assert_eq!(contents.len(), Base::DEBIAN.len());
+        assert_eq!(contents.len(), 3 * Base::DEBIAN.len());
         assert_eq!(
-            of_base("default", &Base::Image("python:3".to_owned())),
+            of_base("default", &Base::Image("python:3".to_owned()), &[]),
             None
         );
     }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use bollard::models::{BuildInfo, ContainerCreateBody, ContainerSummary, HostConfig, ImageSummary};
+use bollard::models::{
+    BuildInfo, ContainerCreateBody, ContainerSummary, HostConfig, ImageSummary, Mount, MountType,
+};
 use bollard::query_parameters::{
     BuildImageOptions, CreateImageOptions, ListContainersOptions, ListImagesOptions,
     ListVolumesOptions, LogsOptions, RemoveContainerOptions, RemoveImageOptions,
@@ -41,10 +43,10 @@ pub(super) struct Image {
 
 /// What a container said and how it ended.
 #[derive(Debug)]
-pub(super) struct Said {
-    pub(super) status: i64,
-    pub(super) output: String,
-    pub(super) errors: String,
+pub(crate) struct Said {
+    pub(crate) status: i64,
+    pub(crate) output: String,
+    pub(crate) errors: String,
 }
 
 impl Engine {
@@ -167,11 +169,14 @@ impl Engine {
         })
     }
 
-    /// Runs a program in a container without network and rights, and removes the container.
+    /// Runs a program in a container without network and rights, and removes the container. A file of this machine may be
+    /// mounted, read-only.
     pub(super) fn run(
         &self,
         image: &str,
         argv: &[&str],
+        env: &[(&str, &str)],
+        mounted: Option<(&Path, &str)>,
         labels: HashMap<String, String>,
     ) -> Result<Said, ImageError> {
         let owned = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
@@ -180,9 +185,23 @@ impl Engine {
             entrypoint: owned(argv),
             cmd: owned(&[]),
             user: Some(super::USER.to_owned()),
+            env: Some(
+                env.iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect(),
+            ),
             labels: Some(labels),
             host_config: Some(HostConfig {
                 network_mode: Some("none".to_owned()),
+                mounts: mounted.map(|(from, to)| {
+                    vec![Mount {
+                        typ: Some(MountType::BIND),
+                        source: Some(from.to_string_lossy().into_owned()),
+                        target: Some(to.to_owned()),
+                        read_only: Some(true),
+                        ..Mount::default()
+                    }]
+                }),
                 readonly_rootfs: Some(true),
                 cap_drop: owned(&["ALL"]),
                 security_opt: owned(&["no-new-privileges"]),

@@ -31,7 +31,7 @@ pub enum ImageError {
         detail: String,
     },
     /// Not a peer that images are made for.
-    #[error("{peer} has no image: images are made for Python peers")]
+    #[error("{peer} has no image: it is part of the command")]
     NoImageFor {
         /// The peer.
         peer: String,

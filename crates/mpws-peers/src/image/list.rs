@@ -29,8 +29,10 @@ pub struct ListedImage {
     pub kind: String,
     /// The base, as `--base` takes it.
     pub base: String,
-    /// The library and its version, such as `websockets-13.1`; absent for a base.
+    /// The library and its version, such as `websockets-13.1`, or the blind peer; absent for a base.
     pub peer: Option<String>,
+    /// The Debian packages that the base has for a blind peer.
+    pub packages: Vec<String>,
     /// Name of the image.
     pub reference: String,
     /// Id of the image.
@@ -85,6 +87,7 @@ impl Images {
                     kind: kind.clone(),
                     base: base.clone(),
                     peer: label(labels::PEER),
+                    packages: packages(image).map(str::to_owned).collect(),
                     reference,
                     id: image.id.clone(),
                     python: label(labels::PYTHON),
@@ -128,19 +131,23 @@ impl Images {
                 .get(labels::CONTENT)
                 .is_some_and(|it| it == content)
         };
+        let packages: Vec<&str> = packages(image).collect();
         let current = if kind == BASE {
-            content::of_base(&self.scope, &base).is_some_and(|content| is(&content))
+            let used = |spec: &PeerSpec| Wanted::of(spec).is_ok_and(|it| it.packages() == packages);
+            let content = content::of_base(&self.scope, &base, &packages);
+            content.is_some_and(|content| is(&content))
+                && (packages.is_empty() || peers.iter().any(used))
         } else if kind == PEER {
             let name = image.labels.get(labels::PEER);
             let wanted = peers
                 .iter()
                 .filter_map(|spec| Wanted::of(spec).ok())
                 .find(|wanted| Some(&wanted.name()) == name);
-            match (wanted, self.base_image(&base)?) {
-                (Some(wanted), Some(base)) => {
-                    is(&content::of_peer(&self.scope, &base.id, wanted.program))
-                }
-                _ => false,
+            match wanted {
+                Some(wanted) => self
+                    .base_image(&base, &wanted.packages())?
+                    .is_some_and(|base| is(&wanted.content(&self.scope, &base.id))),
+                None => false,
             }
         } else {
             false
@@ -151,6 +158,11 @@ impl Images {
             Condition::Stale
         })
     }
+}
+
+fn packages(image: &ImageSummary) -> impl Iterator<Item = &str> {
+    let label = image.labels.get(labels::PACKAGES);
+    label.map_or("", String::as_str).split_whitespace()
 }
 
 /// The schema of [`Listing`], as it is checked in.

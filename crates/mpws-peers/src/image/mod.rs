@@ -1,10 +1,11 @@
 //! Images for peers in containers: built once from files that are part of this program, found again by content.
 //!
-//! One image holds one library version on one [`Base`], and all its implementations. Its name is
-//! `mpws-peer:CONTENT`, where the content is a hash of the Dockerfile, the base's id, the pinned requirements and the
-//! adapter's files; what has the name needs no building. When a newer content of the same base and version is
-//! built, the older image goes. Everything that is made here carries [labels], by which
-//! [`Images::clean`] finds it and nothing else.
+//! One image holds one library version on one [`Base`], and all its implementations, or one blind peer. Its name is
+//! `mpws-peer:CONTENT`, where the content is a hash of the Dockerfile, the base's id and all that is put in: pinned
+//! requirements and the adapter's files, or a blind peer's files and commands; what has the name needs no building. When
+//! a newer content of the same base and version is built, the older image goes. The base of a blind peer has its Debian
+//! packages. A program that is put into its container by a mount has the base itself. Everything that is made here
+//! carries [labels], by which [`Images::clean`] finds it and nothing else.
 //!
 //! Builds go through the engine's classic builder (bollard, which asks for it by default), not through BuildKit:
 //! the layers of the classic builder are images with labels, which go with the image or can be found; the
@@ -21,19 +22,27 @@ mod error;
 mod list;
 mod probe;
 mod recipe;
+mod wanted;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::catalogue::{PeerSpec, Program, PythonProgram};
+use bytes::Bytes;
+
+use crate::catalogue::PeerSpec;
 use crate::environment::{Held, StateFolder};
 pub use base::{Base, BaseError};
 pub use clean::Cleaned;
+pub(crate) use context::{ADAPTER, PROGRAM, SITE, VERSION_FILE};
 pub use engine::ENGINE_DEADLINE;
-use engine::Engine;
+pub(crate) use engine::Said;
+use engine::{Engine, Image};
 pub use error::ImageError;
 pub use list::{Condition, LIST_SCHEMA, ListedImage, Listing, schema};
+use probe::Found;
+pub use wanted::image_name;
+use wanted::{Wanted, What};
 
 /// Labels on everything that is made here.
 pub mod labels {
@@ -56,6 +65,8 @@ pub mod labels {
     pub const VERSION: &str = "mpws.version";
     /// The [`super::Base`], as a word.
     pub const BASE: &str = "mpws.base";
+    /// The Debian packages that a base has for blind peers, with a space between them.
+    pub const PACKAGES: &str = "mpws.packages";
     /// Id of the base's image.
     pub const BASE_ID: &str = "mpws.base-id";
     /// Version of Python, such as `3.11.2`.
@@ -90,10 +101,6 @@ pub struct Images {
 pub struct BuiltImage {
     /// Name of the image, such as `mpws-peer:0123456789abcdef0123`.
     pub reference: String,
-    /// Folder of the pinned packages, inside.
-    pub site: PathBuf,
-    /// Folder of the adapter, inside.
-    pub adapter: PathBuf,
     /// The interpreter, inside.
     pub interpreter: PathBuf,
     /// Version of Python, such as `3.11.2`.
@@ -134,11 +141,10 @@ impl Images {
     /// When the peer cannot have an image, or the engine fails.
     pub fn find(&self, spec: &PeerSpec, base: &Base) -> Result<Option<BuiltImage>, ImageError> {
         let wanted = Wanted::of(spec)?;
-        let Some(base_image) = self.base_image(base)? else {
-            return Ok(None);
-        };
-        let content = content::of_peer(&self.scope, &base_image.id, wanted.program);
-        self.built(&content)
+        match self.base_image(base, &wanted.packages())? {
+            Some(base_image) => self.found(&wanted, base, &base_image),
+            None => Ok(None),
+        }
     }
 
     /// The image of a peer; it is built first where it is not there, and so is its base. `progress` gets lines for people.
@@ -160,41 +166,27 @@ impl Images {
         }
         let wanted = Wanted::of(spec)?;
         let _lock = self.lock(progress)?;
-        let base_image = self.base_made(base, progress)?;
-        let content = content::of_peer(&self.scope, &base_image.id, wanted.program);
-        if let Some(built) = self.built(&content)? {
+        let base_image = self.base_made(base, &wanted.packages(), progress)?;
+        if let Some(built) = self.found(&wanted, base, &base_image)? {
             return Ok(built);
         }
+        let content = wanted.content(&self.scope, &base_image.id);
         let found = self.probed(base, &base_image.id)?;
-        let wheels = self
-            .state
-            .wheels(&wanted.program.requirements, &found.target(), progress)
-            .map_err(|error| wanted.no_wheels(error, base, &found))?;
+        let context = self.context(&wanted, base, &base_image, &found, progress)?;
         progress(&format!("building {} on {base}", wanted.name()));
         let reference = format!("{PEER_REPOSITORY}:{content}");
-        let labels = [
-            (labels::KIND, PEER),
-            (labels::SCOPE, &self.scope),
-            (labels::CONTENT, &content),
-            (labels::PEER, &wanted.name()),
-            (labels::LIBRARY, wanted.library),
-            (labels::VERSION, wanted.version),
-            (labels::BASE, &base.to_string()),
-            (labels::BASE_ID, &base_image.id),
-            (labels::PYTHON, &found.version_text()),
-            (labels::LIBC, &found.libc_text()),
-            (labels::INTERPRETER, &found.executable),
+        let mut arguments = vec![
+            ("BASE", base_image.id.as_str()),
+            ("SCOPE", self.scope.as_str()),
         ];
-        let arguments = HashMap::from(
-            [
-                ("BASE", base_image.id.as_str()),
-                ("SCOPE", &self.scope),
+        if let What::Python(_) = wanted.what {
+            arguments.extend([
                 ("LIBRARY", wanted.library),
                 ("VERSION", wanted.pinned_version()),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        );
-        let context = context::of_peer(&wanted.program.adapter, &wheels, &labels)?;
+            ]);
+        }
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let arguments: HashMap<String, String> = arguments.into_iter().map(owned).collect();
         self.engine
             .build(&reference, arguments, context)
             .map_err(|error| error.while_building(spec.name.clone(), base))?;
@@ -202,6 +194,47 @@ impl Images {
         self.built(&content)?.ok_or_else(|| ImageError::Vanished {
             reference: reference.clone(),
         })
+    }
+
+    /// What the engine gets to build a peer's image of.
+    fn context(
+        &self,
+        wanted: &Wanted<'_>,
+        base: &Base,
+        base_image: &Image,
+        found: &Found,
+        progress: &dyn Fn(&str),
+    ) -> Result<Bytes, ImageError> {
+        let labels = [
+            (labels::KIND, PEER),
+            (labels::SCOPE, &self.scope),
+            (
+                labels::CONTENT,
+                &wanted.content(&self.scope, &base_image.id),
+            ),
+            (labels::PEER, &wanted.name()),
+            (labels::LIBRARY, wanted.library),
+            (labels::VERSION, wanted.version),
+            (labels::BASE, &base.to_string()),
+            (labels::PACKAGES, &wanted.packages().join(" ")),
+            (labels::BASE_ID, &base_image.id),
+            (labels::PYTHON, &found.version_text()),
+            (labels::LIBC, &found.libc_text()),
+            (labels::INTERPRETER, &found.executable),
+        ];
+        match wanted.what {
+            What::Python(program) => {
+                let wheels = self
+                    .state
+                    .wheels(&program.requirements, &found.target(), progress)
+                    .map_err(|error| wanted.no_wheels(error, base, found))?;
+                context::of_python(&program.adapter, &wheels, &labels)
+            }
+            What::Blind(program) => context::of_blind(program, &labels),
+            What::Mounted => Err(ImageError::NoImageFor {
+                peer: wanted.name(),
+            }),
+        }
     }
 
     /// The version (major, minor, patch) of the Python of a base, which is made first where it is not there. `progress` gets lines for people.
@@ -215,12 +248,54 @@ impl Images {
         progress: &dyn Fn(&str),
     ) -> Result<(u32, u32, u32), ImageError> {
         let _lock = self.lock(progress)?;
-        let base_image = self.base_made(base, progress)?;
+        let base_image = self.base_made(base, &[], progress)?;
         Ok(self.probed(base, &base_image.id)?.version)
     }
 
     fn lock(&self, progress: &dyn Fn(&str)) -> Result<Held, ImageError> {
         Ok(self.state.hold("images", progress)?)
+    }
+
+    /// Runs a program in a container of an image, without network and rights, and removes the container.
+    ///
+    /// # Errors
+    ///
+    /// When the engine fails, or the image has no such program.
+    pub(crate) fn run(
+        &self,
+        image: &str,
+        argv: &[&str],
+        env: &[(&str, &str)],
+        mounted: Option<(&Path, &str)>,
+    ) -> Result<Said, ImageError> {
+        self.engine
+            .run(image, argv, env, mounted, self.probe_labels())
+    }
+
+    fn probe_labels(&self) -> HashMap<String, String> {
+        HashMap::from([
+            (labels::KIND.to_owned(), labels::PROBE.to_owned()),
+            (labels::SCOPE.to_owned(), self.scope.clone()),
+        ])
+    }
+
+    /// What a peer gets on this base, if it is there.
+    fn found(
+        &self,
+        wanted: &Wanted<'_>,
+        base: &Base,
+        base_image: &Image,
+    ) -> Result<Option<BuiltImage>, ImageError> {
+        if !matches!(wanted.what, What::Mounted) {
+            return self.built(&wanted.content(&self.scope, &base_image.id));
+        }
+        let found = self.probed(base, &base_image.id)?;
+        Ok(Some(BuiltImage {
+            reference: recipe::reference(&self.scope, base, &[]),
+            interpreter: found.executable.clone().into(),
+            python: found.version_text(),
+            libc: found.libc_text(),
+        }))
     }
 
     /// The image with this content.
@@ -243,8 +318,6 @@ impl Images {
         };
         Ok(Some(BuiltImage {
             reference,
-            site: Path::new(context::HOME).join("site"),
-            adapter: Path::new(context::HOME).join("adapter"),
             interpreter: interpreter.into(),
             python,
             libc,
@@ -257,43 +330,3 @@ const DEFAULT_SCOPE: &str = "default";
 const PEER: &str = "peer";
 
 const BASE: &str = "base";
-
-/// What of a peer makes its image.
-struct Wanted<'a> {
-    program: &'a PythonProgram,
-    library: &'a str,
-    version: &'a str,
-    family: &'a str,
-}
-
-impl<'a> Wanted<'a> {
-    fn of(spec: &'a PeerSpec) -> Result<Self, ImageError> {
-        match &spec.program {
-            Program::Python(program) => Ok(Self {
-                program,
-                library: spec.reports.as_deref().unwrap_or(&spec.family),
-                version: spec.version.as_deref().unwrap_or_default(),
-                family: &spec.family,
-            }),
-            _ => Err(ImageError::NoImageFor {
-                peer: spec.name.clone(),
-            }),
-        }
-    }
-
-    /// The same for all implementations.
-    fn name(&self) -> String {
-        format!("{}-{}", self.family, self.version)
-    }
-
-    /// The version, if it is one of a distribution that the requirements pin.
-    fn pinned_version(&self) -> &str {
-        let pin = format!("{}=={}", self.library, self.version);
-        let pinned = |line: &str| line.split([' ', ';', '\\']).next() == Some(&pin);
-        if self.program.requirements.text.lines().any(pinned) {
-            self.version
-        } else {
-            ""
-        }
-    }
-}

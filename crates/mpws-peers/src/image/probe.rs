@@ -1,11 +1,9 @@
 //! What Python a base has.
 
-use std::collections::HashMap;
-
 use serde::Deserialize;
 
 use super::base::Base;
-use super::{ImageError, Images, Wanted, error, labels};
+use super::{ImageError, Images, Wanted, error};
 use crate::environment::{EnvironmentError, Libc, Target};
 
 /// What the Python of a base says of itself.
@@ -46,14 +44,7 @@ impl Images {
             base: base.clone(),
             detail,
         };
-        let labels = HashMap::from([
-            (labels::KIND.to_owned(), labels::PROBE.to_owned()),
-            (labels::SCOPE.to_owned(), self.scope.clone()),
-        ]);
-        let said = match self
-            .engine
-            .run(id, &["python3", "-I", "-c", QUESTION], labels)
-        {
+        let said = match self.run(id, &["python3", "-I", "-c", QUESTION], &[], None) {
             Err(ImageError::Engine(error))
                 if error.to_string().contains("executable file not found") =>
             {

@@ -15,7 +15,7 @@ use crate::environment::EnvironmentError;
 
 pub(super) const SCRIPT: &str = include_str!("../../../../docker/debian-base/build.sh");
 
-/// How long the recipe may take; most of it is the download of about 30 MB.
+/// How long the recipe may take; most of it is the download: 30 MB, and several hundred for some blind peers.
 const DEADLINE: Duration = Duration::from_secs(1800);
 
 /// Lines of the recipe that are kept for a message.
@@ -23,12 +23,17 @@ const LAST_WORDS: usize = 20;
 
 impl Images {
     /// The image that a base is, if it is there and, where it is one of ours, current.
-    pub(super) fn base_image(&self, base: &Base) -> Result<Option<Image>, ImageError> {
-        match (base, content::of_base(&self.scope, base)) {
+    /// The packages are those that a base of Debian packages has for a blind peer; other bases are taken as they are.
+    pub(super) fn base_image(
+        &self,
+        base: &Base,
+        packages: &[&str],
+    ) -> Result<Option<Image>, ImageError> {
+        match (base, content::of_base(&self.scope, base, packages)) {
             (Base::Image(reference), _) => self.engine.image(reference),
             (_, None) => Ok(None),
             (_, Some(content)) => {
-                let found = self.engine.image(&reference(base, &content))?;
+                let found = self.engine.image(&named(base, &content))?;
                 let ours = |image: &Image| image.labels.get(labels::CONTENT) == Some(&content);
                 Ok(found.filter(ours))
             }
@@ -39,13 +44,13 @@ impl Images {
     pub(super) fn base_made(
         &self,
         base: &Base,
+        packages: &[&str],
         progress: &dyn Fn(&str),
     ) -> Result<Image, ImageError> {
-        if let Some(found) = self.base_image(base)? {
+        if let Some(found) = self.base_image(base, packages)? {
             return Ok(found);
         }
-        let (Some(suite), Some(content)) = (base.suite(), content::of_base(&self.scope, base))
-        else {
+        let Some(content) = content::of_base(&self.scope, base, packages) else {
             return Err(ImageError::NoBase {
                 reference: base.to_string().split_off("image:".len()),
             });
@@ -61,20 +66,28 @@ impl Images {
             _ => {}
         }
         std::fs::create_dir_all(&folder).map_err(&fault)?;
-        progress(&format!("making the base {base} of Debian packages (once)"));
-        let made = self.import(base, suite, &content, &folder, progress);
+        let with = if packages.is_empty() {
+            String::new()
+        } else {
+            format!(" with {}", packages.join(", "))
+        };
+        progress(&format!(
+            "making the base {base}{with} of Debian packages (once)"
+        ));
+        let made = self.import(base, packages, &content, &folder, progress);
         let _ = std::fs::remove_dir_all(&folder);
         made?;
-        self.forget_older_bases(base, &content, progress)?;
-        self.base_image(base)?.ok_or_else(|| ImageError::Vanished {
-            reference: reference(base, &content),
-        })
+        self.forget_older_bases(base, packages, &content, progress)?;
+        self.base_image(base, packages)?
+            .ok_or_else(|| ImageError::Vanished {
+                reference: reference(&self.scope, base, packages),
+            })
     }
 
     fn import(
         &self,
         base: &Base,
-        suite: &str,
+        packages: &[&str],
         content: &str,
         folder: &std::path::Path,
         progress: &dyn Fn(&str),
@@ -87,8 +100,9 @@ impl Images {
         command
             .args(["--pdeathsig", "KILL", "--", "/bin/bash"])
             .arg(&script)
-            .arg(suite)
-            .arg(&tar);
+            .arg(base.suite().unwrap_or_default())
+            .arg(&tar)
+            .args(packages);
         let date = run(&mut command, base, progress)?;
         progress(&format!("importing the base {base}"));
         let labels = [
@@ -96,6 +110,7 @@ impl Images {
             (labels::SCOPE, &self.scope),
             (labels::CONTENT, content),
             (labels::BASE, &base.to_string()),
+            (labels::PACKAGES, &packages.join(" ")),
             (labels::SUITE_DATE, date.trim()),
         ];
         let (repository, tag) = (BASE_REPOSITORY, tag(base, content));
@@ -103,7 +118,15 @@ impl Images {
     }
 }
 
-fn reference(base: &Base, content: &str) -> String {
+/// The name of the image of a base.
+pub(super) fn reference(scope: &str, base: &Base, packages: &[&str]) -> String {
+    match (base, content::of_base(scope, base, packages)) {
+        (Base::Image(reference), _) => reference.clone(),
+        (_, content) => named(base, &content.unwrap_or_default()),
+    }
+}
+
+fn named(base: &Base, content: &str) -> String {
     format!("{BASE_REPOSITORY}:{}", tag(base, content))
 }
 

@@ -196,13 +196,6 @@ pub(super) fn no_container(spec: &PeerSpec) -> impl Fn(EngineError) -> LaunchErr
     }
 }
 
-pub(super) fn no_image_for(spec: &PeerSpec) -> LaunchError {
-    LaunchError::NotSupported {
-        peer: spec.name.clone(),
-        what: "running a peer in a container that is no Python peer",
-    }
-}
-
 pub(super) fn how(exit: &Option<Exit>) -> String {
     match exit {
         Some(Exit::Code(code)) => format!("exited with status {code}"),

@@ -1,5 +1,6 @@
 //! From a peer of the catalogue to a running peer whose word can be trusted.
 
+mod ahead;
 mod command;
 mod container;
 mod error;
@@ -15,22 +16,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use mpws_lab::{Exit, Host, Process, Spawn};
+use mpws_lab::{Host, Process, Spawn};
 
 use crate::blind::{self, Orders};
 use crate::catalogue::{BlindProgram, PeerSpec, Program, PythonProgram};
 use crate::environment::{BlindMade, Prepared, StateFolder};
 use crate::image::Base;
-use crate::peer::{LogReader, Peer, PeerProcess, excerpt};
-use command::{container_command, container_env, python_command};
+use crate::peer::{LogReader, Peer, PeerProcess};
+pub use ahead::{Ahead, Said};
+use command::python_command;
+use container::Containers;
 pub use container::{Container, Engine, EngineError};
-use container::{Containers, Inside, Started};
 pub use error::LaunchError;
-use error::{no_container, no_fork, no_image_for};
+use error::no_fork;
 use nursery::Nurseries;
 pub use nursery::{NURSERY, NurseryError};
 use room::Room;
-use start::{Control, LAST_WORDS, converse};
+use start::{Control, converse};
 
 /// How long a peer may take from its start to its first line.
 pub const START_DEADLINE: Duration = Duration::from_secs(10);
@@ -41,8 +43,8 @@ pub const CONTAINER_START_DEADLINE: Duration = Duration::from_secs(120);
 /// The environment variable that names the control socket.
 pub const CONTROL: &str = "MPWS_CONTROL";
 
-/// Starts peers: as processes in the hosts of a lab, or Python peers in containers, in whose network namespaces hosts of a
-/// lab live. The fixture is part of the command and always a process.
+/// Starts peers: as processes in the hosts of a lab, or in containers, in whose network namespaces hosts of a lab live. The
+/// fixture is part of the command and always a process.
 #[derive(Clone, Debug)]
 pub struct Launcher {
     state: StateFolder,
@@ -69,24 +71,6 @@ pub struct LaunchOptions {
     pub start_deadline: Option<Duration>,
 }
 
-/// A peer that runs before there is a lab for it.
-#[derive(Debug)]
-pub struct Ahead {
-    /// The peer. It has no network yet.
-    pub peer: Peer,
-    /// Its network namespace, for [`mpws_lab::Builder::host_in`].
-    pub network: OwnedFd,
-}
-
-/// What came of a program in a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// How it ended; absent when it had not in time, and was killed.
-    pub exit: Option<Exit>,
-    /// What it wrote to its standard output and error: the first and the last 256 KiB.
-    pub output: String,
-}
-
 impl Launcher {
     /// A launcher that keeps what it makes in a folder of state.
     ///
@@ -107,7 +91,7 @@ impl Launcher {
         })
     }
 
-    /// A launcher that starts Python peers in containers, by [`Launcher::launch_ahead`]. What runs that were killed have left
+    /// A launcher that starts peers in containers, by [`Launcher::launch_ahead`]. What runs that were killed have left
     /// in the engine is removed first.
     ///
     /// # Errors
@@ -144,16 +128,16 @@ impl Launcher {
     ///
     /// # Errors
     ///
-    /// [`LaunchError::Environment`], [`LaunchError::NoProgram`] and [`LaunchError::NotSupported`].
+    /// [`LaunchError::Environment`], [`LaunchError::NoProgram`], [`LaunchError::NotSupported`] and, for containers,
+    /// [`LaunchError::Image`].
     pub fn prepare(&self, spec: &PeerSpec, progress: &dyn Fn(&str)) -> Result<(), LaunchError> {
         match (&spec.program, &self.containers) {
-            (Program::Python(_), Some(containers)) => {
-                return containers.images.make(spec, progress);
+            (Program::Fixture, _) | (_, None) => {}
+            (Program::Command { argv, built_by, .. }, Some(_)) => {
+                found(spec, argv, built_by.as_deref())?;
+                return self.prepare_container(spec, progress);
             }
-            (Program::Command { .. } | Program::Blind(_), Some(_)) => {
-                return Err(no_image_for(spec));
-            }
-            _ => {}
+            (_, Some(_)) => return self.prepare_container(spec, progress),
         }
         match &spec.program {
             Program::Fixture => Ok(()),
@@ -209,141 +193,6 @@ impl Launcher {
             None => start(spec, host, spawn)?,
         };
         converse(spec, PeerProcess::Lab(process), control, log, limit)
-    }
-
-    /// Whether [`Launcher::launch_ahead`] is the way to start the peer.
-    pub fn in_container(&self, spec: &PeerSpec) -> bool {
-        self.containers.is_some() && spec.program != Program::Fixture
-    }
-
-    /// Starts a peer in a container before there is a lab, lets it say who it is, and probes its word; `None` for a peer that
-    /// is to be [launched](Launcher::launch) in a host.
-    ///
-    /// # Errors
-    ///
-    /// See [`LaunchError`]; nothing of the peer is left then.
-    pub fn launch_ahead(
-        &self,
-        spec: &PeerSpec,
-        options: &LaunchOptions,
-    ) -> Result<Option<Ahead>, LaunchError> {
-        let containers = match &self.containers {
-            Some(containers) if spec.program != Program::Fixture => containers,
-            _ => return Ok(None),
-        };
-        let Program::Python(program) = &spec.program else {
-            return Err(no_image_for(spec));
-        };
-        let image = containers.images.find(spec)?;
-        let control = self.control()?;
-        let (mut log, output) = LogReader::start().map_err(LaunchError::Socket)?;
-        let own = self.own_scratch(options)?;
-        let scratch = own.as_ref().or(options.scratch.as_ref());
-        let scratch = scratch.map_or(self.room.path(), PathBuf::as_path);
-        let inside = Inside {
-            argv: container_command(&image, program),
-            image: image.reference,
-            env: container_env(options, scratch, &control.path),
-            socket: Some(&control.path),
-            scratch,
-            deny_mptcp: options.deny_mptcp,
-            sysctls: options.sysctls.clone(),
-        };
-        let container = match containers
-            .start(inside, output)
-            .map_err(no_container(spec))?
-        {
-            Started::Runs(container) => container,
-            Started::Ended(exit) => {
-                log.finish();
-                return Err(LaunchError::DiedAtStart {
-                    peer: spec.name.clone(),
-                    exit,
-                    log: log.tail(LAST_WORDS),
-                });
-            }
-        };
-        let network = container.network().map_err(LaunchError::Socket)?;
-        let limit = options.start_deadline.unwrap_or(CONTAINER_START_DEADLINE);
-        let peer = converse(spec, PeerProcess::Container(container), control, log, limit)?;
-        Ok(Some(Ahead { peer, network }))
-    }
-
-    /// Whether the C library that a peer meets in its container resolves for MPTCP sockets, and if not, what it says; `None`
-    /// for a peer that runs in no container.
-    ///
-    /// # Errors
-    ///
-    /// See [`LaunchError`].
-    pub fn resolver(&self, spec: &PeerSpec) -> Result<Option<Result<(), String>>, LaunchError> {
-        let Some(said) = self.run_python(spec, RESOLVE, &LaunchOptions::default())? else {
-            return Ok(None);
-        };
-        match said.exit {
-            Some(Exit::Code(0)) => Ok(Some(Ok(()))),
-            // Of `sys.exit` with a text.
-            Some(Exit::Code(1)) => Ok(Some(Err(excerpt(said.output.trim().as_bytes())))),
-            exit => Err(LaunchError::DiedAtStart {
-                peer: spec.name.clone(),
-                exit,
-                log: said.output,
-            }),
-        }
-    }
-
-    /// Runs a program in a container that is like a peer's, without a control socket, until it ends; `None` for a peer that
-    /// runs in no container. To find out what holds there.
-    ///
-    /// # Errors
-    ///
-    /// See [`LaunchError`].
-    pub fn run_python(
-        &self,
-        spec: &PeerSpec,
-        program: &str,
-        options: &LaunchOptions,
-    ) -> Result<Option<Said>, LaunchError> {
-        let (Some(containers), Program::Python(_)) = (&self.containers, &spec.program) else {
-            return Ok(None);
-        };
-        let image = containers.images.find(spec)?;
-        let interpreter = image.interpreter.display().to_string();
-        let argv = [&interpreter, "-I", "-S", "-c", program];
-        let own = self.own_scratch(options)?;
-        let scratch = own.as_ref().or(options.scratch.as_ref());
-        let scratch = scratch.map_or(self.room.path(), PathBuf::as_path);
-        let (mut log, output) = LogReader::start().map_err(LaunchError::Socket)?;
-        let inside = Inside {
-            argv: argv.map(str::to_owned).into(),
-            image: image.reference,
-            env: options.env.clone(),
-            socket: None,
-            scratch,
-            deny_mptcp: options.deny_mptcp,
-            sysctls: options.sysctls.clone(),
-        };
-        let limit = options.start_deadline.unwrap_or(CONTAINER_START_DEADLINE);
-        let exit = match containers
-            .start(inside, output)
-            .map_err(no_container(spec))?
-        {
-            Started::Ended(exit) => exit,
-            Started::Runs(container) => container.wait(limit).map_err(LaunchError::Socket)?,
-        };
-        log.finish();
-        let output = log.text();
-        Ok(Some(Said { exit, output }))
-    }
-
-    /// A new folder for a container that was not given one. It goes with the run folder.
-    fn own_scratch(&self, options: &LaunchOptions) -> Result<Option<PathBuf>, LaunchError> {
-        if options.scratch.is_some() {
-            return Ok(None);
-        }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.room.path().join(format!("s{number}"));
-        std::fs::create_dir(&path).map_err(LaunchError::Socket)?;
-        Ok(Some(path))
     }
 
     fn control(&self) -> Result<Control, LaunchError> {
@@ -464,15 +313,6 @@ mpws_lab::reexec!(FIXTURE, crate::fixture::run);
 const BLIND: &str = "blind-peer";
 
 mpws_lab::reexec!(BLIND, blind::run);
-
-/// Asks the C library for an address of an MPTCP socket.
-const RESOLVE: &str = "
-import socket, sys
-try:
-    socket.getaddrinfo('127.0.0.1', 80, type=socket.SOCK_STREAM, proto=262)
-except socket.gaierror as error:
-    sys.exit(str(error))
-";
 
 /// A program that is named by its path has to be there; `PATH` is looked through when it starts.
 fn found(spec: &PeerSpec, argv: &[String], built_by: Option<&str>) -> Result<(), LaunchError> {

@@ -22,7 +22,8 @@ use nix::sys::socket::{
 };
 use serde::Deserialize;
 
-use super::{CONTROL, LAST_WORDS, START_DEADLINE};
+use super::start::LAST_WORDS;
+use super::{CONTROL, START_DEADLINE};
 use crate::peer::{LogReader, lock};
 
 /// Set to `0`, it lets every peer be started by itself.

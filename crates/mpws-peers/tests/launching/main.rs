@@ -5,6 +5,7 @@
 mod bad;
 mod bad_peers;
 mod containers;
+mod containers_foreign;
 mod documented_peer;
 mod fixture_peer;
 mod nursery;

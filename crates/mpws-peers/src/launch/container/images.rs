@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Mutex;
 
-use crate::catalogue::PeerSpec;
-use crate::image::{Base, BuiltImage, ImageError, Images};
+use super::mounts;
+use crate::catalogue::{PeerSpec, Program};
+use crate::image::{Base, BuiltImage, ImageError, Images, VERSION_FILE};
 use crate::launch::LaunchError;
 use crate::peer::lock;
 
@@ -14,7 +15,15 @@ pub(in crate::launch) struct OneBase {
     images: Images,
     base: Base,
     /// By the name of the peer. What is found here may be gone by now; then the engine says so.
-    known: Mutex<HashMap<String, BuiltImage>>,
+    known: Mutex<HashMap<String, PeerImage>>,
+}
+
+/// An image in which a peer can run.
+#[derive(Clone, Debug)]
+pub(in crate::launch) struct PeerImage {
+    pub(in crate::launch) built: BuiltImage,
+    /// The version of what is under test, of a blind peer; otherwise empty.
+    pub(in crate::launch) version: String,
 }
 
 impl OneBase {
@@ -27,12 +36,12 @@ impl OneBase {
     }
 
     /// The image of a peer, which must be there.
-    pub(in crate::launch) fn find(&self, spec: &PeerSpec) -> Result<BuiltImage, LaunchError> {
+    pub(in crate::launch) fn find(&self, spec: &PeerSpec) -> Result<PeerImage, LaunchError> {
         if let Some(known) = lock(&self.known).get(&spec.name) {
             return Ok(known.clone());
         }
         match self.images.find(spec, &self.base) {
-            Ok(Some(found)) => Ok(self.keep(spec, found)),
+            Ok(Some(found)) => self.keep(spec, found),
             Ok(None) => Err(LaunchError::Image {
                 peer: spec.name.clone(),
                 detail: format!(
@@ -51,9 +60,8 @@ impl OneBase {
         progress: &dyn Fn(&str),
     ) -> Result<(), LaunchError> {
         let built = self.images.build(spec, &self.base, progress);
-        built
-            .map(|image| drop(self.keep(spec, image)))
-            .map_err(|error| missing(spec, &error))
+        let built = built.map_err(|error| missing(spec, &error))?;
+        self.keep(spec, built).map(drop)
     }
 
     /// The version (major, minor, patch) of Python that all of them have.
@@ -67,13 +75,29 @@ impl OneBase {
         })
     }
 
-    fn keep(&self, spec: &PeerSpec, image: BuiltImage) -> BuiltImage {
+    /// Keeps an image in which what is mounted runs.
+    fn keep(&self, spec: &PeerSpec, built: BuiltImage) -> Result<PeerImage, LaunchError> {
+        if let Some(mounted) = mounts::of(spec)? {
+            mounted.check(spec, &self.images, &built, &self.base)?;
+        }
+        let version = match &spec.program {
+            Program::Blind(_) => self.version(&built.reference),
+            _ => Ok(String::new()),
+        };
+        let version = version.map_err(|error| missing(spec, &error))?;
+        let image = PeerImage { built, version };
         lock(&self.known).insert(spec.name.clone(), image.clone());
-        image
+        Ok(image)
+    }
+
+    /// The version that the build of a blind peer's image found out.
+    fn version(&self, image: &str) -> Result<String, ImageError> {
+        let said = self.images.run(image, &["cat", VERSION_FILE], &[], None)?;
+        Ok(said.output.trim().to_owned())
     }
 }
 
-fn missing(spec: &PeerSpec, error: &ImageError) -> LaunchError {
+pub(super) fn missing(spec: &PeerSpec, error: &ImageError) -> LaunchError {
     LaunchError::Image {
         peer: spec.name.clone(),
         detail: format!("{}; {}", chain(error), error.remedy()),

@@ -8,6 +8,7 @@
 
 mod engine;
 mod images;
+pub(super) mod mounts;
 mod output;
 mod owner;
 mod removals;
@@ -24,6 +25,8 @@ use crate::image::{Base, Images};
 use engine::{ANSWER, WORK};
 pub use engine::{Engine, EngineError};
 use images::OneBase;
+pub(super) use images::PeerImage;
+use mounts::Mounted;
 use owner::Owner;
 use removals::Removals;
 use request::{USER, Wanted};
@@ -44,6 +47,8 @@ pub(super) struct Inside<'a> {
     pub(super) image: String,
     pub(super) argv: Vec<String>,
     pub(super) env: Vec<(String, String)>,
+    /// A program of this machine that it runs.
+    pub(super) mounted: Option<Mounted>,
     /// The control socket, where it needs one.
     pub(super) socket: Option<&'a Path>,
     pub(super) scratch: &'a Path,
@@ -91,6 +96,7 @@ impl Containers {
             image: &image,
             argv: inside.argv,
             env: inside.env,
+            mounted: inside.mounted,
             socket: inside.socket,
             scratch: inside.scratch,
             deny_mptcp: inside.deny_mptcp,

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use bollard::models::HostConfigLogConfig;
 use std::collections::HashMap;
-use testcontainers::core::Mount;
+use testcontainers::core::{AccessMode, Mount};
 use testcontainers::{ContainerRequest, GenericImage, ImageExt};
 
+use super::mounts::{self, Mounted};
 use super::{EngineError, WORK, seccomp};
 
 /// User and group of peers in containers: an ordinary one that no system gives to anybody.
@@ -30,6 +31,8 @@ pub(super) struct Wanted<'a> {
     pub(super) image: &'a str,
     pub(super) argv: Vec<String>,
     pub(super) env: Vec<(String, String)>,
+    /// Read-only, at [`mounts::INSIDE`].
+    pub(super) mounted: Option<Mounted>,
     /// At the same path inside.
     pub(super) socket: Option<&'a Path>,
     /// At the same path inside, to be written to. It starts there.
@@ -66,6 +69,11 @@ impl Wanted<'_> {
         if let Some(socket) = self.socket {
             let socket = utf8(socket)?;
             request = request.with_mount(Mount::bind_mount(socket.clone(), socket));
+        }
+        if let Some(mounted) = self.mounted {
+            let program = utf8(&mounted.path)?;
+            let mount = Mount::bind_mount(program, mounts::INSIDE);
+            request = request.with_mount(mount.with_access_mode(AccessMode::ReadOnly));
         }
         if let Some(errno) = self.deny_mptcp {
             request =
