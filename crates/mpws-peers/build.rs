@@ -39,7 +39,7 @@ fn collect(folder: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> Res
         let inside = format!("{name}/{file}");
         if entry.file_type()?.is_dir() {
             collect(&entry.path(), &inside, files)?;
-        } else if [".toml", ".txt", ".py", ".js", ".c", ".go"]
+        } else if [".toml", ".txt", ".py", ".js", ".c", ".go", ".sh"]
             .iter()
             .any(|end| file.ends_with(end))
         {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mpws_peers::image::Base;
-use mpws_suite::result::{RunResult, Verdict};
+use mpws_suite::result::{CellResult, RunResult, Verdict};
 use mpws_suite::run::{LauncherKind, RunOptions, run};
 use mpws_suite::sabotage::Sabotage;
 use mpws_tests::stage::{Stage, can_judge, skip};
@@ -24,6 +24,15 @@ const CELLS: &[&str] = &[
     "client-ordering/unix-socket@websockets-*",
 ];
 
+/// A blind peer in both roles, with its known deviations.
+const OF_A_BLIND_PEER: &[&str] = &[
+    "negotiation/both-ends@*node-ws*/mptcp/v4",
+    "negotiation/tcp-server@*node-ws*/v4",
+    "fallback/switched-off-at-client@node-ws:fixture/mptcp/v4",
+    "fallback/policy-eacces@node-ws:fixture/mptcp/v4",
+    "failover/link-down@*node-ws*/mptcp/v4",
+];
+
 /// Cells that a container's own means decide.
 const BY_OWN_MEANS: &[&str] = &[
     "fallback/switched-off-at-client@websockets-14.2-asyncio:fixture/mptcp/v4",
@@ -32,11 +41,33 @@ const BY_OWN_MEANS: &[&str] = &[
 
 #[test]
 fn processes_and_containers_come_to_the_same_verdicts() {
-    let Some(inside) = in_containers(CELLS, None) else {
+    both_ways(CELLS, &[]);
+}
+
+#[test]
+fn a_blind_peer_comes_to_the_same_verdicts_as_a_process_and_in_a_container() {
+    let Some(inside) = both_ways(OF_A_BLIND_PEER, &["node-ws"]) else {
         return;
     };
+    for cell in &inside.cells {
+        assert_ne!(cell.verdict, Verdict::Unprovable, "{}", cell.reason);
+    }
+}
+
+/// Runs cells in containers and as processes; gives the first.
+fn both_ways(cells: &[&str], peers: &[&str]) -> Option<RunResult> {
+    let inside = in_containers(cells, peers, None)?;
     let stage = Stage::new();
-    let outside = run(&stage.options(CELLS), &mut |_| {}).expect("a run");
+    let options = RunOptions {
+        peers: peers.iter().map(|&name| name.to_owned()).collect(),
+        ..stage.options(cells)
+    };
+    let outside = run(&options, &mut |_| {}).expect("a run");
+    let absent = |cell: &&CellResult| cell.reason.contains("install the Debian package");
+    if let Some(cell) = outside.cells.iter().find(absent) {
+        skip(&cell.reason);
+        return None;
+    }
     assert_eq!(verdicts(&inside), verdicts(&outside));
     assert_eq!(inside.problems, outside.problems);
     for cell in &inside.cells {
@@ -54,13 +85,14 @@ fn processes_and_containers_come_to_the_same_verdicts() {
             .iter()
             .all(|cell| cell.environment.launcher == "process")
     );
+    Some(inside)
 }
 
 #[test]
 fn what_the_engine_is_not_told_turns_its_cells_red() {
     let sabotages = [Sabotage::SysctlLeftOn, Sabotage::FilterLeftOut];
     for (cell, sabotage) in BY_OWN_MEANS.iter().zip(sabotages) {
-        let Some(result) = in_containers(&[cell], Some(sabotage)) else {
+        let Some(result) = in_containers(&[cell], &[], Some(sabotage)) else {
             return;
         };
         assert_eq!(
@@ -92,7 +124,7 @@ fn without_an_engine_every_cell_is_unprovable_and_says_why() {
     }
 }
 
-fn in_containers(cells: &[&str], sabotage: Option<Sabotage>) -> Option<RunResult> {
+fn in_containers(cells: &[&str], peers: &[&str], sabotage: Option<Sabotage>) -> Option<RunResult> {
     let stage = Stage::new();
     let launcher = LauncherKind::Container {
         base: Base::Debian12,
@@ -100,6 +132,7 @@ fn in_containers(cells: &[&str], sabotage: Option<Sabotage>) -> Option<RunResult
     let options = RunOptions {
         launcher,
         sabotage,
+        peers: peers.iter().map(|&name| name.to_owned()).collect(),
         ..stage.options(cells)
     };
     let result = run(&options, &mut |_| {}).expect("a run");
@@ -124,7 +157,7 @@ fn in_containers(cells: &[&str], sabotage: Option<Sabotage>) -> Option<RunResult
 
 /// Of each cell: the verdict, what carried the bytes, and the deviation that explains it.
 fn verdicts(result: &RunResult) -> BTreeMap<&str, String> {
-    let of = |cell: &mpws_suite::result::CellResult| {
+    let of = |cell: &CellResult| {
         let known = cell.expected.as_ref().map(|expected| &expected.id);
         format!("{:?} {:?} {known:?}", cell.verdict, cell.transport)
     };

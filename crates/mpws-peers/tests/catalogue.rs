@@ -118,7 +118,7 @@ fn the_matrix_of_a_family_has_the_versions_that_ordinary_runs_leave_out() {
     let catalogue = Catalogue::builtin().unwrap();
     assert_eq!(
         catalogue.matrices().collect::<Vec<_>>(),
-        ["foreign", "websockets"]
+        ["curl", "foreign", "websockets"]
     );
     assert!(catalogue.matrix("fixture").is_empty());
     let names: Vec<_> = catalogue

@@ -66,7 +66,7 @@ pub enum LauncherKind {
     /// As processes in the hosts of the lab.
     #[default]
     Process,
-    /// Python peers in containers, whose images stand on this base; the fixture as a process.
+    /// In containers, whose images stand on this base; the fixture as a process.
     Container {
         /// What the images stand on.
         base: Base,

@@ -92,7 +92,7 @@ pub struct Run {
     /// Cells that run at a time; by default the runner chooses by the processors.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
-    /// How peers run: as processes, or Python peers in containers (docs/containers.md; needs root and
+    /// How peers run: as processes, or in containers (docs/containers.md; needs root and
     /// Docker Engine). Images that are missing are built first.
     #[arg(long, value_enum, value_name = "KIND", default_value_t)]
     pub launcher: Launcher,
@@ -125,7 +125,7 @@ pub enum Launcher {
     /// As processes in the hosts of a lab.
     #[default]
     Process,
-    /// Python peers in containers; the fixture stays a process.
+    /// In containers; the fixture stays a process.
     Container,
 }
 
@@ -462,7 +462,7 @@ Examples:
   mpws run --matrix foreign failover/        other people's programs
   mpws run --peer-file my/peer.toml          a program of your own
   mpws run --keep all --out results          keep the captures of green cells too
-  mpws run --launcher container              Python peers in containers on Debian 12
+  mpws run --launcher container              peers in containers on Debian 12
   mpws run --launcher container --base sid   the same on Debian unstable, with the newest glibc
   mpws run --list fallback/                  which cells would that be?
   mpws run claims                            a well-known article, claim by claim (docs/claims.md)
@@ -513,6 +513,7 @@ Examples:
   mpws peers build                                            what an ordinary run needs, on Debian 12
   mpws peers build websockets-13.1 --base debian11 --base sid one version, on two C libraries
   mpws peers build 'websockets-*'                             every pinned version
+  mpws peers build node-ws libwebsockets                      blind peers, with their Debian packages
   mpws peers build --base image:python:3.13-slim              on an ordinary image (docker pull it first)
 
 The exit code is 1 when a version does not exist for the Python of a base, and 3 when this host cannot make

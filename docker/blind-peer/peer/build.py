@@ -25,7 +25,6 @@ LONGEST_VERSION = 100
 
 def output(argv: list[str], env: dict[str, str]) -> str:
     """What a command writes; its errors go to the log of the build."""
-    print("running:", *argv, flush=True)
     try:
         done = subprocess.run(
             argv, check=True, cwd=PROGRAM, env={**os.environ, **env}, stdout=subprocess.PIPE, timeout=DEADLINE

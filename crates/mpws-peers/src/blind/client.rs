@@ -22,9 +22,6 @@ use crate::protocol::{
     SocketFacts, SocketProtocol,
 };
 
-/// What a program may take to start, before the limit of its opening handshake counts.
-const START: Duration = Duration::from_secs(10);
-
 /// The clients that were started; a number is the place, from 1.
 #[derive(Debug, Default)]
 pub(super) struct Clients(Mutex<Vec<Arc<Client>>>);
@@ -75,7 +72,8 @@ impl Clients {
         };
         let mut output = BufReader::new(output);
         let words = program.last_words();
-        let limit = START + Duration::from_millis(args.open_timeout_ms);
+        // Before the limit of its opening handshake counts.
+        let limit = orders.start() + Duration::from_millis(args.open_timeout_ms);
         match timeout(limit, until_ready(&mut output, &lines.ready, &words)).await {
             Err(_) => {
                 return Err(Failure::deadline(&format!(

@@ -8,7 +8,7 @@ mod server;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -40,10 +40,24 @@ pub(crate) struct Orders {
     server: Option<Vec<String>>,
     env: BTreeMap<String, String>,
     dir: String,
+    /// What the program may take to start, in milliseconds.
+    start_ms: u64,
 }
 
+/// What a program may take to start.
+pub(crate) const START: Duration = Duration::from_secs(10);
+
+/// The same in a container: a machine that starts many at a time reads each program from a file system of its own, with some
+/// engines in user space. With the limit of an opening handshake it is still within that of a call.
+pub(crate) const START_IN_CONTAINER: Duration = Duration::from_secs(18);
+
 impl Orders {
-    pub(crate) fn of(name: &str, program: &BlindProgram, made: &BlindMade) -> Self {
+    pub(crate) fn of(
+        name: &str,
+        program: &BlindProgram,
+        made: &BlindMade,
+        start: Duration,
+    ) -> Self {
         let dir = made.dir.display().to_string();
         let values = [("dir", dir.as_str())];
         let env = program.env.iter();
@@ -58,7 +72,13 @@ impl Orders {
                 .map(|(name, value)| (name.clone(), filled(value, &values)))
                 .collect(),
             dir,
+            start_ms: u64::try_from(start.as_millis()).unwrap_or(u64::MAX),
         }
+    }
+
+    /// What the program may take to start.
+    fn start(&self) -> Duration {
+        Duration::from_millis(self.start_ms)
     }
 
     /// How the program is put on MPTCP, in words.
@@ -225,6 +245,7 @@ mod tests {
             server: None,
             env: BTreeMap::new(),
             dir: "/made".to_owned(),
+            start_ms: 0,
         };
         orders.command(&argv, protocol, &[("port", "80")])
     }

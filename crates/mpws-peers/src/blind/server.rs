@@ -13,8 +13,6 @@ use crate::fixture::Failure;
 use crate::kernel::{self, KernelSocket};
 use crate::protocol::{ServerStart, ServerStarted, ServerStop, ServerStopped};
 
-/// How long a program may take until it listens.
-const LISTEN_DEADLINE: Duration = Duration::from_secs(10);
 /// Pause before the kernel is asked again. Nothing rests on it.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -53,7 +51,7 @@ impl Servers {
         let argv = orders.command(argv, args.protocol, &values);
         let mut program = Program::start(&argv, &orders.env, Stdio::null())?;
         program.log_output();
-        let listener = until_it_listens(&mut program, wanted).await?;
+        let listener = until_it_listens(&mut program, wanted, orders.start()).await?;
         eprintln!(
             "mpws: it listens on {} with {}",
             listener.local,
@@ -84,8 +82,9 @@ impl Servers {
 async fn until_it_listens(
     program: &mut Program,
     wanted: SocketAddr,
+    limit: Duration,
 ) -> Result<KernelSocket, Failure> {
-    let until = Instant::now() + LISTEN_DEADLINE;
+    let until = Instant::now() + limit;
     loop {
         let mut listeners = kernel::own_sockets()?;
         listeners.retain(|one| one.listening);
@@ -111,7 +110,7 @@ async fn until_it_listens(
             return Err(Failure::deadline(&format!(
                 "`{}` does not listen on {wanted} after {} ms; {others}",
                 program.words,
-                LISTEN_DEADLINE.as_millis()
+                limit.as_millis()
             )));
         }
         tokio::time::sleep(LOOK_AGAIN).await;

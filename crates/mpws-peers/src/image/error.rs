@@ -167,7 +167,10 @@ impl ImageError {
                 Self::Build {
                     peer: String::new(),
                     base: String::new(),
-                    detail: format!("{error}\n{}", last(log)).trim_end().to_owned(),
+                    // The cause first: reports cut long reasons.
+                    detail: format!("{}\n{error}", last(&last_step(log)))
+                        .trim_start()
+                        .to_owned(),
                 }
             }
             error => error.into(),
@@ -208,6 +211,15 @@ fn words(error: &bollard::errors::Error) -> String {
     });
     let words: Vec<String> = chain.map(ToString::to_string).collect();
     words.join(": ").to_lowercase()
+}
+
+/// What the last step of a build wrote, without what the engine writes around it.
+fn last_step(log: &str) -> String {
+    let log = log.replace("\u{1b}[91m", "").replace("\u{1b}[0m", "");
+    let (_, step) = log.rsplit_once("Step ").unwrap_or(("", &log));
+    let (_, said) = step.split_once('\n').unwrap_or_default();
+    let own = |line: &&str| !line.starts_with(" ---> ") && !line.starts_with("Removing ");
+    said.lines().filter(own).collect::<Vec<_>>().join("\n")
 }
 
 /// The end of a log, for a message.
@@ -264,7 +276,13 @@ mod tests {
         let error = Error::DockerStreamError {
             error: "a step returned 1".to_owned(),
         };
-        let failed = ImageError::of_build(error, "Step 1\ninstall.py: no wheel\n");
+        let log = "Step 1/2 : COPY\n ---> 1\nStep 2/2 : RUN\n ---> Running in 2\n\u{1b}[91minstall.py: no wheel\n\u{1b}[0m\
+                   Removing intermediate container 2\n";
+        let failed = ImageError::of_build(error, log);
+        assert!(
+            matches!(&failed, ImageError::Build { detail, .. } if detail == "install.py: no wheel\na step returned 1"),
+            "{failed:?}"
+        );
         let told = failed
             .while_building("x".to_owned(), &Base::Sid)
             .to_string();

@@ -58,7 +58,7 @@ pub(super) fn container_command(
                 dir: image::PROGRAM.into(),
                 version: image.version.clone(),
             };
-            let orders = Orders::of(&spec.name, program, &made);
+            let orders = Orders::of(&spec.name, program, &made, blind::START_IN_CONTAINER);
             let orders = serde_json::to_string(&orders)
                 .map_err(|error| LaunchError::Socket(error.into()))?;
             let env = [

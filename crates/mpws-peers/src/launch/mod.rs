@@ -235,7 +235,7 @@ impl Launcher {
             }
             Program::Blind(program) => {
                 let made = self.blind(spec, program, &|_| {})?;
-                let orders = Orders::of(&spec.name, program, &made);
+                let orders = Orders::of(&spec.name, program, &made, blind::START);
                 let orders = serde_json::to_string(&orders)
                     .map_err(|error| LaunchError::Socket(error.into()))?;
                 Spawn::reexec(BLIND, output, error).env(blind::ORDERS, orders)

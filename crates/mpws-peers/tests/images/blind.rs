@@ -31,15 +31,14 @@ fn a_blind_peer_has_an_image_on_a_base_with_its_packages_and_both_are_listed() {
             .filter(|image| image.base == "debian12" && image.packages == packages)
             .collect()
     };
-    let found = listed(std::slice::from_ref(&spec));
+    // Older ones that somebody uses at this moment may be there as well.
+    let mut found = listed(std::slice::from_ref(&spec));
+    found.retain(|image| image.condition == Condition::Current);
     let kinds: Vec<&str> = found.iter().map(|image| &*image.kind).collect();
     assert_eq!(kinds, ["base", "peer"], "{found:?}");
     assert_eq!(found[1].peer.as_deref(), Some("node-ws"));
     assert_eq!(found[1].reference, built.reference);
     assert!(found[1].own_size.unwrap() < 1 << 20, "{found:?}");
-    for image in found {
-        assert_eq!(image.condition, Condition::Current, "{image:?}");
-    }
     // Neither is of any use without the peer.
     for image in listed(&[]) {
         assert_eq!(image.condition, Condition::Stale, "{image:?}");

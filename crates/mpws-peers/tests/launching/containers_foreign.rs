@@ -80,7 +80,7 @@ fn refusal(ahead: &Ahead, protocol: SocketProtocol) -> Option<i32> {
     .unwrap();
     match ahead.peer.call(&create) {
         Ok(_) => None,
-        Err(CallError::Failed { record, .. }) => record.chain[0].errno,
+        Err(CallError::Failed { record, .. }) => record.chain.iter().find_map(|link| link.errno),
         Err(error) => panic!("{error:?}"),
     }
 }
@@ -135,6 +135,8 @@ for path in ("/mpws", "/opt/mpws/bin/program", "/opt/mpws/program/x", "x"):
         facts.append("writes")
     except OSError as error:
         facts.append(str(error.errno))
+mounts = [line.split()[4:6] for line in open("/proc/self/mountinfo")]
+facts += [options.split(",")[0] for place, options in mounts if place == "/opt/mpws/bin/program"]
 facts.append(",".join(name for _, name in socket.if_nameindex() if name == "lo" or "path" in name or "eth" in name))
 facts.append(",".join(sorted(name for name in os.environ if "MPWS" in name)) or "no-orders")
 facts += [os.environ["OWN"], *sys.argv[1:]]
@@ -165,7 +167,8 @@ fn a_blind_program_has_the_sandbox_and_the_network_of_its_peer() {
         panic!("{error:?}");
     };
     let said = &record.chain[0].message;
-    let found = "65532 none 1 30 30 30 writes lo,path1 no-orders /opt/mpws/program 8765 on-mptcp";
+    let found =
+        "65532 none 1 30 13 30 writes ro lo,path1 no-orders /opt/mpws/program 8765 on-mptcp";
     assert!(said.contains(found), "{said}");
     assert_eq!(ahead.peer.shutdown(PATIENCE).unwrap(), Exit::Code(0));
 }
