@@ -416,6 +416,30 @@ fn an_unknown_placeholder_is_refused() {
 }
 
 #[test]
+fn the_place_for_words_of_mptcp_is_an_argument_and_needs_such_words() {
+    let head = HEAD.replace("adapter", "blind");
+    let said = |words: &str, argv: &str| {
+        refusal(&format!(
+            "{head}{VERSION}{words}client = {argv}\nlines = {{ ready = \"open\" }}\n"
+        ))
+    };
+    assert_says(
+        &said("", "[\"wscat\", \"{mptcp}\", \"{uri}\"]"),
+        &["peer.toml:8:", "{mptcp} without `mptcp`"],
+    );
+    let words = "mptcp = [\"--mptcp\"]\n";
+    for argv in [
+        "[\"wscat\", \"x{mptcp}\", \"{uri}\"]",
+        "[\"{mptcp}\", \"{uri}\"]",
+    ] {
+        assert_says(
+            &said(words, argv),
+            &["peer.toml:9:", "whole arguments behind the program"],
+        );
+    }
+}
+
+#[test]
 fn a_blind_client_that_nobody_can_talk_to_is_refused() {
     let text = HEAD.replace("adapter", "blind") + VERSION + "client = [\"wscat\", \"{uri}\"]\n";
     assert_says(

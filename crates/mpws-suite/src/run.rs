@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use mpws_lab::preset::OnPath;
+use mpws_peers::catalogue::Kind;
 use mpws_peers::image::Base;
 use mpws_peers::{Catalogue, LaunchError, Launcher, PeerSpec, StateFolder};
 use time::OffsetDateTime;
@@ -40,7 +41,8 @@ pub struct RunOptions {
     pub matrix: Option<String>,
     /// Further `peer.toml` files.
     pub peer_files: Vec<PathBuf>,
-    /// Cells that run at a time, at least 1; by default [`default_jobs`].
+    /// Cells that run at a time, at least 1; by default [`default_jobs`], and a quarter of that where blind peers run in
+    /// containers.
     pub jobs: Option<usize>,
     /// Conditions of paths, beside what each case does to its network. A cell that lacks the path goes without.
     pub paths: Vec<OnPath>,
@@ -138,6 +140,21 @@ pub fn default_jobs() -> usize {
     (8 * processors).min(64)
 }
 
+/// A blind program starts when its cell has begun, and in a container it is read from a file system that nothing has read
+/// before it: that is work, and not waiting.
+fn usual_jobs(plan: &Plan, launcher: &Launcher) -> usize {
+    let blind = |peer: &PeerSpec| peer.kind() == Kind::Blind && launcher.in_container(peer);
+    let cells = &plan.cells;
+    if cells
+        .iter()
+        .any(|cell| blind(&cell.client) || blind(&cell.server))
+    {
+        (default_jobs() / 4).max(1)
+    } else {
+        default_jobs()
+    }
+}
+
 /// What this host can prove, each with how to get it.
 pub fn doctor(state: Option<&Path>) -> Vec<(String, Capability)> {
     host::doctor(state)
@@ -193,7 +210,7 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
     };
     let jobs = options
         .jobs
-        .unwrap_or_else(default_jobs)
+        .unwrap_or_else(|| usual_jobs(&planned.plan, &launcher))
         .clamp(1, planned.plan.cells.len());
     tell(RunEvent::Planned {
         cells: planned.plan.cells.len(),

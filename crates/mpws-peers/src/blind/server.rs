@@ -13,8 +13,9 @@ use crate::fixture::Failure;
 use crate::kernel::{self, KernelSocket};
 use crate::protocol::{ServerStart, ServerStarted, ServerStop, ServerStopped};
 
-/// Pause before the kernel is asked again. Nothing rests on it.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// Pauses before the kernel is asked again: the first, and the longest, towards which they double. Nothing rests on them, but
+/// an answer costs milliseconds, and on a busy machine the program needs those.
+const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(200)];
 
 /// The servers that were started; a number is the place, from 1.
 #[derive(Debug, Default)]
@@ -85,6 +86,7 @@ async fn until_it_listens(
     limit: Duration,
 ) -> Result<KernelSocket, Failure> {
     let until = Instant::now() + limit;
+    let [mut pause, longest] = LOOK_AGAIN;
     loop {
         let mut listeners = kernel::own_sockets()?;
         listeners.retain(|one| one.listening);
@@ -113,7 +115,8 @@ async fn until_it_listens(
                 limit.as_millis()
             )));
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(pause).await;
+        pause = longest.min(pause * 2);
     }
 }
 

@@ -27,11 +27,14 @@ pub(super) fn python_command(
         .args(["--implementation", &program.implementation])
 }
 
+/// Environment variables.
+type Variables = Vec<(String, String)>;
+
 /// Program, arguments and own variables of a peer in its container, with the paths inside.
 pub(super) fn container_command(
     spec: &PeerSpec,
     image: &PeerImage,
-) -> Result<(Vec<String>, Vec<(String, String)>), LaunchError> {
+) -> Result<(Vec<String>, Variables), LaunchError> {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     match &spec.program {
         Program::Python(program) => {
@@ -77,11 +80,11 @@ pub(super) fn container_command(
 
 /// The environment of a peer in its container: a later value of a name counts.
 pub(super) fn container_env(
-    own: Vec<(String, String)>,
+    own: Variables,
     options: &LaunchOptions,
     scratch: &Path,
     socket: &Path,
-) -> Vec<(String, String)> {
+) -> Variables {
     let path = |path: &Path| path.display().to_string();
     let usual = [
         ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
