@@ -27,7 +27,12 @@ def output(argv: list[str], env: dict[str, str]) -> str:
     """What a command writes; its errors go to the log of the build."""
     try:
         done = subprocess.run(
-            argv, check=True, cwd=PROGRAM, env={**os.environ, **env}, stdout=subprocess.PIPE, timeout=DEADLINE
+            argv,
+            check=True,
+            cwd=PROGRAM,
+            env={**os.environ, **env},
+            stdout=subprocess.PIPE,
+            timeout=DEADLINE,
         )
     except (OSError, subprocess.SubprocessError) as error:
         sys.exit(f"build.py: {error}")
@@ -38,14 +43,22 @@ def main() -> None:
     """Checks, asks, builds."""
     orders = json.loads((HOME / "orders.json").read_text(encoding="utf-8"))
     for need in orders["needs"]:
-        there = shutil.which(need["program"]) if "program" in need else Path(need["file"]).exists()
+        there = (
+            shutil.which(need["program"])
+            if "program" in need
+            else Path(need["file"]).exists()
+        )
         if not there:
             what = need.get("program") or need["file"]
-            sys.exit(f"build.py: {what} is not there: the base lacks the Debian package {need['package']}")
+            sys.exit(
+                f"build.py: {what} is not there: the base lacks the Debian package {need['package']}"
+            )
     PROGRAM.mkdir(exist_ok=True)
     version = output(orders["version"], orders["env"]).strip()[:LONGEST_VERSION]
     if not version or not version.isprintable():
-        sys.exit(f"build.py: {orders['version']} is to print a version in one line, not {version!r}")
+        sys.exit(
+            f"build.py: {orders['version']} is to print a version in one line, not {version!r}"
+        )
     (HOME / "version").write_text(version, encoding="utf-8")
     for argv in orders["build"]:
         print(output(argv, orders["env"]), end="")
