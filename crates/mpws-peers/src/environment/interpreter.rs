@@ -111,21 +111,16 @@ impl Interpreter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
 
-    /// A program that answers with these lines of shell.
+    /// A program that answers with these lines of shell. It is written by another process: what another test forks while
+    /// this one has the file open for writing would keep it open, and it could not be run.
     fn program(folder: &Path, shell: &str) -> PathBuf {
         let path = folder.join("python");
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o755)
-            .open(&path)
-            .unwrap();
-        write!(file, "#!/bin/sh\n{shell}\n").unwrap();
+        let text = format!("#!/bin/sh\n{shell}\n");
+        let write = "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"";
+        let mut writer = Command::new("/bin/sh");
+        writer.args(["-c", write, "sh", &text]).arg(&path);
+        assert!(writer.status().unwrap().success());
         path
     }
 
