@@ -131,7 +131,7 @@ impl Eyes {
     fn sockets(&mut self) -> Result<Vec<MptcpSocket>, CellEnd> {
         let mut all = Vec::new();
         for family in self.families()? {
-            let listed = self.diag.mptcp_sockets_of(family);
+            let listed = self.diag.mptcp_connections_of(family);
             all.extend(
                 listed.map_err(|error| CellEnd::broken("MPTCP sockets were not listed", &error))?,
             );
@@ -140,8 +140,8 @@ impl Eyes {
         Ok(all)
     }
 
-    /// The families of which there are MPTCP sockets. To list those of a family takes the kernel a millisecond even where
-    /// there are none; to tell their number, nothing.
+    /// The families of which there are MPTCP sockets. To list those of a family takes the kernel a part of a millisecond even
+    /// where there are none; to tell their number, nothing.
     fn families(&mut self) -> Result<Vec<Family>, CellEnd> {
         let mut families = vec![Family::Inet, Family::Inet6];
         if kernel_counts_mptcp() {

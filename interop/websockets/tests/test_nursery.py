@@ -68,13 +68,16 @@ class Forks(unittest.TestCase):
         """One message of the nursery."""
         return json.loads(self.suite.recv(1 << 16))
 
-    def begin(self, folder: str, output: int) -> tuple[Any, socket.socket]:
+    def begin(
+        self, folder: str, output: int, namespaces: tuple[int, ...] = ()
+    ) -> tuple[Any, socket.socket]:
         """Asks for a fork; its standard streams go to `output`."""
         launch, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         launch.settimeout(PATIENCE)
         text = f"{folder}\0{self.filter}\0GIVEN=a=b\0EMPTY=\0GIVEN=later"
         with theirs:
-            socket.send_fds(self.suite, [text.encode()], [theirs.fileno(), output, output])
+            descriptors = [theirs.fileno(), output, output, *namespaces]
+            socket.send_fds(self.suite, [text.encode()], descriptors)
             answer = self.hear()
         return answer, launch
 
@@ -138,6 +141,17 @@ class Forks(unittest.TestCase):
         with closing(launch):
             self.assertIn("/no/such/folder", json.loads(launch.recv(1000))["error"])
         self.assertEqual(answer, {"entered": False})
+        self.peer()
+
+    def test_namespaces_that_are_none_are_told_and_the_next_launch_works(self) -> None:
+        with open(os.devnull, "wb") as null:
+            # Network and PID namespace, and with a third one a user namespace.
+            for kind, count in (("pid", 2), ("user", 3)):
+                namespaces = (null.fileno(),) * count
+                answer, launch = self.begin(self.folder, null.fileno(), namespaces)
+                with closing(launch):
+                    self.assertIn(f"setns {kind}", json.loads(launch.recv(1000))["error"])
+                self.assertEqual(answer, {"entered": False})
         self.peer()
 
     def test_it_does_not_begin_when_the_suite_goes_before_it_says_so(self) -> None:

@@ -261,13 +261,13 @@ impl State {
 }
 
 /// `struct inet_diag_req_v2` and the protocol.
-pub(super) fn request(family: i32, protocol: i32) -> Vec<u8> {
+pub(super) fn request(family: i32, protocol: i32, states: u32) -> Vec<u8> {
     let mut bytes = vec![0; REQUEST];
     bytes[0] = family as u8;
     // The byte for the protocol stays 0: a kernel that ignores the attribute then finds no handler
     // and says so, where the low byte of 262 would make it tell of TCP.
     bytes[2] = 1 << (INFO - 1);
-    bytes[4..8].copy_from_slice(&ALL_STATES.to_ne_bytes());
+    bytes[4..8].copy_from_slice(&states.to_ne_bytes());
     // No cookie: any socket.
     bytes[48..56].fill(0xff);
     bytes.extend(attr::emit(&[attr::u32(REQ_PROTOCOL, protocol as u32)]));
@@ -277,7 +277,7 @@ pub(super) fn request(family: i32, protocol: i32) -> Vec<u8> {
 /// What a program would send that knows only the byte for the protocol.
 #[cfg(test)]
 pub(super) fn request_without_attribute(family: i32, protocol: u8) -> Vec<u8> {
-    let mut bytes = request(family, 0);
+    let mut bytes = request(family, 0, ALL_STATES);
     bytes.truncate(REQUEST);
     bytes[1] = protocol;
     bytes
@@ -341,7 +341,10 @@ pub(super) const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const REQUEST: usize = 56;
 /// Bytes of `struct inet_diag_msg`.
 const MESSAGE: usize = 72;
-const ALL_STATES: u32 = u32::MAX;
+/// Sockets in any state; a request has a bit for each, at its number.
+pub(super) const ALL_STATES: u32 = u32::MAX;
+/// Sockets that do not listen (`TCP_LISTEN` is 10).
+pub(super) const NO_LISTENERS: u32 = ALL_STATES & !(1 << 10);
 
 const REQ_PROTOCOL: u16 = 3;
 const INFO: u16 = 2;
@@ -368,7 +371,7 @@ mod tests {
     #[cfg(target_endian = "little")]
     #[test]
     fn a_request_for_mptcp_names_its_protocol_in_the_attribute_and_not_in_the_byte() {
-        let bytes = request(libc::AF_INET, libc::IPPROTO_MPTCP);
+        let bytes = request(libc::AF_INET, libc::IPPROTO_MPTCP, ALL_STATES);
         assert_eq!(bytes.len(), 64);
         assert_eq!(bytes[..4], [2, 0, 2, 0]);
         assert_eq!(

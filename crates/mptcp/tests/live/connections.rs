@@ -3,7 +3,7 @@
 use std::fs;
 
 use mptcp::counters::Counters;
-use mptcp::diag::{self, State};
+use mptcp::diag::{self, Family, State};
 use mptcp::facts::SocketFacts;
 use mptcp::probe::{self, Feature};
 use mptcp::sockopt::{self, IsMptcp};
@@ -174,6 +174,15 @@ fn diag_lists_both_ends_and_the_listener_as_ss_does() {
                 assert_ne!(socket.inode, 0);
             }
             assert!(sockets.iter().any(|socket| socket.state == State::Listen));
+
+            let mut connections = diag::Diag::new()
+                .and_then(|mut diag| diag.mptcp_connections_of(Family::Inet))
+                .expect("a dump");
+            connections.sort_by_key(|socket| socket.cookie);
+            let mut both_ends = sockets.clone();
+            both_ends.retain(|socket| socket.state != State::Listen);
+            both_ends.sort_by_key(|socket| socket.cookie);
+            assert_eq!(connections, both_ends);
 
             let Some(text) = output_of("ss", &["-M", "-a", "-n", "-H", "-i"]) else {
                 return skip("ss", "not installed");

@@ -7,6 +7,8 @@ digits; empty: none) and the variables of the environment with NUL bytes between
 output, standard error, network namespace, PID namespace and, where the lab has one, user namespace.
 Three forks follow. The first child enters the namespaces. The second is the first to be in the PID
 namespace; it ends at once, so that the third, the peer, becomes a child of the lab's first process.
+Without a user namespace the nursery may have its children born in the PID namespace, and the first
+child is the second too.
 What goes wrong before is told on the launch's socket; on the same socket the peer waits until the
 suite has taken charge of it.
 """
@@ -49,6 +51,7 @@ def serve() -> None:
     for name in LATE_MODULES:
         importlib.import_module(name)
     libc = ctypes.CDLL(None, use_errno=True)
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY)
     # What there is now belongs to modules and stays; collections in the peers need not look at it,
     # and by looking copy it.
     gc.collect()
@@ -56,15 +59,15 @@ def serve() -> None:
     _say(suite, {"nursery": PROTOCOL})
     while True:
         launch = _Launch.receive(suite)
-        child = _bare_fork(libc)
+        child = launch.begin(libc, own)
         if child == 0:
             # Its number may soon be that of another descriptor, which this object must not close.
             suite.detach()
             launch.enter(libc)
             return
         launch.forget()
-        _, status = os.waitpid(child, 0)
-        _say(suite, {"entered": status == 0})
+        entered = child is not None and os.waitpid(child, 0)[1] == 0
+        _say(suite, {"entered": entered})
 
 
 class _Launch:
@@ -75,6 +78,8 @@ class _Launch:
         self._filter = bytes.fromhex(filter_digits.decode())
         self._environment = dict(variable.split(b"=", 1) for variable in variables)
         self._descriptors = dict(zip(DESCRIPTORS, descriptors))
+        # Without a user namespace it was root who made the lab, and may enter what is of it from anywhere.
+        self._born_inside = "pid" in self._descriptors and "user" not in self._descriptors
 
     @staticmethod
     def receive(suite: socket.socket) -> _Launch:
@@ -91,6 +96,27 @@ class _Launch:
         for descriptor in self._descriptors.values():
             os.close(descriptor)
 
+    def begin(self, libc: Any, own: int) -> int | None:
+        """Forks the first child. What is in the nursery's way is told, and there is no child then.
+
+        `own` is the PID namespace of the nursery, in which the children of other launches begin.
+        """
+        try:
+            if not self._born_inside:
+                return _bare_fork(libc)
+            self._set_namespace(libc, "pid")
+            child = -1
+            try:
+                child = _bare_fork(libc)
+            finally:
+                # The child cannot go back, and has no reason to.
+                if child:
+                    _checked(libc.setns(own, CLONE_FLAGS["pid"]), "setns back")
+            return child
+        except OSError as error:
+            self._tell({"error": f"{type(error).__name__}: {error}"})
+            return None
+
     def enter(self, libc: Any) -> None:
         """Forks until the peer is where it belongs. Returns in the peer, and only there."""
         try:
@@ -98,13 +124,16 @@ class _Launch:
             os.environb.clear()
             os.environb.update(self._environment)
             os.chdir(self._folder)
-            for kind, flag in CLONE_FLAGS.items():
-                if kind in self._descriptors:
-                    _checked(libc.setns(self._descriptors[kind], flag), f"setns {kind}")
-            middle = _bare_fork(libc)
-            if middle:
-                _, status = os.waitpid(middle, 0)
-                os._exit(0 if status == 0 else 1)
+            if self._born_inside:
+                self._set_namespace(libc, "net")
+            else:
+                for kind in CLONE_FLAGS:
+                    if kind in self._descriptors:
+                        self._set_namespace(libc, kind)
+                middle = _bare_fork(libc)
+                if middle:
+                    _, status = os.waitpid(middle, 0)
+                    os._exit(0 if status == 0 else 1)
             # The lab's programs have neither session nor terminal in common with the suite.
             os.setsid()
             # The whole fork: with it the interpreter takes note that it is another process now.
@@ -125,6 +154,9 @@ class _Launch:
             # Who has let the peer go listens to its log only.
             os.write(2, f"nursery: {told}\n".encode("utf-8", "backslashreplace"))
             os._exit(1)
+
+    def _set_namespace(self, libc: Any, kind: str) -> None:
+        _checked(libc.setns(self._descriptors[kind], CLONE_FLAGS[kind]), f"setns {kind}")
 
     def _tell(self, fields: dict[str, Any]) -> None:
         try:
