@@ -175,13 +175,18 @@ fn diag_lists_both_ends_and_the_listener_as_ss_does() {
             }
             assert!(sockets.iter().any(|socket| socket.state == State::Listen));
 
-            let mut connections = diag::Diag::new()
+            // Their times move on from one list to the next; what names them does not.
+            let named = |socket: &diag::MptcpSocket| (socket.cookie, socket.local, socket.state);
+            let connections = diag::Diag::new()
                 .and_then(|mut diag| diag.mptcp_connections_of(Family::Inet))
                 .expect("a dump");
-            connections.sort_by_key(|socket| socket.cookie);
-            let mut both_ends = sockets.clone();
-            both_ends.retain(|socket| socket.state != State::Listen);
-            both_ends.sort_by_key(|socket| socket.cookie);
+            let mut connections: Vec<_> = connections.iter().map(named).collect();
+            connections.sort_by_key(|one| one.0);
+            let both_ends = sockets
+                .iter()
+                .filter(|socket| socket.state != State::Listen);
+            let mut both_ends: Vec<_> = both_ends.map(named).collect();
+            both_ends.sort_by_key(|one| one.0);
             assert_eq!(connections, both_ends);
 
             let Some(text) = output_of("ss", &["-M", "-a", "-n", "-H", "-i"]) else {
