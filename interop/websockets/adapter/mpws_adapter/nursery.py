@@ -114,7 +114,7 @@ class _Launch:
                     _checked(libc.setns(own, CLONE_FLAGS["pid"]), "setns back")
             return child
         except OSError as error:
-            self._tell({"error": f"{type(error).__name__}: {error}"})
+            self._tell({"error": _words(error)})
             return None
 
     def enter(self, libc: Any) -> None:
@@ -149,7 +149,7 @@ class _Launch:
                 put_under(self._filter, libc)
             _close_all_but_standard()
         except BaseException as error:
-            told = f"{type(error).__name__}: {error}"
+            told = _words(error)
             self._tell({"error": told})
             # Who has let the peer go listens to its log only.
             os.write(2, f"nursery: {told}\n".encode("utf-8", "backslashreplace"))
@@ -206,6 +206,10 @@ def _say(suite: socket.socket, fields: dict[str, Any]) -> None:
         suite.send(json.dumps(fields).encode())
     except OSError:
         os._exit(0)
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _checked(result: int, call: str) -> None:
