@@ -134,7 +134,7 @@ impl RunError {
     }
 }
 
-/// Eight cells for each processor, at most 64: most of a cell's time is waiting. More make a run no shorter.
+/// Eight cells for each processor, at most 64: most of a cell's time is waiting. More make a run hardly shorter.
 pub fn default_jobs() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     (8 * processors).min(64)
