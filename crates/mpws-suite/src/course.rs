@@ -171,6 +171,9 @@ mod tests {
 
     #[test]
     fn apart_separates_neighbours() {
-        assert_eq!(apart(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), [0, 3, 6, 9, 1, 4, 7, 2, 5, 8]);
+        assert_eq!(
+            apart(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+            [0, 3, 6, 9, 1, 4, 7, 2, 5, 8]
+        );
     }
 }
