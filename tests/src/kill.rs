@@ -9,9 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use mpws_peers::protocol::SocketProtocol;
 use mpws_suite::case::{Case, Pairs, Profile};
 use mpws_suite::cases::catalogue;
-use mpws_suite::execute::ON_THE_WIRE;
 use mpws_suite::plan::{FIXTURE, Plan, PlannedCell, glob};
 use mpws_suite::result::{CellResult, Verdict};
+use mpws_suite::run::execute::ON_THE_WIRE;
 use mpws_suite::sabotage::Sabotage;
 
 use crate::mutant::Fault;

@@ -190,7 +190,7 @@ const JOBS: usize = 4;
 ///
 /// Where there are no labs and `MPWS_EXPECT_ALL` is `1`.
 pub fn can_judge(result: &RunResult) -> bool {
-    let lab = &result.host.capabilities[mpws_suite::host::LAB];
+    let lab = &result.host.capabilities[mpws_suite::run::host::LAB];
     if !lab.available {
         skip(&format!("no labs: {}", lab.detail));
     }

@@ -10,7 +10,7 @@ use mpws_peers::catalogue::Document;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::pattern::{self, glob};
+use crate::plan::pattern::{self, glob};
 use crate::result::{Capability, CellResult, Check, ExpectedDeviation, Verdict};
 
 /// Value of `schema` in the file.

@@ -13,14 +13,14 @@
 //! | [`deadline`] | every deadline, named |
 //! | [`plan`] | cells from cases and peers; selectors |
 //! | [`run`] | options, the whole run |
-//! | [`execute`] | one cell from start to judgement |
+//! | [`run::execute`] | one cell from start to judgement |
 //! | [`witness`] | the kernels' word |
 //! | [`oracle`] | what carried the bytes, and why |
 //! | [`expectation`] | known deviations, as data |
 //! | [`finding`] | controls compared, findings in plain words |
-//! | [`evidence`] | what is kept of a cell |
+//! | [`run::evidence`] | what is kept of a cell |
 //! | [`sabotage`] | faults of the bench on purpose, for tests |
-//! | [`host`] | what this host can prove |
+//! | [`run::host`] | what this host can prove |
 //! | [`result`], [`event`] | what comes out |
 
 #![forbid(unsafe_code)]
@@ -29,22 +29,13 @@ pub mod case;
 pub mod cases;
 pub mod cell;
 pub mod claims;
-mod containers;
-mod course;
 pub mod deadline;
 pub mod event;
-pub mod evidence;
-pub mod execute;
 pub mod expectation;
 pub mod finding;
-pub mod host;
-pub mod journal;
-mod left_out;
 pub mod oracle;
-pub mod pattern;
 pub mod plan;
 pub mod result;
 pub mod run;
 pub mod sabotage;
-mod selftest;
 pub mod witness;

@@ -1,7 +1,7 @@
 //! `mpws doctor`.
 
 use mpws_report::text;
-use mpws_suite::host::LAB;
+use mpws_suite::run::host::LAB;
 
 use crate::args::Doctor;
 use crate::exit::Exit;

@@ -8,8 +8,8 @@ use mpws_lab::preset::OnPath;
 use mpws_report::folder;
 use mpws_report::terminal::{self, Paint, Progress};
 use mpws_suite::event::RunEvent;
-use mpws_suite::journal::JournalError;
 use mpws_suite::result::RunResult;
+use mpws_suite::run::journal::JournalError;
 use mpws_suite::run::{ExitKind, Keep, LauncherKind, RunError, RunOptions};
 
 use crate::args;

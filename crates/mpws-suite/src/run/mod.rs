@@ -1,5 +1,13 @@
 //! Running a plan: from options to one result for every planned cell.
 
+mod containers;
+pub mod evidence;
+pub mod execute;
+pub mod host;
+pub mod journal;
+mod schedule;
+mod selftest;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,17 +21,18 @@ use mpws_peers::{Catalogue, LaunchError, Launcher, PeerSpec, StateFolder};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use self::journal::{Journal, JournalError};
+use self::schedule::{Course, Ran};
 use crate::case::{Case, Profile};
 use crate::cases::catalogue;
-use crate::course::{Course, Ran};
 use crate::event::RunEvent;
 use crate::expectation::Expectations;
-use crate::journal::{self, Journal, JournalError};
+use crate::finding;
 use crate::plan;
+use crate::plan::left_out;
 pub use crate::plan::{Plan, PlanError};
 use crate::result::{Capability, CellResult, RESULT_SCHEMA, RunResult, Summary, Tool};
 use crate::sabotage::Sabotage;
-use crate::{containers, execute, finding, host, left_out};
 
 /// What a user may choose.
 #[derive(Clone, Debug)]
@@ -48,7 +57,7 @@ pub struct RunOptions {
     pub paths: Vec<OnPath>,
     /// Where evidence goes (result files are the reporters' business).
     pub out: PathBuf,
-    /// Whether to go on where an earlier run into the same folder was stopped ([`crate::journal`]).
+    /// Whether to go on where an earlier run into the same folder was stopped ([`crate::run::journal`]).
     pub resume: bool,
     /// Which cells keep their evidence.
     pub keep: Keep,

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use mpws_peers::StateFolder;
 
-use crate::containers::{self, CONTAINERS};
 use crate::result::{Capability, HostFacts};
+use crate::run::containers::{self, CONTAINERS};
 
 /// Name of the capability to have labs.
 pub const LAB: &str = "lab";
@@ -60,7 +60,7 @@ pub fn facts(capabilities: BTreeMap<String, Capability>) -> HostFacts {
 
 /// A lab is made, an MPTCP handshake is sent over its wire, and the capture is read back.
 fn wire() -> Capability {
-    match crate::selftest::handshake() {
+    match crate::run::selftest::handshake() {
         Ok(detail) => Capability {
             available: true,
             detail,

@@ -7,8 +7,8 @@ use std::path::Path;
 use mptcp::counters::CounterDelta;
 
 use crate::cell::Cell;
-use crate::execute::folder_of;
 use crate::result::CellResult;
+use crate::run::execute::folder_of;
 
 /// What there is to keep.
 pub struct Kept<'a> {

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use crate::event::RunEvent;
-use crate::execute;
-use crate::journal::{Entry, Journal};
 use crate::plan::{Plan, PlannedCell};
 use crate::result::{CellResult, PeerFacts, Verdict};
+use crate::run::execute;
+use crate::run::journal::{Entry, Journal};
 
 /// What runs how.
 pub(crate) struct Course<'a> {

@@ -14,13 +14,13 @@ use mpws_peers::{Ahead, LaunchError, LaunchOptions, Launcher, Peer, PeerSpec, Pr
 use crate::case::Side;
 use crate::cell::{Cell, CellEnd, Paths};
 use crate::deadline;
-use crate::evidence::{self, Kept};
 use crate::oracle;
 use crate::plan::{PlannedCell, word};
 use crate::result::{
     CellResult, Control, ControlRole, Environment, Evidence, PeerFacts, Transport, TransportKind,
     Verdict,
 };
+use crate::run::evidence::{self, Kept};
 use crate::run::{Keep, LauncherKind, RunOptions};
 use crate::sabotage::Sabotage;
 use crate::witness::Witness;

@@ -56,7 +56,7 @@ pub fn capabilities(
         Ok(Some(Err(words))) => Capability {
             available: false,
             detail: format!("in containers: getaddrinfo() refuses protocol 262: {words}"),
-            remedy: crate::host::remedy(RESOLVER).map(str::to_owned),
+            remedy: crate::run::host::remedy(RESOLVER).map(str::to_owned),
         },
         Err(error) => {
             // Unknown: then no deviation can count on it, either way.

@@ -1,5 +1,8 @@
 //! From cases and peers to cells.
 
+pub(crate) mod left_out;
+pub mod pattern;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,8 +13,7 @@ use mpws_peers::{PeerSpec, Role};
 
 use crate::case::{Case, Ip, Pairs, Profile};
 use crate::claims;
-use crate::pattern;
-pub use crate::pattern::glob;
+pub use crate::plan::pattern::glob;
 use crate::result::LeftOut;
 
 /// The cells of a run, in order.
