@@ -21,45 +21,27 @@
 
 #![forbid(unsafe_code)]
 
-mod analyse;
-mod application;
-mod cause;
-mod connection;
-mod data;
-mod dissect;
-mod event;
-mod facts;
-mod link;
-mod message;
-mod packet;
+mod messages;
+mod packets;
 mod plain;
-mod proof;
-mod ranges;
 mod read;
 pub mod report;
 mod rules;
-mod segments;
 mod stream;
-mod timeline;
-mod tls;
-mod translation;
-mod verdict;
-mod websocket;
+mod tracks;
+mod transport;
 
-pub use analyse::{analyse, analyse_packets};
-pub use application::{Application, Handshake};
-pub use cause::{Cause, TransportTruth, UnknownCause};
-pub use connection::{Connection, Counts, Direction, Flow, Role, Seen, Trace};
-pub use data::{Carriage, DataStream, HeldBack, Hole, Level, Retransmission, Share};
-pub use dissect::{Dissection, Options, Unread};
-pub use event::{Entry, Event, Fate, Opening};
-pub use link::LinkType;
-pub use message::{Carried, Close, Frame, Message, MessageKind};
+pub use messages::{
+    Application, Carried, Close, Frame, Handshake, Message, MessageKind, Upgrade, WireFrame,
+};
 pub use mpws_codec::websocket::{Head, Violation};
-pub use packet::Image as TcpPacket;
-pub use proof::{JoinCheck, Proof};
-pub use read::{CaptureReader, PacketRecord, ReadError, ReadProblem, read_pcapng};
+pub use packets::{
+    Connection, Counts, Direction, Flow, Image as TcpPacket, JoinCheck, Proof, Role, Seen, Trace,
+};
+pub use plain::{KeyLog, KeyLogError, Tls};
+pub use read::{CaptureReader, LinkType, PacketRecord, ReadError, ReadProblem, read_pcapng};
+pub use report::{Dissection, Entry, Event, Fate, Opening, Options, Unread};
 pub use rules::{Offence, Rule};
-pub use segments::{Held, HoldLimits, Segment};
-pub use tls::{KeyLog, KeyLogError, Tls};
-pub use websocket::{Upgrade, WireFrame};
+pub use stream::{Carriage, DataStream, HeldBack, Hole, Level, Retransmission, Share};
+pub use tracks::{Held, HoldLimits, Segment};
+pub use transport::{Cause, TransportTruth, UnknownCause, analyse, analyse_packets};

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::MAX_BLOCK;
-use crate::link::LinkType;
+use crate::read::LinkType;
 
 /// A file could not be read to its end.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::{io::Read, sync::Arc};
 
 use super::{MAX_BLOCK, PacketRecord, ReadProblem, source::Source};
-use crate::link::LinkType;
+use crate::read::LinkType;
 
 /// What the header of a pcap file says.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::{io::Read, ops::Range, sync::Arc};
 
 use super::{MAX_BLOCK, PacketRecord, ReadProblem, source::Source};
-use crate::link::LinkType;
+use crate::read::LinkType;
 
 /// What the blocks so far say about those that follow.
 #[derive(Debug, Default)]

@@ -3,12 +3,13 @@
 use std::fmt::{self, Write};
 
 use crate::{
-    connection::Direction,
-    data::Hole,
-    event::{Entry, Event, Fate},
-    message::{Message, escaped},
-    proof::Proof,
-    report::{ConnectionReport, FileSummary, Report, StreamReport, SubflowEnd, SubflowReport},
+    messages::{Message, escaped},
+    packets::{Direction, Proof},
+    report::{
+        ConnectionReport, Entry, Event, Fate, FileSummary, Report, StreamReport, SubflowEnd,
+        SubflowReport,
+    },
+    stream::Hole,
 };
 
 /// How much is shown.

@@ -3,10 +3,9 @@
 use mpws_codec::mptcp::{DataSeq, WireSeq};
 
 use crate::{
-    connection::{Connection, Direction},
-    data::track::{View, mapping_place, places},
-    packet::Packet,
+    packets::{Connection, Direction, Packet},
     rules::{Rule, mptcp::Sheet},
+    tracks::{View, mapping_place, places},
 };
 
 /// A mapping with checksum whose bytes are being added up.

@@ -5,18 +5,10 @@ use std::collections::HashMap;
 use mpws_codec::mptcp::{DataSeq, Dss};
 
 use crate::{
-    connection::{Connection, Direction, Role},
-    data::{
-        DataStream,
-        track::{DataPlaces, Track, View, mapping_place, places},
-    },
-    packet::{Image, Packet},
-    ranges::{Ranges, Unwrap, range},
-    rules::{
-        Rule,
-        handshake::checksum_agreed,
-        mptcp::{Sheet, sent_in},
-    },
+    packets::{Connection, Direction, Image, Packet, Role},
+    rules::{Rule, handshake::checksum_agreed, mptcp::Sheet, mptcp::sent_in},
+    stream::DataStream,
+    tracks::{DataPlaces, Ranges, Track, Unwrap, View, mapping_place, places, range},
 };
 
 /// DSS: mappings, acknowledgements and the end of data, of one direction of a subflow.

@@ -3,14 +3,9 @@
 use mpws_codec::mptcp::{CapableForm, MpCapable};
 
 use crate::{
-    connection::{Connection, Direction, Role},
-    data::track::View,
-    packet::Packet,
-    proof::{JoinCheck, Proof},
-    rules::{
-        Rule,
-        mptcp::{Sheet, sent, sent_in},
-    },
+    packets::{Connection, Direction, JoinCheck, Packet, Proof, Role},
+    rules::{Rule, mptcp::Sheet, mptcp::sent, mptcp::sent_in},
+    tracks::View,
 };
 
 /// MP_CAPABLE in SYN, SYN/ACK and third ACK (RFC 8684 section 3.1).

@@ -5,16 +5,13 @@ use std::{collections::HashMap, net::IpAddr};
 use mpws_codec::mptcp::{AddAddr, MpJoin, MptcpOption};
 
 use crate::{
-    connection::{Connection, Direction, Role},
-    data::DataStream,
-    packet::{Image, Packet},
-    proof::{JoinCheck, Proof},
+    packets::{Connection, Direction, Image, JoinCheck, Packet, Proof, Role},
     report::capable_version,
     rules::{
-        Offence, Rule, checksum,
-        data::judge_data,
-        handshake::{agreed_for, judge_capable, judge_haste, judge_join},
+        Offence, Rule, checksum, data::judge_data, handshake::agreed_for, handshake::judge_capable,
+        handshake::judge_haste, handshake::judge_join,
     },
+    stream::DataStream,
 };
 
 /// What is wrong with the MPTCP of a connection. Versions other than 1 follow another RFC, and are not judged.

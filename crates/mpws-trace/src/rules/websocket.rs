@@ -3,10 +3,8 @@
 use mpws_codec::websocket::{Head, Violation};
 
 use crate::{
-    application::{Handshake, Heads},
-    connection::Direction,
-    message::{Conversation, escaped},
-    proof::Proof,
+    messages::{Conversation, Handshake, Heads, escaped},
+    packets::{Direction, Proof},
     rules::{Offence, Rule},
 };
 

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
-use crate::packet::Image;
+use crate::packets::Image;
 
 /// What was learned from the SYNs of translated connections.
 ///

@@ -1,14 +1,11 @@
 //! The data stream of a connection, put together from all its subflows.
 
-mod assemble;
-pub(crate) mod track;
-
 use std::{fmt, ops::Range};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::connection::{Connection, Direction};
+use crate::packets::{Connection, Direction};
 
 /// One direction of a connection as its application gets it: bytes in order, who carried them, what is missing.
 ///
@@ -137,7 +134,7 @@ pub struct Carriage {
 impl Connection {
     /// The data stream of one direction.
     pub fn data(&self, direction: Direction) -> DataStream {
-        assemble::assemble(self, direction)
+        super::assemble::assemble(self, direction)
     }
 }
 

@@ -1,12 +1,9 @@
 //! What carried the bytes of a connection.
 
 use crate::{
-    cause::{Cause, TransportTruth},
-    connection::{Connection, Direction, Role},
-    data::track::{Track, View},
-    facts,
-    packet::Packet,
-    ranges::range,
+    packets::{Connection, Direction, Packet, Role},
+    tracks::{Track, View, range},
+    transport::{Cause, TransportTruth, facts},
 };
 
 impl Connection {

@@ -10,10 +10,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    connection::{Connection, Direction, Role},
-    data::track::View,
-    packet::Image,
+    packets::{Connection, Direction, Image, Role},
     report::capable_version,
+    tracks::View,
 };
 
 /// Whether an HMAC or key is what it must be.

@@ -3,14 +3,10 @@
 use mpws_codec::mptcp::{DataSeq, Key, WireSeq};
 
 use crate::{
-    connection::{Connection, Direction},
-    data::{
-        Chunk, DataStream, Hole, Level, Retransmission, Share,
-        track::{DataPlaces, Declared, Mapped, Piece, Table, Track, View},
-    },
-    packet::Packet,
-    ranges::Ranges,
+    packets::{Connection, Direction, Packet},
     report::capable_version,
+    stream::{Chunk, DataStream, Hole, Level, Retransmission, Share},
+    tracks::{DataPlaces, Declared, Mapped, Piece, Ranges, Table, Track, View},
 };
 
 /// The data stream of one direction of a connection, over all its subflows.
@@ -112,7 +108,7 @@ impl Lanes {
         let mapped = lanes.iter().any(|lane| !lane.track.mappings.is_empty());
         let mut found = Self {
             first_known: from_key.is_some()
-                || !mapped && !matches!(connection.role, crate::connection::Role::Unknown),
+                || !mapped && !matches!(connection.role, crate::packets::Role::Unknown),
             first,
             data_fin,
             acked: 0,

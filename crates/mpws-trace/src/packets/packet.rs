@@ -9,9 +9,8 @@ use mpws_codec::mptcp::{
 };
 
 use crate::{
-    connection::Direction,
-    link::{self, LinkType, NoIp},
-    read::PacketRecord,
+    packets::Direction,
+    read::{LinkType, NoIp, PacketRecord, link},
 };
 
 /// A TCP packet of a connection.

@@ -6,7 +6,11 @@ use mpws_codec::mptcp::ResetReason;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{cause::Cause, connection::Direction, data::Level, proof::Proof};
+use crate::{
+    packets::{Direction, Proof},
+    stream::Level,
+    transport::Cause,
+};
 
 /// One line of the history of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]

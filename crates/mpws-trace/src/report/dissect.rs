@@ -1,16 +1,12 @@
 //! Everything that is known of one connection.
 
 use crate::{
-    application::{Application, Handshake, Heads, MAX_HEAD},
-    connection::{Connection, Direction},
-    data::DataStream,
-    event::{Entry, Event, Fate},
-    message::{Conversation, FrameReader, Message},
-    plain::Plain,
-    proof::JoinCheck,
+    messages::{Application, Conversation, FrameReader, Handshake, Heads, MAX_HEAD, Message},
+    packets::{Connection, Direction, JoinCheck},
+    plain::{KeyLog, Plain, Tls, tls},
+    report::{Entry, Event, Fate, timeline},
     rules::{self, Offence},
-    timeline::timeline,
-    tls::{self, KeyLog, Tls},
+    stream::DataStream,
 };
 
 /// How a connection is looked at.

@@ -8,11 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    connection::Direction,
-    data::DataStream,
-    message::{Deflate, escaped},
+    messages::{Deflate, escaped},
+    packets::{Direction, Proof},
     plain::Plain,
-    proof::Proof,
+    stream::DataStream,
 };
 
 /// What the bytes of a connection are.

@@ -6,7 +6,7 @@ use mpws_codec::mptcp::{Key, Token};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{link::LinkType, packet::Packet};
+use crate::{packets::Packet, read::LinkType};
 
 /// What a capture shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use mpws_codec::websocket::{Decoder, Head, Sender, Violation};
 
 use crate::{
-    connection::{Connection, Direction},
-    stream::Stream,
+    messages::Stream,
+    packets::{Connection, Direction},
 };
 
 /// The opening handshake as it arrived.

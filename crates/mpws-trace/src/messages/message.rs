@@ -8,10 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    connection::Direction,
-    data::{DataStream, Level},
+    packets::Direction,
     plain::{Piece, Plain},
     rules::{self, Rule},
+    stream::{DataStream, Level},
 };
 
 /// A WebSocket message or control frame (RFC 6455 sections 5.4 and 5.5).

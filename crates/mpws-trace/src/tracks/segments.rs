@@ -1,9 +1,8 @@
 //! Data segments of one TCP connection, and which of them waited for an acknowledgement.
 
 use crate::{
-    connection::{Connection, Direction},
-    data::track::{View, places},
-    ranges::{Ranges, range},
+    packets::{Connection, Direction},
+    tracks::{Ranges, View, places, range},
 };
 
 /// A segment with payload, as it was sent.

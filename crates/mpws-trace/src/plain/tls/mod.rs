@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    data::Hole,
     plain::{Piece, Plain, Record},
+    stream::Hole,
 };
 
 use hello::Hellos;

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use mpws_codec::mptcp::MptcpOption;
 
 use crate::{
-    connection::{Connection, Direction, Flow, Role, Seen},
-    data::track::{Track, View},
-    packet::{Image, Packet},
-    ranges::{Ranges, Unwrap, range},
+    packets::{Connection, Direction, Flow, Image, Packet, Role, Seen},
+    tracks::{Ranges, Track, Unwrap, View, range},
 };
 
 /// Fills in everything about a connection that follows from its packets.

@@ -5,11 +5,11 @@ use std::{borrow::Borrow, collections::HashMap, net::SocketAddr, sync::Arc};
 use mpws_codec::mptcp::{Key, MpJoin};
 
 use crate::{
-    connection::{Connection, Counts, Direction, Flow, Role, Trace},
-    facts,
-    packet::{Act, Image, Packet, Unread},
+    packets::{
+        Act, Connection, Counts, Direction, Flow, Image, Packet, Role, Trace, Translation, Unread,
+    },
     read::PacketRecord,
-    translation::Translation,
+    transport::facts,
 };
 
 /// The TCP connections among these packets, which must be in the order in which they were at the wire.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::{
-    connection::Connection,
-    data::{DataStream, Hole},
+    packets::Connection,
+    stream::{DataStream, Hole},
 };
 
 /// The bytes of one direction as the application wrote them.

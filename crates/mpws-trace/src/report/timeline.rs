@@ -5,12 +5,10 @@ use std::collections::HashSet;
 use mpws_codec::mptcp::{AddressId, MpJoin, MptcpOption};
 
 use crate::{
-    cause::TransportTruth,
-    connection::{Connection, Direction, Role},
-    data::DataStream,
-    event::{Entry, Event, Fate, Opening},
-    packet::{Image, Packet},
-    proof::{JoinCheck, Proof},
+    packets::{Connection, Direction, Image, JoinCheck, Packet, Proof, Role},
+    report::{Entry, Event, Fate, Opening},
+    stream::DataStream,
+    transport::TransportTruth,
 };
 
 /// What happened on a connection below the application, in the order of time.

@@ -3,9 +3,8 @@
 use mpws_codec::mptcp::{DataSeq, WireSeq};
 
 use crate::{
-    connection::{Connection, Direction},
-    packet::{Image, Packet},
-    ranges::Unwrap,
+    packets::{Connection, Direction, Image, Packet},
+    tracks::Unwrap,
 };
 
 /// At which end a packet is looked at.

@@ -1,8 +1,8 @@
 //! The bytes that arrived, in order, up to the first gap.
 
 use crate::{
-    connection::{Connection, Direction},
-    data::DataStream,
+    packets::{Connection, Direction},
+    stream::DataStream,
 };
 
 /// The bytes that arrived in one direction, from the first one up to the first gap.
