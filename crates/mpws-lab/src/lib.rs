@@ -59,6 +59,7 @@ pub use apply::Applied;
 pub use error::{InstallError, PathError, StartError, StartStep};
 pub use host::Host;
 pub use lab::{BoxId, Builder, Lab, RuleId};
+pub use mpws_packet::Ip;
 pub use probe::{Probe, probe};
 pub use process::{Exit, Namespaces, Process, Spawn};
-pub use topology::{Ip, MAX_BACKLOG, MAX_HOSTS, MAX_PATHS, MIN_SNAPLEN};
+pub use topology::{MAX_BACKLOG, MAX_HOSTS, MAX_PATHS, MIN_SNAPLEN};

@@ -1,5 +1,6 @@
 //! Hosts and paths of a lab as data, and the addresses that follow from them.
 
+use mpws_packet::Ip;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,16 +15,6 @@ pub const MIN_SNAPLEN: u32 = 14 + 40 + 60;
 
 /// Most frames that [`Builder::backlog`](crate::Builder::backlog) has room for; what a lab has without it.
 pub const MAX_BACKLOG: u32 = 8192;
-
-/// Version of the Internet protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ip {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
 
 /// Which end of a path: the host that was named first or the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

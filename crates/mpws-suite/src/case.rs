@@ -1,5 +1,6 @@
 //! What a case is: one requirement, with stimulus, network, expected transport and expected outcome.
 
+pub use mpws_packet::Ip;
 use mpws_trace::Cause;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -114,15 +115,6 @@ pub enum Side {
     Server,
 }
 
-/// IP version of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ip {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
 /// What must carry the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
@@ -197,16 +189,6 @@ impl Side {
         match self {
             Self::Client => "client",
             Self::Server => "server",
-        }
-    }
-}
-
-impl Ip {
-    /// `v4` or `v6`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::V4 => "v4",
-            Self::V6 => "v6",
         }
     }
 }

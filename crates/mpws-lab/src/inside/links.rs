@@ -5,7 +5,8 @@
 
 use crate::inside::route::RouteSocket;
 use crate::sys;
-use crate::topology::{self, End, Ip};
+use crate::topology::{self, End};
+use mpws_packet::Ip;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,

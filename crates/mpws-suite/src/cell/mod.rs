@@ -207,10 +207,6 @@ impl Cell {
 
     /// Numeric address of a side on the first path, of this IP version.
     pub fn address_in(&self, side: Side, ip: Ip) -> String {
-        let ip = match ip {
-            Ip::V4 => mpws_lab::Ip::V4,
-            Ip::V6 => mpws_lab::Ip::V6,
-        };
         self.host(side).address(1, ip).to_string()
     }
 

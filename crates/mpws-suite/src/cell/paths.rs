@@ -112,10 +112,6 @@ impl Cell {
 
     /// Address of a side on a path, of this IP version.
     pub fn path_address_in(&self, side: Side, path: u8, ip: crate::case::Ip) -> IpAddr {
-        let ip = match ip {
-            crate::case::Ip::V4 => mpws_lab::Ip::V4,
-            crate::case::Ip::V6 => mpws_lab::Ip::V6,
-        };
         self.host(side).address(path, ip)
     }
 
@@ -204,12 +200,8 @@ impl Cell {
         if self.sabotage == Some(Sabotage::CutLeftOut) {
             return Ok(());
         }
-        let ip = match self.ip {
-            crate::case::Ip::V4 => mpws_lab::Ip::V4,
-            crate::case::Ip::V6 => mpws_lab::Ip::V6,
-        };
         self.host(side)
-            .remove_address(path, ip)
+            .remove_address(path, self.ip)
             .map_err(|error| CellEnd::broken("an address was not removed", &error))
     }
 

@@ -7,8 +7,9 @@
 use super::outlet::{OnSegments, Outlet};
 use super::segment::{Flow, Segment};
 use crate::middlebox::BalanceBy;
-use crate::topology::{self, End, Ip};
+use crate::topology::{self, End};
 use mpws_codec::mptcp::{Subtype, options};
+use mpws_packet::Ip;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

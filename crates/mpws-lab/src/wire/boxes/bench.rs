@@ -3,8 +3,9 @@
 use super::outlet::{OnSegments, TcpOnly};
 use super::segment::Segment;
 use super::{Middlebox, Parcel};
-use crate::topology::{self, End, Ip};
+use crate::topology::{self, End};
 use etherparse::PacketBuilder;
+use mpws_packet::Ip;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
