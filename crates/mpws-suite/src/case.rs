@@ -1,9 +1,6 @@
 //! What a case is: one requirement, with stimulus, network, expected transport and expected outcome.
 
-pub use mpws_packet::Ip;
-use mpws_trace::Cause;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+pub use mpws_model::{Expect, Ip, Profile, Side};
 
 use crate::cell::{Cell, CellEnd};
 
@@ -67,30 +64,6 @@ pub struct Case {
     pub steps: fn(&mut Cell) -> Result<(), CellEnd>,
 }
 
-/// How much a run covers. A larger profile holds every case of the smaller ones.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Profile {
-    /// What one runs at each change: within two minutes on two processors.
-    #[default]
-    Default,
-    /// Everything, the cases that take long or much data included.
-    Full,
-}
-
 /// Which peers a case pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairs {
@@ -104,32 +77,6 @@ pub enum Pairs {
     Servers,
     /// Every peer with every peer.
     All,
-}
-
-/// One end of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The one that connects.
-    Client,
-    /// The one that listens.
-    Server,
-}
-
-/// What must carry the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// MPTCP on every connection of the cell, to the end.
-    Mptcp,
-    /// TCP where MPTCP was asked for, for this cause.
-    Fallback(Cause),
-    /// Plain TCP; MPTCP never appeared on the wire, for this cause.
-    Tcp(Cause),
-    /// No connection, for this cause.
-    NoConnection(Cause),
-    /// Not a packet between the hosts.
-    Silence,
-    /// The case is not about transport; what was seen is recorded.
-    Recorded,
 }
 
 impl std::fmt::Debug for Case {
@@ -170,39 +117,5 @@ impl Case {
     /// What stands before the slash of the slug.
     pub fn family(&self) -> &'static str {
         self.slug.split('/').next().unwrap_or(self.slug)
-    }
-}
-
-impl Profile {
-    /// `default` or `full`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Full => "full",
-        }
-    }
-}
-
-impl Side {
-    /// `client` or `server`: also the name of its host in the lab.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Server => "server",
-        }
-    }
-}
-
-impl Expect {
-    /// In words, for checks.
-    pub fn describe(self) -> String {
-        match self {
-            Self::Mptcp => "mptcp".to_owned(),
-            Self::Fallback(cause) => format!("fallback ({cause})"),
-            Self::Tcp(cause) => format!("tcp ({cause})"),
-            Self::NoConnection(cause) => format!("no connection ({cause})"),
-            Self::Silence => "no packet at all".to_owned(),
-            Self::Recorded => "recorded, not judged".to_owned(),
-        }
     }
 }

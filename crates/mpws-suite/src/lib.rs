@@ -30,12 +30,12 @@ pub mod cases;
 pub mod cell;
 pub mod claims;
 pub mod deadline;
-pub mod event;
 pub mod expectation;
 pub mod finding;
 pub mod oracle;
 pub mod plan;
-pub mod result;
 pub mod run;
 pub mod sabotage;
 pub mod witness;
+
+pub use mpws_model::{event, result};

@@ -11,19 +11,20 @@
 //! | `catalogue.rs` | the claims |
 //! | `reading.rs` | from a cell or a figure to an answer |
 //! | `judge.rs` | from answers to a verdict, and on what it depends |
-//! | `verdict.rs` | what comes out |
+//! | `figures.rs` | what was measured |
 
 mod catalogue;
+mod figures;
 mod judge;
 mod reading;
 #[cfg(test)]
 mod tests;
-mod verdict;
 
 pub use catalogue::CLAIMS;
+pub use figures::Figures;
 pub use judge::judge;
-pub use verdict::{
-    ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, Figures, HostCondition, Ratio, Says,
+pub use mpws_model::claims::{
+    ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, HostCondition, Ratio, Says,
 };
 
 use crate::plan::{glob, selects};

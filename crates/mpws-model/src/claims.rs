@@ -1,4 +1,4 @@
-//! What comes out of judging claims; part of the result of a run.
+//! The result of judging a claim; part of the result of a run.
 
 use std::collections::BTreeMap;
 
@@ -139,17 +139,6 @@ pub struct Ratio {
     pub ratio: f64,
     /// The same for each round, in order.
     pub rounds: Vec<f64>,
-}
-
-/// What was measured for claims.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures {
-    /// The figures.
-    pub ratios: Vec<Ratio>,
-    /// Rows without figures: measure, client, server, why.
-    pub missing: Vec<(String, String, String, String)>,
-    /// Why nothing at all was measured.
-    pub none: Option<String>,
 }
 
 impl ClaimVerdict {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::case::Profile;
+use crate::Profile;
 use crate::claims::ClaimResult;
 
 /// Value of [`RunResult::schema`].
@@ -245,7 +245,7 @@ pub struct ExpectedDeviation {
 pub struct Transport {
     /// The kind.
     pub kind: TransportKind,
-    /// Why it is not MPTCP, or not what was asked for; a word of [`mpws_trace`]'s taxonomy.
+    /// Why it is not MPTCP, or not what was asked for; the word of a [`Cause`](crate::Cause).
     pub cause: Option<String>,
     /// Subflows that carried data, for MPTCP.
     #[serde(default, skip_serializing_if = "Option::is_none")]

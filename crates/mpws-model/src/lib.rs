@@ -1,0 +1,30 @@
+//! The data that mpws tells: results, events, verdicts, claims, and the words that its cells are named by.
+//!
+//! For: everything that makes, keeps, compares or shows results. Not for: deciding anything. Nothing here runs, measures
+//! or judges, and nothing here depends on how a result came about.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`result`] | the result of a run: what `result.json` holds |
+//! | [`event`] | what the runner tells while it runs |
+//! | [`claims`] | the result of judging a claim |
+//! | [`cause`] | why a connection is not MPTCP |
+//! | [`expect`] | what must carry the bytes of a cell |
+//! | [`profile`] | how much a run covers |
+//! | [`side`] | the ends of a cell |
+
+#![forbid(unsafe_code)]
+
+pub mod cause;
+pub mod claims;
+pub mod event;
+pub mod expect;
+pub mod profile;
+pub mod result;
+pub mod side;
+
+pub use cause::{Cause, UnknownCause};
+pub use expect::Expect;
+pub use mpws_packet::Ip;
+pub use profile::Profile;
+pub use side::Side;
