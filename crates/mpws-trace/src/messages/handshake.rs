@@ -7,8 +7,8 @@ use mpws_codec::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{escape::escaped, reader::Deflate};
 use crate::{
-    messages::{Deflate, escaped},
     packets::{Direction, Proof},
     plain::Plain,
     stream::DataStream,

@@ -2,10 +2,8 @@
 
 use mpws_codec::websocket::{Decoder, Head, Sender, Violation};
 
-use crate::{
-    messages::Stream,
-    packets::{Connection, Direction},
-};
+use super::arrived::Stream;
+use crate::packets::{Connection, Direction};
 
 /// The opening handshake as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use mpws_codec::mptcp::{Key, Token};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::{packets::Packet, read::LinkType};
+use super::{direction::Direction, packet::Packet};
+use crate::read::LinkType;
 
 /// What a capture shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,18 +85,6 @@ pub enum Role {
     Join(Token),
     /// No SYN of it is in the capture.
     Unknown,
-}
-
-/// Which way.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Direction {
-    /// From the initiator (the client) to the responder (the server).
-    ToResponder,
-    /// From the responder to the initiator.
-    ToInitiator,
 }
 
 /// One direction of a connection: its packets as they left and as they arrived.
@@ -185,19 +172,6 @@ impl Counts {
     }
 }
 
-impl Direction {
-    /// Both.
-    pub const BOTH: [Self; 2] = [Self::ToResponder, Self::ToInitiator];
-
-    /// The other one.
-    pub fn reverse(self) -> Self {
-        match self {
-            Self::ToResponder => Self::ToInitiator,
-            Self::ToInitiator => Self::ToResponder,
-        }
-    }
-}
-
 impl Connection {
     /// One direction of it.
     pub fn flow(&self, direction: Direction) -> &Flow {
@@ -221,6 +195,23 @@ impl Connection {
         }
     }
 
+    /// Version of MPTCP in the SYN/ACK, or in the SYN where that has none: 1 for RFC 8684, 0 for
+    /// RFC 6824. `None` where neither has MP_CAPABLE.
+    pub fn mptcp_version(&self) -> Option<u8> {
+        let of = |direction| {
+            let mut packets = self
+                .packets
+                .iter()
+                .filter(move |packet: &&Packet| packet.direction == direction)
+                .take(LOOKED_AT);
+            packets.find_map(|packet| {
+                let image = packet.delivered.as_deref().or(packet.sent.as_deref())?;
+                Some(image.mp_capable().filter(|_| image.syn)?.version)
+            })
+        };
+        of(Direction::ToInitiator).or_else(|| of(Direction::ToResponder))
+    }
+
     /// Itself and then its joins.
     pub fn subflows(&self) -> impl Iterator<Item = &Connection> {
         std::iter::once(self).chain(&self.joins)
@@ -240,3 +231,6 @@ impl Connection {
             .any(|flow| flow.delivered.payload_bytes > flow.unmapped_bytes)
     }
 }
+
+/// Packets of a direction among which its SYN or SYN/ACK is looked for.
+const LOOKED_AT: usize = 32;

@@ -8,10 +8,8 @@ use mpws_codec::mptcp::{
     CapableForm, Dss, MpCapable, MpJoin, MptcpOption, TcpOptions, options::KIND_END,
 };
 
-use crate::{
-    packets::Direction,
-    read::{LinkType, NoIp, PacketRecord, link},
-};
+use super::direction::Direction;
+use crate::read::{LinkType, NoIp, PacketRecord, link};
 
 /// A TCP packet of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +23,24 @@ pub(crate) struct Packet {
     pub(crate) delivered: Option<Arc<Image>>,
     /// The rule that did something to it.
     pub(crate) rule: Option<String>,
+}
+
+/// At which end a packet is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    /// As its sender sent it.
+    Sent,
+    /// As its receiver got it.
+    Delivered,
+}
+
+impl View {
+    pub(crate) fn of(self, packet: &Packet) -> Option<&Image> {
+        match self {
+            Self::Sent => packet.sent.as_deref(),
+            Self::Delivered => packet.delivered.as_deref(),
+        }
+    }
 }
 
 /// What TCP sees of a packet.

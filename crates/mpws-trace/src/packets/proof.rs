@@ -9,10 +9,10 @@ use mpws_codec::mptcp::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    packets::{Connection, Direction, Image, Role},
-    report::capable_version,
-    tracks::View,
+use super::{
+    connection::{Connection, Role},
+    direction::Direction,
+    packet::{Image, View},
 };
 
 /// Whether an HMAC or key is what it must be.
@@ -89,7 +89,7 @@ impl Connection {
     /// otherwise, so they tell nothing here.
     pub(crate) fn keys(&self, direction: Direction) -> Option<(Key, Key)> {
         let (initiator, responder) = (self.initiator_key?, self.responder_key?);
-        if capable_version(self) == Some(0) {
+        if self.mptcp_version() == Some(0) {
             return None;
         }
         Some(match direction {

@@ -3,5 +3,5 @@
 mod pieces;
 pub(crate) mod tls;
 
-pub(crate) use pieces::{Piece, Plain, Record};
+pub(crate) use pieces::{Piece, Plain};
 pub use tls::{KeyLog, KeyLogError, Tls};

@@ -2,8 +2,7 @@
 
 use std::io;
 
-use super::MAX_BLOCK;
-use crate::read::LinkType;
+use super::link::LinkType;
 
 /// A file could not be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -93,3 +92,6 @@ fn hint(head: [u8; 4]) -> &'static str {
         _ => "",
     }
 }
+
+/// Largest block or record that is believed, in bytes: 16 MiB.
+pub(super) const MAX_BLOCK: u32 = 16 << 20;

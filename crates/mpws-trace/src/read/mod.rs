@@ -5,10 +5,11 @@ pub(crate) mod link;
 mod pcap;
 mod pcapng;
 mod reader;
+mod record;
 mod source;
 
 pub use error::{ReadError, ReadProblem};
 pub use link::LinkType;
 pub(crate) use link::NoIp;
-use reader::MAX_BLOCK;
-pub use reader::{CaptureReader, PacketRecord, read_pcapng};
+pub use reader::{CaptureReader, read_pcapng};
+pub use record::PacketRecord;

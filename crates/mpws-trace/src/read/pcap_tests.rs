@@ -1,6 +1,6 @@
 //! Tests of pcap files.
 
-use super::super::*;
+use super::{super::*, MAX_BLOCK};
 
 /// A pcap file in either byte order, with one packet of three bytes out of nine.
 fn sample(magic: u32, big_endian: bool, link: u32) -> Vec<u8> {

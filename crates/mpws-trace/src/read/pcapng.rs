@@ -2,8 +2,12 @@
 
 use std::{io::Read, ops::Range, sync::Arc};
 
-use super::{MAX_BLOCK, PacketRecord, ReadProblem, source::Source};
-use crate::read::LinkType;
+use super::{
+    error::{MAX_BLOCK, ReadProblem},
+    link::LinkType,
+    record::PacketRecord,
+    source::Source,
+};
 
 /// What the blocks so far say about those that follow.
 #[derive(Debug, Default)]

@@ -1,37 +1,15 @@
 //! Packets out of capture files.
 
-use std::{io::Read, sync::Arc};
+use std::io::Read;
 
-use bytes::Bytes;
-
-use super::{ReadError, ReadProblem, pcap::Pcap, pcapng, pcapng::Pcapng, source::Source};
-use crate::read::LinkType;
-
-/// One packet of a capture.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PacketRecord {
-    /// Place of its record or block in the file, in bytes.
-    pub offset: u64,
-    /// When it was seen, in nanoseconds since the epoch; 0 where the file does not say.
-    pub time_ns: u64,
-    /// Name of the interface; empty where the file has none.
-    pub interface: Arc<str>,
-    /// Comments, in order.
-    pub comments: Vec<String>,
-    /// What `data` begins with.
-    pub link_type: LinkType,
-    /// Bytes that the packet had on the wire.
-    pub length: u32,
-    /// What was captured of it, from the header of the link on; shorter than `length` where it was cut.
-    pub data: Bytes,
-}
-
-impl PacketRecord {
-    /// Whether the capture holds only the first bytes of it.
-    pub fn is_cut(&self) -> bool {
-        self.data.len() < self.length as usize
-    }
-}
+use super::{
+    error::{ReadError, ReadProblem},
+    link::LinkType,
+    pcap::Pcap,
+    pcapng::{self, Pcapng},
+    record::PacketRecord,
+    source::Source,
+};
 
 /// The packets of a capture file, in the order of the file.
 ///
@@ -133,6 +111,3 @@ fn begin<R: Read>(source: &mut Source<R>) -> Result<Format, ReadProblem> {
     }
     Pcap::begin(head, source).map(Format::Pcap)
 }
-
-/// Largest block or record that is believed, in bytes.
-pub(super) const MAX_BLOCK: u32 = 16 << 20;

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 
 use bytes::{Bytes, BytesMut};
 
-use super::ReadProblem;
+use super::error::ReadProblem;
 
 /// A file that is read from its front.
 #[derive(Debug)]

@@ -1,10 +1,13 @@
 //! Everything that is known of one connection.
 
+use super::{
+    event::{Entry, Event, Fate},
+    timeline::timeline,
+};
 use crate::{
     messages::{Application, Conversation, FrameReader, Handshake, Heads, MAX_HEAD, Message},
     packets::{Connection, Direction, JoinCheck},
     plain::{KeyLog, Plain, Tls, tls},
-    report::{Entry, Event, Fate, timeline},
     rules::{self, Offence},
     stream::DataStream,
 };

@@ -5,11 +5,14 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{
+    dissect::{Dissection, Options, Unread},
+    event::Entry,
+};
 use crate::{
     messages::{Application, Handshake, Message},
-    packets::{Connection, Direction, Packet, Proof, Role, Trace},
+    packets::{Connection, Direction, Proof, Role, Trace},
     plain::Tls,
-    report::{Dissection, Entry, Options, Unread},
     rules::Offence,
     stream::{DataStream, HeldBack, Hole, Share},
     transport::TransportTruth,
@@ -225,7 +228,7 @@ impl ConnectionReport {
     /// The report of one connection.
     pub fn of(dissection: Dissection<'_>) -> Self {
         let connection = dissection.connection;
-        let version = capable_version(connection);
+        let version = connection.mptcp_version();
         // Tokens of version 0 are made otherwise.
         let token = |key: Option<mpws_codec::mptcp::Key>| {
             key.filter(|_| version == Some(1))
@@ -322,20 +325,4 @@ fn end(subflow: &Connection) -> SubflowEnd {
         (false, false) => SubflowEnd::Open,
         _ => SubflowEnd::HalfClosed,
     }
-}
-
-/// Version of MPTCP in the SYN/ACK, or in the SYN where that has none.
-pub(crate) fn capable_version(connection: &Connection) -> Option<u8> {
-    let of = |direction| {
-        let mut packets = connection
-            .packets
-            .iter()
-            .filter(move |packet: &&Packet| packet.direction == direction)
-            .take(32);
-        packets.find_map(|packet| {
-            let image = packet.delivered.as_deref().or(packet.sent.as_deref())?;
-            Some(image.mp_capable().filter(|_| image.syn)?.version)
-        })
-    };
-    of(Direction::ToInitiator).or_else(|| of(Direction::ToResponder))
 }

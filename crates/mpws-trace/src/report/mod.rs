@@ -12,10 +12,8 @@ mod timeline;
 
 pub use dissect::{Dissection, Options, Unread};
 pub use event::{Entry, Event, Fate, Opening};
-pub(crate) use format::capable_version;
 pub use format::{
     ConnectionReport, FileSummary, JoinReport, Report, SCHEMA, StreamReport, SubflowEnd,
     SubflowReport,
 };
 pub use text::{Detail, render};
-pub(crate) use timeline::timeline;

@@ -2,13 +2,13 @@
 
 use std::fmt::{self, Write};
 
+use super::{
+    event::{Entry, Event, Fate},
+    format::{ConnectionReport, FileSummary, Report, StreamReport, SubflowEnd, SubflowReport},
+};
 use crate::{
     messages::{Message, escaped},
     packets::{Direction, Proof},
-    report::{
-        ConnectionReport, Entry, Event, Fate, FileSummary, Report, StreamReport, SubflowEnd,
-        SubflowReport,
-    },
     stream::Hole,
 };
 

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use mpws_codec::mptcp::{AddressId, MpJoin, MptcpOption};
 
+use super::event::{Entry, Event, Fate, Opening};
 use crate::{
     packets::{Connection, Direction, Image, JoinCheck, Packet, Proof, Role},
-    report::{Entry, Event, Fate, Opening},
     stream::DataStream,
     transport::TransportTruth,
 };

@@ -2,10 +2,10 @@
 
 use mpws_codec::mptcp::{DataSeq, WireSeq};
 
+use super::{rule::Rule, sheet::Sheet};
 use crate::{
-    packets::{Connection, Direction, Packet},
-    rules::{Rule, mptcp::Sheet},
-    tracks::{View, mapping_place, places},
+    packets::{Connection, Direction, Packet, View},
+    tracks::{mapping_place, places},
 };
 
 /// A mapping with checksum whose bytes are being added up.

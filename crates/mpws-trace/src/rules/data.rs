@@ -4,11 +4,15 @@ use std::collections::HashMap;
 
 use mpws_codec::mptcp::{DataSeq, Dss};
 
+use super::{
+    handshake::checksum_agreed,
+    rule::Rule,
+    sheet::{Sheet, sent_in},
+};
 use crate::{
-    packets::{Connection, Direction, Image, Packet, Role},
-    rules::{Rule, handshake::checksum_agreed, mptcp::Sheet, mptcp::sent_in},
+    packets::{Connection, Direction, Image, Packet, Role, View},
     stream::DataStream,
-    tracks::{DataPlaces, Ranges, Track, Unwrap, View, mapping_place, places, range},
+    tracks::{DataPlaces, Ranges, Track, Unwrap, mapping_place, places, range},
 };
 
 /// DSS: mappings, acknowledgements and the end of data, of one direction of a subflow.

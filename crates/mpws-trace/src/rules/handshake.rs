@@ -2,11 +2,11 @@
 
 use mpws_codec::mptcp::{CapableForm, MpCapable};
 
-use crate::{
-    packets::{Connection, Direction, JoinCheck, Packet, Proof, Role},
-    rules::{Rule, mptcp::Sheet, mptcp::sent, mptcp::sent_in},
-    tracks::View,
+use super::{
+    rule::Rule,
+    sheet::{Sheet, sent, sent_in},
 };
+use crate::packets::{Connection, Direction, JoinCheck, Packet, Proof, Role, View};
 
 /// MP_CAPABLE in SYN, SYN/ACK and third ACK (RFC 8684 section 3.1).
 pub(crate) fn judge_capable(connection: &Connection, sheet: &mut Sheet<'_>) {

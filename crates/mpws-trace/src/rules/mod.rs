@@ -5,6 +5,7 @@ mod data;
 mod handshake;
 pub(crate) mod mptcp;
 mod rule;
+mod sheet;
 pub(crate) mod websocket;
 
 pub use rule::{Offence, Rule};

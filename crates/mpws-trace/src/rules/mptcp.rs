@@ -4,13 +4,15 @@ use std::{collections::HashMap, net::IpAddr};
 
 use mpws_codec::mptcp::{AddAddr, MpJoin, MptcpOption};
 
+use super::{
+    checksum,
+    data::judge_data,
+    handshake::{agreed_for, judge_capable, judge_haste, judge_join},
+    rule::{Offence, Rule},
+    sheet::{Sheet, sent_in},
+};
 use crate::{
-    packets::{Connection, Direction, Image, JoinCheck, Packet, Proof, Role},
-    report::capable_version,
-    rules::{
-        Offence, Rule, checksum, data::judge_data, handshake::agreed_for, handshake::judge_capable,
-        handshake::judge_haste, handshake::judge_join,
-    },
+    packets::{Connection, Direction, JoinCheck, Packet, Proof, Role},
     stream::DataStream,
 };
 
@@ -20,7 +22,10 @@ pub(crate) fn judge(
     data: [&DataStream; 2],
     joins: &[JoinCheck],
 ) -> Vec<Offence> {
-    if capable_version(connection).is_some_and(|version| version != 1) {
+    if connection
+        .mptcp_version()
+        .is_some_and(|version| version != 1)
+    {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -47,50 +52,6 @@ pub(crate) fn judge(
         }
     }
     found
-}
-
-/// Takes down offences on one subflow.
-pub(crate) struct Sheet<'a> {
-    subflow: &'a Connection,
-    index: usize,
-    found: &'a mut Vec<Offence>,
-}
-
-impl<'a> Sheet<'a> {
-    fn new(subflow: &'a Connection, index: usize, found: &'a mut Vec<Offence>) -> Self {
-        Self {
-            subflow,
-            index,
-            found,
-        }
-    }
-
-    pub(crate) fn add(&mut self, packet: &Packet, rule: Rule, detail: impl Into<String>) {
-        self.found.push(Offence {
-            time_ns: packet.time_ns,
-            subflow: self.index,
-            direction: self.subflow.way(packet.direction),
-            rule,
-            section: rule.section().to_owned(),
-            detail: detail.into(),
-        });
-    }
-}
-
-/// What the sender of a packet sent; `None` where the wire made it up.
-pub(crate) fn sent(packet: &Packet) -> Option<&Image> {
-    packet.sent.as_deref()
-}
-
-pub(crate) fn sent_in(
-    subflow: &Connection,
-    way: Direction,
-) -> impl Iterator<Item = (&Packet, &Image)> {
-    let packets = subflow
-        .packets
-        .iter()
-        .filter(move |packet| packet.direction == way);
-    packets.filter_map(|packet| Some((packet, sent(packet)?)))
 }
 
 /// Addresses by their ids, for each end (RFC 8684 section 3.4.1). What a join shows may have gone through a NAT, so

@@ -1,11 +1,11 @@
 //! RFC 6455 and RFC 7692: opening handshake and frames.
 
-use mpws_codec::websocket::{Head, Violation};
+use mpws_codec::websocket::Head;
 
+use super::rule::{Offence, Rule};
 use crate::{
-    messages::{Conversation, Handshake, Heads, escaped},
+    messages::{Conversation, Fault, Handshake, Heads, escaped},
     packets::{Direction, Proof},
-    rules::{Offence, Rule},
 };
 
 /// What is wrong with a handshake that led to WebSocket.
@@ -85,31 +85,34 @@ fn elements(head: &Head, name: &str) -> Vec<String> {
 
 /// What is wrong with the frames of one direction.
 pub(crate) fn judge_frames(direction: Direction, conversation: &Conversation) -> Vec<Offence> {
-    let offences = conversation
-        .violations
-        .iter()
-        .map(|(rule, detail, message)| {
-            let message = conversation.messages.get(*message);
-            Offence {
-                time_ns: message.map_or(0, |message| message.last_ns),
-                subflow: message
-                    .and_then(|message| message.carried.first())
-                    .map_or(0, |carried| carried.subflow),
-                direction,
-                rule: *rule,
-                section: rule.section().to_owned(),
-                detail: detail.clone(),
-            }
-        });
+    let offences = conversation.faults.iter().map(|(fault, message)| {
+        let message = conversation.messages.get(*message);
+        let (rule, detail) = named(fault);
+        Offence {
+            time_ns: message.map_or(0, |message| message.last_ns),
+            subflow: message
+                .and_then(|message| message.carried.first())
+                .map_or(0, |carried| carried.subflow),
+            direction,
+            rule,
+            section: rule.section().to_owned(),
+            detail,
+        }
+    });
     offences.collect()
 }
 
-/// The rule that a frame breaks, and what was seen.
-pub(crate) fn named(violation: Violation) -> (Rule, String) {
-    let text = violation.to_string();
-    // The section is said apart.
-    let detail = text
-        .split_once(" (RFC")
-        .map_or(text.as_str(), |(detail, _)| detail);
-    (Rule::from(violation), detail.to_owned())
+/// The rule that is broken, and what was seen.
+fn named(fault: &Fault) -> (Rule, String) {
+    match fault {
+        Fault::Frame(violation) => {
+            let text = violation.to_string();
+            // The section is said apart.
+            let detail = text
+                .split_once(" (RFC")
+                .map_or(text.as_str(), |(detail, _)| detail);
+            (Rule::from(*violation), detail.to_owned())
+        }
+        Fault::Inflate(error) => (Rule::DeflateData, error.to_string()),
+    }
 }

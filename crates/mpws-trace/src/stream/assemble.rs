@@ -2,15 +2,21 @@
 
 use mpws_codec::mptcp::{DataSeq, Key, WireSeq};
 
+use super::data::{Chunk, DataStream, Hole, Level, Retransmission, Share};
 use crate::{
-    packets::{Connection, Direction, Packet},
-    report::capable_version,
-    stream::{Chunk, DataStream, Hole, Level, Retransmission, Share},
-    tracks::{DataPlaces, Declared, Mapped, Piece, Ranges, Table, Track, View},
+    packets::{Connection, Direction, Packet, Role, View},
+    tracks::{DataPlaces, Declared, Mapped, Piece, Ranges, Table, Track},
 };
 
+impl Connection {
+    /// The data stream of one direction.
+    pub fn data(&self, direction: Direction) -> DataStream {
+        assemble(self, direction)
+    }
+}
+
 /// The data stream of one direction of a connection, over all its subflows.
-pub(crate) fn assemble(connection: &Connection, direction: Direction) -> DataStream {
+fn assemble(connection: &Connection, direction: Direction) -> DataStream {
     let subflows: Vec<&Connection> = connection.subflows().collect();
     let arrived = Lanes::of(connection, &subflows, direction, View::Delivered, None);
     let mut stream = DataStream {
@@ -107,8 +113,7 @@ impl Lanes {
             .collect();
         let mapped = lanes.iter().any(|lane| !lane.track.mappings.is_empty());
         let mut found = Self {
-            first_known: from_key.is_some()
-                || !mapped && !matches!(connection.role, crate::packets::Role::Unknown),
+            first_known: from_key.is_some() || !mapped && !matches!(connection.role, Role::Unknown),
             first,
             data_fin,
             acked: 0,
@@ -369,7 +374,7 @@ fn lowest<'a>(mappings: impl Iterator<Item = &'a Declared>) -> Option<DataSeq> {
 
 /// The key of the end that sends in a direction. Version 0 makes its initial data sequence numbers otherwise.
 fn key_of(connection: &Connection, direction: Direction) -> Option<Key> {
-    if capable_version(connection) == Some(0) {
+    if connection.mptcp_version() == Some(0) {
         return None;
     }
     match direction {

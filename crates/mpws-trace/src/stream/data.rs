@@ -5,7 +5,7 @@ use std::{fmt, ops::Range};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::packets::{Connection, Direction};
+use crate::packets::Connection;
 
 /// One direction of a connection as its application gets it: bytes in order, who carried them, what is missing.
 ///
@@ -129,13 +129,6 @@ pub struct Carriage {
     pub largest_gap_ns: u64,
     /// Bytes of it that arrived first on each subflow that carried any: index of the subflow and bytes.
     pub subflows: Vec<(usize, u64)>,
-}
-
-impl Connection {
-    /// The data stream of one direction.
-    pub fn data(&self, direction: Direction) -> DataStream {
-        super::assemble::assemble(self, direction)
-    }
 }
 
 impl DataStream {

@@ -3,5 +3,4 @@
 mod assemble;
 mod data;
 
-pub(crate) use data::Chunk;
 pub use data::{Carriage, DataStream, HeldBack, Hole, Level, Retransmission, Share};

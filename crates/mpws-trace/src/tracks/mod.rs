@@ -2,10 +2,10 @@
 
 mod ranges;
 mod segments;
+mod table;
 mod track;
 
 pub(crate) use ranges::{Ranges, Unwrap, range};
 pub use segments::{Held, HoldLimits, Segment};
-pub(crate) use track::{
-    DataPlaces, Declared, Mapped, Piece, Table, Track, View, mapping_place, places,
-};
+pub(crate) use table::{DataPlaces, Mapped, Table};
+pub(crate) use track::{Declared, Piece, Track, mapping_place, places};

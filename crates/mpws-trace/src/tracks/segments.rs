@@ -1,9 +1,10 @@
 //! Data segments of one TCP connection, and which of them waited for an acknowledgement.
 
-use crate::{
-    packets::{Connection, Direction},
-    tracks::{Ranges, View, places, range},
+use super::{
+    ranges::{Ranges, range},
+    track::places,
 };
+use crate::packets::{Connection, Direction, View};
 
 /// A segment with payload, as it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

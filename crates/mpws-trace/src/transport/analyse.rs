@@ -4,12 +4,12 @@ use std::{borrow::Borrow, collections::HashMap, net::SocketAddr, sync::Arc};
 
 use mpws_codec::mptcp::{Key, MpJoin};
 
+use super::facts;
 use crate::{
     packets::{
         Act, Connection, Counts, Direction, Flow, Image, Packet, Role, Trace, Translation, Unread,
     },
     read::PacketRecord,
-    transport::facts,
 };
 
 /// The TCP connections among these packets, which must be in the order in which they were at the wire.

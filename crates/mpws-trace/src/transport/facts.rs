@@ -5,8 +5,8 @@ use std::sync::Arc;
 use mpws_codec::mptcp::MptcpOption;
 
 use crate::{
-    packets::{Connection, Direction, Flow, Image, Packet, Role, Seen},
-    tracks::{Ranges, Track, Unwrap, View, range},
+    packets::{Connection, Direction, Flow, Image, Packet, Role, Seen, View},
+    tracks::{Ranges, Track, Unwrap, range},
 };
 
 /// Fills in everything about a connection that follows from its packets.

@@ -1,9 +1,12 @@
 //! What carried the bytes of a connection.
 
+use super::{
+    cause::{Cause, TransportTruth},
+    facts,
+};
 use crate::{
-    packets::{Connection, Direction, Packet, Role},
-    tracks::{Track, View, range},
-    transport::{Cause, TransportTruth, facts},
+    packets::{Connection, Direction, Packet, Role, View},
+    tracks::{Track, range},
 };
 
 impl Connection {

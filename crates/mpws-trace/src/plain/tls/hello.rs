@@ -1,6 +1,6 @@
 //! What is needed of ClientHello and ServerHello (RFC 8446 section 4.1).
 
-use super::{HANDSHAKE, record::RawRecord};
+use super::record::{CHANGE_CIPHER_SPEC, HANDSHAKE, RawRecord};
 
 /// The hellos of a handshake.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,7 +50,7 @@ fn messages(records: &[RawRecord]) -> Vec<u8> {
     records
         .iter()
         .take(MAX_RECORDS)
-        .take_while(|record| record.kind == HANDSHAKE || record.kind == super::CHANGE_CIPHER_SPEC)
+        .take_while(|record| record.kind == HANDSHAKE || record.kind == CHANGE_CIPHER_SPEC)
         .filter(|record| record.kind == HANDSHAKE)
         .map_while(|record| record.body.as_deref())
         .collect::<Vec<_>>()

@@ -8,7 +8,9 @@ use ring::{
 };
 
 use super::{
-    APPLICATION_DATA, CHANGE_CIPHER_SPEC, hello::Hellos, keylog::Secrets, record::RawRecord,
+    hello::Hellos,
+    keylog::Secrets,
+    record::{APPLICATION_DATA, CHANGE_CIPHER_SPEC, RawRecord},
 };
 
 /// What opens the records of each end.

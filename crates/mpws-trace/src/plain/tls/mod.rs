@@ -11,15 +11,13 @@ mod record;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    plain::{Piece, Plain, Record},
-    stream::Hole,
-};
+use super::pieces::{Piece, Plain, Record};
+use crate::stream::Hole;
 
 use hello::Hellos;
 pub use keylog::{KeyLog, KeyLogError};
 use keys::{Opener, Session};
-use record::RawRecord;
+use record::{APPLICATION_DATA, RawRecord};
 
 /// TLS of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -142,8 +140,3 @@ fn missing(start: u64, length: u64, acknowledged: bool) -> Piece<'static> {
         acknowledged,
     })
 }
-
-/// Content types of records (RFC 8446 section 5.1).
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const HANDSHAKE: u8 = 22;
-const APPLICATION_DATA: u8 = 23;
