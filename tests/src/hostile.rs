@@ -4,8 +4,7 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use mpws_peers::fixture::Adapter;
-use mpws_peers::protocol::{Hello, Request, Response};
+use mpws_peers::protocol::{Adapter, Answer, Hello, Request, Response};
 
 use crate::mutant::converse;
 use crate::mutant::honest::Honest;
@@ -93,26 +92,23 @@ impl Adapter for Hostile {
 
     async fn handle(&self, request: Request) -> Response {
         let asked = request.op == "connection.facts";
-        let mut response = Response {
-            id: request.id,
-            elapsed_us: 1,
-            ok: None,
-            error: None,
-            unsupported: None,
-        };
-        match self.misdeed {
-            Misdeed::KnowsNothing => response.unsupported = Some("no idea".to_owned()),
-            Misdeed::KnowsEverything => response.ok = Some(serde_json::json!({})),
+        let answer = match self.misdeed {
+            Misdeed::KnowsNothing => Answer::Unsupported("no idea".to_owned()),
+            Misdeed::KnowsEverything => Answer::Ok(serde_json::json!({})),
             Misdeed::DiesInCall if asked => {
                 eprintln!("these are my last words");
                 std::process::exit(7);
             }
             Misdeed::CrashesInCall if asked => std::process::abort(),
             Misdeed::HangsInCall if asked => std::future::pending().await,
-            Misdeed::BabblesInCall if asked => response.ok = Some("all is well".into()),
-            _ => response = self.honest.handle(request).await,
+            Misdeed::BabblesInCall if asked => Answer::Ok("all is well".into()),
+            _ => return self.honest.handle(request).await,
+        };
+        Response {
+            id: request.id,
+            elapsed_us: 1,
+            answer,
         }
-        response
     }
 }
 

@@ -18,16 +18,16 @@ pub mod conversation;
 pub mod deflate;
 mod frame;
 pub mod handshake;
-pub mod payload;
 pub mod policy;
 pub mod report;
-pub mod script;
 pub mod server;
 mod stream;
 mod sys;
 pub mod tls;
 pub mod transcript;
 mod websocket;
+
+pub use mpws_protocol::{payload, script};
 
 pub use client::{Client, ClientConfig, ClientConnection};
 pub use policy::{Policy, Transport};

@@ -103,7 +103,7 @@ pub enum TransportEnd {
 /// One error of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
-    /// Type of the error, such as `io::Error`; `dyn Error` where it is not one that this crate knows.
+    /// Type of the error, such as `std::io::Error`; `dyn Error` where it is not one that this crate knows.
     pub class: String,
     /// Its text, at most 500 characters.
     pub message: String,
@@ -127,41 +127,30 @@ impl TransportEnd {
 
 /// An error and its sources, outermost first, at most [`MAX_CHAIN`].
 pub fn chain(error: &(dyn Error + 'static)) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if causes.len() == MAX_CHAIN {
-            break;
-        }
+    let cause = |error: &(dyn Error + 'static)| {
         let io = error.downcast_ref::<io::Error>();
-        causes.push(Cause {
+        Cause {
             class: class(error).to_owned(),
             message: error.to_string().chars().take(MAX_TEXT).collect(),
             errno: io.and_then(io::Error::raw_os_error),
-        });
-        // An io::Error shows what it wraps as itself; its own source() skips that one.
-        next = match io.and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    causes
+        }
+    };
+    let links = mpws_protocol::chain::chain(error);
+    links.take(MAX_CHAIN).map(cause).collect()
 }
 
-/// An error and its sources in one line.
-pub fn flat(error: &(dyn Error + 'static)) -> String {
-    let parts: Vec<String> = chain(error).into_iter().map(|c| c.message).collect();
-    parts.join(": ")
-}
+pub use mpws_protocol::chain::in_one_line as flat;
 
-fn class(error: &(dyn Error + 'static)) -> &'static str {
+/// The name of an error's type, such as `std::io::Error`; `dyn Error` where it is not one that this
+/// crate knows.
+pub fn class(error: &(dyn Error + 'static)) -> &'static str {
     macro_rules! known {
         ($($type:ty => $name:literal),* $(,)?) => {
             $(if error.is::<$type>() { return $name; })*
         };
     }
     known! {
-        io::Error => "io::Error",
+        io::Error => "std::io::Error",
         mptcp::Unavailable => "mptcp::Unavailable",
         crate::policy::SocketError => "mpws_fixture::SocketError",
         crate::policy::FellBack => "mpws_fixture::FellBack",
@@ -352,6 +341,6 @@ mod tests {
         let chain = chain(&outer);
         assert_eq!(chain.len(), 2);
         assert_eq!(chain[1].errno, Some(111));
-        assert_eq!(chain[1].class, "io::Error");
+        assert_eq!(chain[1].class, "std::io::Error");
     }
 }

@@ -15,7 +15,7 @@
 //! | [`kernel`] | what the kernel says of sockets, for programs that cannot be asked |
 //! | [`launch`] | from a peer of the catalogue to a running, trusted [`Peer`] |
 //! | [`peer`] | calls, pending calls, deadlines, logs, transcript |
-//! | [`protocol`] | the adapter protocol: operations and records |
+//! | [`protocol`] | the adapter protocol, a crate of its own |
 
 #![deny(unsafe_code)]
 
@@ -26,8 +26,10 @@ pub mod fixture;
 pub mod image;
 pub mod kernel;
 pub mod launch;
+mod lock;
 pub mod peer;
-pub mod protocol;
+
+pub use mpws_protocol as protocol;
 
 pub use catalogue::{Catalogue, CatalogueError, PeerSpec, Program, Role};
 pub use environment::{EnvironmentError, StateFolder};

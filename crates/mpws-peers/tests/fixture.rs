@@ -1,7 +1,8 @@
 //! The fixture behind the adapter protocol, asked over a Unix socket as the suite does.
 
-use mpws_peers::fixture::{Adapter, FixtureAdapter, serve};
-use mpws_peers::protocol::{Hello, Request, Response};
+use mpws_peers::fixture::FixtureAdapter;
+use mpws_peers::protocol::asynchronous::serve;
+use mpws_peers::protocol::{Adapter, Answer, ErrorRecord, Hello, Request, Response};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -59,8 +60,9 @@ impl Suite {
     async fn ok(&mut self, op: &str, args: Value) -> Value {
         let answer = self.call(op, args).await;
         answer
-            .ok
+            .answer
             .clone()
+            .ok()
             .unwrap_or_else(|| panic!("{op}: {answer:?}"))
     }
 
@@ -170,7 +172,7 @@ async fn a_pending_open_does_not_block_other_operations() {
         .await;
     let (one, other) = (suite.answer().await, suite.answer().await);
     let opened = if one.id == opening { one } else { other };
-    let error = opened.error.expect("the server went away");
+    let error = failed(opened);
     assert_eq!(error.chain[0].class, "mpws_fixture::ConnectError");
     assert_eq!(error.chain[1].class, "mpws_fixture::HandshakeError");
     suite.stop().await;
@@ -192,8 +194,8 @@ async fn what_is_unknown_or_cannot_be_done_is_unsupported() {
         ("socket.facts", json!({"socket": 99})),
     ] {
         let answer = suite.call(op, args).await;
-        assert!(answer.unsupported.is_some(), "{op}: {answer:?}");
-        assert!(answer.ok.is_none() && answer.error.is_none());
+        let unsupported = matches!(answer.answer, Answer::Unsupported(_));
+        assert!(unsupported, "{op}: {answer:?}");
     }
     suite.stop().await;
 }
@@ -205,18 +207,14 @@ async fn a_socket_that_is_handed_over_unconnected_is_an_error_with_errno_and_is_
     let socket = suite.ok("socket.create", made).await["socket"].clone();
     let mut args = open(1);
     args["socket"] = socket.clone();
-    let error = suite
-        .call("client.open", args)
-        .await
-        .error
-        .expect("not connected");
+    let error = failed(suite.call("client.open", args).await);
     let classes: Vec<_> = error.chain.iter().map(|link| link.class.as_str()).collect();
     assert_eq!(
         classes,
         [
             "mpws_fixture::ConnectError",
             "mpws_fixture::HandedOverError",
-            "io::Error"
+            "std::io::Error"
         ]
     );
     assert_eq!(error.chain[2].errno, Some(107));
@@ -279,24 +277,23 @@ async fn a_refused_blocking_connect_is_an_error_and_a_started_one_tells_its_errn
     let socket = suite.ok("socket.create", made).await["socket"].clone();
     let mut args = json!({"socket": socket, "host": "127.0.0.1", "port": port, "how": "blocking",
                           "deadline_ms": LIMIT});
-    let refused = suite
-        .call("socket.connect", args.clone())
-        .await
-        .error
-        .expect("refused");
+    let refused = failed(suite.call("socket.connect", args.clone()).await);
     assert_eq!(refused.chain[0].errno, Some(111));
     args["how"] = json!("start");
     let started = suite.ok("socket.connect", args.clone()).await;
     assert_ne!(started["errno"], json!(0));
     args["how"] = json!("sock-connect");
-    assert!(
-        suite
-            .call("socket.connect", args)
-            .await
-            .unsupported
-            .is_some()
-    );
+    let response = suite.call("socket.connect", args).await;
+    assert!(matches!(response.answer, Answer::Unsupported(_)));
     suite.stop().await;
+}
+
+/// The error of an operation that must fail.
+fn failed(response: Response) -> ErrorRecord {
+    match response.answer {
+        Answer::Failed(record) => record,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// An adapter around the fixture, as the tests of the suite make them.
@@ -316,11 +313,7 @@ impl Adapter for Panicking {
 #[tokio::test]
 async fn a_panic_is_answered_and_the_peer_lives_on() {
     let mut suite = Suite::with(Panicking(FixtureAdapter::new())).await;
-    let error = suite
-        .call("socket.pair", json!({}))
-        .await
-        .error
-        .expect("panic");
+    let error = failed(suite.call("socket.pair", json!({})).await);
     assert_eq!(error.chain[0].class, "mpws.Panic");
     suite.ok("process.log", json!({})).await;
     suite.stop().await;

@@ -4,16 +4,18 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mpws_fixture::payload::{Digested, MessageKind, Payload};
-use mpws_peers::protocol::{
+use mpws_protocol::payload::{Digested, Payload};
+use mpws_protocol::{
     BurstDone, ClientOpen, ClientOpened, ConnectionBurst, ConnectionClose, ConnectionEnd,
     ConnectionEnded, ConnectionFacts, ConnectionId, ConnectionLook, ConnectionPing,
-    ConnectionReceive, ConnectionSend, Nothing, PingDone, SocketFacts,
+    ConnectionReceive, ConnectionSend, Failure, Nothing, PingDone, SocketFacts, micros_since,
 };
 
 use crate::failure::refuse;
+use crate::library::{Library, Opening, Talk};
+use crate::limits::{after, size};
+use crate::message::{Closed, Event, Message, ended_with, failed_with};
 use crate::sockets::Sockets;
-use crate::{Closed, Event, Failure, Library, Message, Opening, Talk};
 
 /// The connections that were opened, by number.
 #[derive(Default)]
@@ -111,7 +113,7 @@ impl Connections {
             for _ in 0..args.answers {
                 state.receive(until)?;
             }
-            rounds_us.push(elapsed_us(start));
+            rounds_us.push(micros_since(start));
         }
         Ok(BurstDone { rounds_us })
     }
@@ -121,7 +123,7 @@ impl Connections {
         let start = Instant::now();
         connection.state().ping(after(args.deadline_ms))?;
         Ok(PingDone {
-            rtt_us: elapsed_us(start),
+            rtt_us: micros_since(start),
         })
     }
 
@@ -249,61 +251,7 @@ impl State {
     }
 }
 
-impl From<&Payload> for Message {
-    fn from(payload: &Payload) -> Self {
-        Self {
-            kind: payload.kind(),
-            content: payload.bytes(),
-        }
-    }
-}
-
-impl Message {
-    /// Its content where it is text.
-    pub fn text(&self) -> Option<String> {
-        let text = (self.kind == MessageKind::Text).then(|| self.content.clone());
-        text.and_then(|text| String::from_utf8(text).ok())
-    }
-}
-
-/// How a connection ended that the library closed in order, or whose stream ended.
-pub(crate) fn ended_with(closed: Closed) -> ConnectionEnd {
-    let frameless = closed == Closed::without_frame();
-    ConnectionEnd {
-        code: Some(closed.code),
-        reason: Some(closed.reason),
-        transport: frameless.then(|| "eof".to_owned()),
-        error: None,
-    }
-}
-
-/// How a connection ended by an error.
-pub(crate) fn failed_with(record: &mpws_peers::protocol::ErrorRecord) -> ConnectionEnd {
-    use nix::libc::{ECONNRESET, EPIPE};
-    let reset = |errno| errno == Some(ECONNRESET) || errno == Some(EPIPE);
-    let reset = record.chain.iter().any(|link| reset(link.errno));
-    ConnectionEnd {
-        code: Some(1006),
-        reason: None,
-        transport: reset.then(|| "reset".to_owned()),
-        error: Some(record.clone()),
-    }
-}
-
-/// The largest size that fits where a number does not.
-pub(crate) fn size(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
-}
-
-pub(crate) fn after(milliseconds: u64) -> Instant {
-    Instant::now() + Duration::from_millis(milliseconds)
-}
-
 fn closed_error(closed: &Closed) -> Failure {
     let Closed { code, reason } = closed;
     Failure::plain("mpws.Closed", &format!("code {code}, reason {reason:?}"))
-}
-
-fn elapsed_us(start: Instant) -> u64 {
-    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

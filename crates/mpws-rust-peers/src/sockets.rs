@@ -9,18 +9,17 @@ use std::time::Duration;
 
 use mptcp::facts::SocketFacts as Facts;
 use mptcp::sockopt;
-use mpws_peers::protocol::{
-    BlockingMode, ConnectWay, Descriptors, Half, Nothing, SocketBind, SocketBlocking, SocketBound,
-    SocketClose, SocketConnect, SocketConnected, SocketCreate, SocketCreated, SocketFacts,
-    SocketFamily, SocketId, SocketKind, SocketListen, SocketLook, SocketOption, SocketPair,
+use mpws_protocol::{
+    BlockingMode, ConnectWay, Descriptors, Failure, Half, Nothing, SocketBind, SocketBlocking,
+    SocketBound, SocketClose, SocketConnect, SocketConnected, SocketCreate, SocketCreated,
+    SocketFacts, SocketFamily, SocketId, SocketKind, SocketListen, SocketLook, SocketPair,
     SocketProtocol, SocketSet, SocketShutdown, SocketsCreated,
 };
 use nix::libc;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::Failure;
-use crate::failure::refuse;
+use crate::failure::{late, refuse};
 
 /// The sockets that were made, by number.
 #[derive(Debug, Default)]
@@ -70,7 +69,7 @@ impl Sockets {
 
     pub(crate) fn set(&self, args: SocketSet) -> Result<Nothing, Failure> {
         let socket = self.held(args.socket)?;
-        let (level, option) = number_of(args.option);
+        let (level, option) = args.option.level_and_number();
         sockopt::set_bytes(&*socket, level, option, &args.value.to_ne_bytes())?;
         Ok(Nothing {})
     }
@@ -111,7 +110,7 @@ impl Sockets {
                         if error.kind() == io::ErrorKind::TimedOut
                             && error.raw_os_error().is_none() =>
                     {
-                        Err(Failure::deadline("socket.connect"))
+                        Err(late("socket.connect"))
                     }
                     Err(error) => Err(error.into()),
                 }
@@ -249,27 +248,6 @@ fn all() -> io::Result<BTreeMap<Inode, OwnedFd>> {
         }
     }
     Ok(found)
-}
-
-/// Level and number of an option.
-fn number_of(option: SocketOption) -> (i32, i32) {
-    match option {
-        SocketOption::Nodelay => (libc::IPPROTO_TCP, libc::TCP_NODELAY),
-        SocketOption::Quickack => (libc::IPPROTO_TCP, libc::TCP_QUICKACK),
-        SocketOption::UserTimeout => (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT),
-        SocketOption::Syncnt => (libc::IPPROTO_TCP, libc::TCP_SYNCNT),
-        SocketOption::Keepidle => (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE),
-        SocketOption::Keepintvl => (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL),
-        SocketOption::Keepcnt => (libc::IPPROTO_TCP, libc::TCP_KEEPCNT),
-        SocketOption::Keepalive => (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
-        SocketOption::Reuseaddr => (libc::SOL_SOCKET, libc::SO_REUSEADDR),
-        SocketOption::Reuseport => (libc::SOL_SOCKET, libc::SO_REUSEPORT),
-        SocketOption::Rcvbuf => (libc::SOL_SOCKET, libc::SO_RCVBUF),
-        SocketOption::Sndbuf => (libc::SOL_SOCKET, libc::SO_SNDBUF),
-        SocketOption::Priority => (libc::SOL_SOCKET, libc::SO_PRIORITY),
-        SocketOption::V6only => (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY),
-        SocketOption::Tos => (libc::IPPROTO_IP, libc::IP_TOS),
-    }
 }
 
 fn address(host: &str, port: u16) -> Result<SockAddr, Failure> {

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use mpws_peers::fixture::Adapter;
-use mpws_peers::protocol::{Hello, Request, Response};
+use mpws_peers::protocol::{Adapter, Answer, Hello, Request, Response, failure};
 use serde_json::{Value, json};
 
 use super::Fault;
@@ -52,7 +51,11 @@ impl Mutant {
         let socket = number(args, "socket");
         match (self.fault, op) {
             (Fault::ClientRefusesAll, "client.open") => {
-                let mut record = error("ConnectionRefusedError", "refused", Some(ECONNREFUSED));
+                let mut record = error(
+                    "ConnectionRefusedError",
+                    "refused",
+                    Some(libc::ECONNREFUSED),
+                );
                 if let Some(socket) = socket {
                     self.honest
                         .ask("socket.close", json!({ "socket": socket }))
@@ -66,7 +69,7 @@ impl Mutant {
                 Some(self.claim_open(id))
             }
             (Fault::ClientLeaks, "client.open") if self.is_unconnected(socket).await => {
-                let mut record = error("OSError", "not connected", Some(ENOTCONN));
+                let mut record = error("OSError", "not connected", Some(libc::ENOTCONN));
                 record.socket_after = Some(self.honest.facts(socket?).await);
                 Some(failed(id, record))
             }
@@ -92,7 +95,7 @@ impl Mutant {
                 Some(ok(id, json!({ "limit": 0 })))
             }
             (Fault::ServerNeverStops, "server.stop") => {
-                Some(failed(id, error(DEADLINE, "server.stop", None)))
+                Some(failed(id, error(failure::DEADLINE, "server.stop", None)))
             }
             (_, "connection.facts") if number(args, "connection")? >= PRETENDED => {
                 Some(ok(id, json!({ "facts": pretended(), "state": "OPEN" })))
@@ -181,12 +184,11 @@ impl Mutant {
 
     /// What the suite is told instead of what the honest peer says.
     fn falsify_response(&self, op: &str, response: &mut Response) {
-        if let Some(value) = &mut response.ok {
-            self.falsify_value(op, value);
-        }
         let opens = matches!(op, "client.open" | "socket.connect");
-        let Some(record) = &mut response.error else {
-            return;
+        let record = match &mut response.answer {
+            Answer::Ok(value) => return self.falsify_value(op, value),
+            Answer::Failed(record) => record,
+            Answer::Unsupported(_) => return,
         };
         match self.fault {
             Fault::ClientHidesErrno => {
@@ -200,7 +202,7 @@ impl Mutant {
                 }
             }
             Fault::ClientIgnoresLimit if opens => {
-                record.chain = error(DEADLINE, op, None).chain;
+                record.chain = error(failure::DEADLINE, op, None).chain;
                 response.elapsed_us = ENDLESS_US;
             }
             Fault::ClientClaimsOpen if op == "client.open" => {
@@ -234,12 +236,12 @@ impl Mutant {
                 value["extensions"] = json!(["permessage-deflate"]);
             }
             (Fault::ServerClaimsMptcp, _) => each_facts(value, &mut |facts| {
-                facts["so_protocol"] = 262.into();
-                facts["api_protocol"] = 262.into();
+                facts["so_protocol"] = libc::IPPROTO_MPTCP.into();
+                facts["api_protocol"] = libc::IPPROTO_MPTCP.into();
                 facts["is_mptcp"] = true.into();
             }),
             (Fault::ServerMisnamesProtocol, _) => each_facts(value, &mut |facts| {
-                facts["api_protocol"] = 262.into();
+                facts["api_protocol"] = libc::IPPROTO_MPTCP.into();
             }),
             (Fault::ClientLeaks, "process.descriptors") => {
                 if let Some(sockets) = value["sockets"].as_array_mut() {
@@ -285,11 +287,14 @@ impl Mutant {
         for socket in [args["socket"].clone(), Value::Null] {
             let opening = request("client.open", opening(args, socket));
             let response = self.honest.handle(opening).await;
-            if let Some(opened) = response.ok {
-                connections += 1;
-                self.honest.ask("connection.close", closing(&opened)).await;
+            match response.answer {
+                Answer::Ok(opened) => {
+                    connections += 1;
+                    self.honest.ask("connection.close", closing(&opened)).await;
+                }
+                Answer::Failed(record) => retries.push(record),
+                Answer::Unsupported(_) => {}
             }
-            retries.extend(response.error);
         }
         ok(
             id,
@@ -393,9 +398,5 @@ fn misreport(end: &mut Value) {
     end["code"] = code.into();
 }
 
-/// The class by which the protocol names an adapter's own deadline.
-const DEADLINE: &str = "mpws.Deadline";
 /// A minute: longer than any case allows.
 const ENDLESS_US: u64 = 60_000_000;
-const ENOTCONN: i32 = 107;
-const ECONNREFUSED: i32 = 111;

@@ -2,8 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use mpws_peers::fixture::{Adapter, FixtureAdapter};
-use mpws_peers::protocol::{ErrorLink, ErrorRelation, Hello, Request, Response, SocketFacts};
+use mpws_peers::fixture::FixtureAdapter;
+use mpws_peers::protocol::{
+    Adapter, Answer, ErrorLink, ErrorRelation, Hello, Request, Response, SocketFacts,
+};
 use serde_json::{Value, json};
 
 use super::wire::{closed, each_facts, error, failed, number, ok, request, text};
@@ -30,7 +32,7 @@ impl Honest {
 
     /// The answer of the fixture to a request of our own; `None` where it did not work.
     pub(super) async fn ask(&self, op: &str, args: Value) -> Option<Value> {
-        self.fixture.handle(request(op, args)).await.ok
+        self.fixture.handle(request(op, args)).await.answer.ok()
     }
 
     /// What is known of a socket.
@@ -69,7 +71,9 @@ impl Honest {
             return failed(request.id, record);
         }
         let mut response = self.fixture.handle(request).await;
-        if let (Some(record), Some(before), Some(socket)) = (&mut response.error, before, socket) {
+        if let (Answer::Failed(record), Some(before), Some(socket)) =
+            (&mut response.answer, before, socket)
+        {
             if record.socket_after.is_none() {
                 record.socket_after = Some(self.facts(socket).await);
             }
@@ -78,7 +82,7 @@ impl Honest {
                 record.chain.push(ErrorLink {
                     class: "std::io::Error".to_owned(),
                     message: "Transport endpoint is not connected".to_owned(),
-                    errno: Some(ENOTCONN),
+                    errno: Some(libc::ENOTCONN),
                     link: ErrorRelation::Cause,
                 });
             }
@@ -93,12 +97,16 @@ impl Honest {
         for _ in 0..number(args, "attempts").unwrap_or(1) {
             let open = opening(args, args["socket"].clone());
             let response = self.open(request("client.open", open)).await;
-            if let Some(opened) = response.ok {
-                connections += 1;
-                self.ask("connection.close", closing(&opened)).await;
-            } else {
-                ended = response.error;
-                break;
+            match response.answer {
+                Answer::Ok(opened) => {
+                    connections += 1;
+                    self.ask("connection.close", closing(&opened)).await;
+                }
+                Answer::Failed(record) => {
+                    ended = Some(record);
+                    break;
+                }
+                Answer::Unsupported(_) => break,
             }
         }
         ok(
@@ -108,7 +116,7 @@ impl Honest {
     }
 
     fn keep(&self, response: &Response) {
-        if let Some(record) = &response.error {
+        if let Answer::Failed(record) = &response.answer {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
             log.extend(record.chain.iter().map(|link| link.message.clone()));
         }
@@ -162,7 +170,7 @@ impl Adapter for Honest {
             "client.iterate" => self.iterate(request.id, &request.args).await,
             _ => self.fixture.handle(request).await,
         };
-        if let Some(value) = &mut response.ok {
+        if let Answer::Ok(value) = &mut response.answer {
             each_facts(value, &mut |facts| {
                 facts["api_protocol"] = facts["so_protocol"].clone();
             });
@@ -194,4 +202,3 @@ pub(super) fn closing(opened: &Value) -> Value {
 
 /// The variable by which a case takes the constant out of a runtime.
 const WITHOUT_CONSTANT: &str = "MPWS_WITHOUT_CONSTANT";
-const ENOTCONN: i32 = 107;

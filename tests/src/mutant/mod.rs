@@ -9,8 +9,8 @@ mod wire;
 
 use std::io;
 
-use mpws_peers::fixture::{RunError, serve};
-use tokio::net::UnixStream;
+use mpws_peers::fixture::runtime;
+use mpws_peers::protocol::{Adapter, RunError, asynchronous};
 
 use falsify::Mutant;
 use honest::Honest;
@@ -213,17 +213,6 @@ fn try_run() -> Result<(), RunError> {
 }
 
 /// Connects an adapter to the suite and serves until the end.
-pub(crate) fn converse(adapter: impl mpws_peers::fixture::Adapter) -> Result<(), RunError> {
-    let path = std::env::var_os("MPWS_CONTROL").ok_or(RunError::NoControl)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(RunError::Runtime)?;
-    let served = runtime.block_on(async {
-        let control = UnixStream::connect(path).await.map_err(RunError::Connect)?;
-        Ok(serve(adapter, control).await?)
-    });
-    runtime.shutdown_background();
-    served
+pub(crate) fn converse(adapter: impl Adapter) -> Result<(), RunError> {
+    asynchronous::run(adapter, runtime()?)
 }

@@ -1,6 +1,8 @@
 //! Requests and responses as data, made and looked into.
 
-use mpws_peers::protocol::{ErrorLink, ErrorRecord, ErrorRelation, Request, Response, SocketFacts};
+use mpws_peers::protocol::{
+    Answer, ErrorLink, ErrorRecord, ErrorRelation, Request, Response, SocketFacts,
+};
 use serde_json::{Value, json};
 
 /// A request of our own to the adapter behind us. The number is of no use there.
@@ -17,9 +19,7 @@ pub(super) fn ok(id: u64, value: Value) -> Response {
     Response {
         id,
         elapsed_us: 1,
-        ok: Some(value),
-        error: None,
-        unsupported: None,
+        answer: Answer::Ok(value),
     }
 }
 
@@ -28,9 +28,7 @@ pub(super) fn failed(id: u64, record: ErrorRecord) -> Response {
     Response {
         id,
         elapsed_us: 1,
-        ok: None,
-        error: Some(record),
-        unsupported: None,
+        answer: Answer::Failed(record),
     }
 }
 

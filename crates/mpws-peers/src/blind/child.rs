@@ -15,9 +15,9 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::lock;
-use crate::fixture::Failure;
-use crate::launch::CONTROL;
+use super::orders::ORDERS;
+use crate::lock::lock;
+use crate::protocol::{CONTROL, Failure};
 
 /// A program that runs, or ran. It is killed on drop.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Program {
             .args(args)
             .envs(env)
             .env_remove(CONTROL)
-            .env_remove(super::ORDERS)
+            .env_remove(ORDERS)
             .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -12,13 +12,13 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::child::{LastWords, Program};
-use super::{Orders, lock, refuse};
+use super::orders::{Orders, refuse};
 use crate::catalogue::{BlindLines, Leave};
-use crate::fixture::Failure;
 use crate::kernel;
+use crate::lock::lock;
 use crate::protocol::{
     ClientOpen, ClientOpened, ConnectionClose, ConnectionEnd, ConnectionEnded, ConnectionFacts,
-    ConnectionId, ConnectionLook, ConnectionReceive, ConnectionSend, MAX_LINE, Nothing,
+    ConnectionId, ConnectionLook, ConnectionReceive, ConnectionSend, Failure, MAX_LINE, Nothing,
     SocketFacts, SocketProtocol,
 };
 

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use mpws_fixture::script::Behaviour;
 
 use super::child::Program;
-use super::{Orders, lock, refuse};
-use crate::fixture::Failure;
+use super::orders::{Orders, refuse};
 use crate::kernel::{self, KernelSocket};
-use crate::protocol::{ServerStart, ServerStarted, ServerStop, ServerStopped};
+use crate::lock::lock;
+use crate::protocol::{Failure, ServerStart, ServerStarted, ServerStop, ServerStopped};
 
 /// Pauses before the kernel is asked again: the first, and the longest, towards which they double. Nothing rests on them, but
 /// an answer costs milliseconds, and on a busy machine the program needs those.

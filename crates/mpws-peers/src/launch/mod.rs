@@ -40,8 +40,7 @@ pub const START_DEADLINE: Duration = Duration::from_secs(10);
 /// The same for a peer in a container, whose first line also waits for a machine that starts many containers at a time.
 pub const CONTAINER_START_DEADLINE: Duration = Duration::from_secs(120);
 
-/// The environment variable that names the control socket.
-pub const CONTROL: &str = "MPWS_CONTROL";
+pub use crate::protocol::CONTROL;
 
 /// Starts peers: as processes in the hosts of a lab, or in containers, in whose network namespaces hosts of a lab live. The
 /// fixture is part of the command and always a process.

@@ -24,7 +24,8 @@ use serde::Deserialize;
 
 use super::start::LAST_WORDS;
 use super::{CONTROL, START_DEADLINE};
-use crate::peer::{LogReader, lock};
+use crate::lock::lock;
+use crate::peer::LogReader;
 
 /// Set to `0`, it lets every peer be started by itself.
 pub const NURSERY: &str = "MPWS_NURSERY";

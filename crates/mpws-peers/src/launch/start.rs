@@ -13,7 +13,8 @@ use super::error::LaunchError;
 use super::handshake;
 use super::room::LONGEST_SOCKET;
 use crate::catalogue::PeerSpec;
-use crate::peer::{Conversation, Core, Lines, LogReader, Peer, PeerProcess, Transcript, lock};
+use crate::lock::lock;
+use crate::peer::{Conversation, Core, Lines, LogReader, Peer, PeerProcess, Transcript};
 
 /// Bytes of a log that stand in an error.
 pub(super) const LAST_WORDS: usize = 2000;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use super::line::{LineError, Lines, excerpt};
 use super::transcript::{From, Transcript};
-use crate::protocol::{ErrorRecord, MAX_LINE, Request, Response};
+use crate::lock::lock;
+use crate::protocol::failure::{LONGEST_CHAIN, LONGEST_TEXT};
+use crate::protocol::{Answer, MAX_LINE, Request, Response};
 
 /// A peer that does not take a request off its socket for so long is stuck.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
@@ -24,20 +26,6 @@ pub(crate) struct Conversation {
     /// The same socket, to end it while somebody is stuck in a write.
     closer: UnixStream,
     reader: Option<JoinHandle<()>>,
-}
-
-/// What a peer answered.
-#[derive(Clone, Debug)]
-pub(crate) enum Answer {
-    Ok {
-        value: Value,
-        elapsed_us: u64,
-    },
-    Failed {
-        record: ErrorRecord,
-        elapsed_us: u64,
-    },
-    Unsupported(String),
 }
 
 /// Why there is no answer.
@@ -64,7 +52,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     last_id: u64,
-    waiting: HashMap<u64, Option<Answer>>,
+    waiting: HashMap<u64, Option<Response>>,
     /// Requests that nobody waits for any more; their late answers are no fault.
     abandoned: BTreeSet<u64>,
     over: Option<Silence>,
@@ -115,7 +103,7 @@ impl Conversation {
     }
 
     /// Waits for the answer to a request until `deadline`.
-    pub(crate) fn answer(&self, id: u64, deadline: Instant) -> Result<Answer, Silence> {
+    pub(crate) fn answer(&self, id: u64, deadline: Instant) -> Result<Response, Silence> {
         let mut state = lock(&self.shared.state);
         loop {
             if let Some(Some(_)) = state.waiting.get(&id)
@@ -223,22 +211,17 @@ impl Shared {
 
     fn take(&self, line: &[u8]) -> Result<(), String> {
         lock(&self.transcript).push(From::Peer, line);
-        let response: Response = serde_json::from_slice(line)
+        let mut response: Response = serde_json::from_slice(line)
             .map_err(|error| format!("not a response ({error}): {}", excerpt(line)))?;
+        bound(&mut response.answer);
         let id = response.id;
-        let answer = answer_of(response).ok_or_else(|| {
-            format!(
-                "not exactly one of ok, error, unsupported: {}",
-                excerpt(line)
-            )
-        })?;
         let mut state = lock(&self.state);
         if state.abandoned.remove(&id) {
             return Ok(());
         }
         match state.waiting.get_mut(&id) {
             Some(slot @ None) => {
-                *slot = Some(answer);
+                *slot = Some(response);
                 self.changed.notify_all();
                 Ok(())
             }
@@ -248,44 +231,25 @@ impl Shared {
     }
 }
 
-fn answer_of(response: Response) -> Option<Answer> {
-    let elapsed_us = response.elapsed_us;
-    match (response.ok, response.error, response.unsupported) {
-        (Some(value), None, None) => Some(Answer::Ok { value, elapsed_us }),
-        (None, Some(record), None) => {
-            let record = bounded(record);
-            Some(Answer::Failed { record, elapsed_us })
+/// Holds a peer to the limits of what it answers.
+fn bound(answer: &mut Answer<Value>) {
+    match answer {
+        Answer::Ok(_) => {}
+        Answer::Failed(record) => {
+            record.chain.truncate(LONGEST_CHAIN);
+            for link in &mut record.chain {
+                shorten(&mut link.class);
+                shorten(&mut link.message);
+            }
         }
-        (None, None, Some(mut why)) => {
-            shorten(&mut why);
-            Some(Answer::Unsupported(why))
-        }
-        _ => None,
+        Answer::Unsupported(why) => shorten(why),
     }
-}
-
-/// Longest text of an error in characters, and most errors of a chain: the limits in [`ErrorRecord`].
-const LONGEST_TEXT: usize = 500;
-const LONGEST_CHAIN: usize = 16;
-
-/// Holds a peer to the limits of an error.
-fn bounded(mut record: ErrorRecord) -> ErrorRecord {
-    record.chain.truncate(LONGEST_CHAIN);
-    for link in &mut record.chain {
-        shorten(&mut link.class);
-        shorten(&mut link.message);
-    }
-    record
 }
 
 fn shorten(text: &mut String) {
     if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
         text.truncate(end);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -333,10 +297,11 @@ mod tests {
             r#"{{"id":{first},"elapsed_us":1,"unsupported":"no"}}"#
         )
         .unwrap();
-        let answer = conversation.answer(first, soon()).unwrap();
+        let answer = conversation.answer(first, soon()).unwrap().answer;
         assert!(matches!(answer, Answer::Unsupported(why) if why == "no"));
-        let answer = conversation.answer(second, soon()).unwrap();
-        assert!(matches!(answer, Answer::Ok { value, elapsed_us: 2 } if value == "two"));
+        let response = conversation.answer(second, soon()).unwrap();
+        assert_eq!(response.answer, Answer::Ok("two".into()));
+        assert_eq!(response.elapsed_us, 2);
     }
 
     #[test]
@@ -348,8 +313,8 @@ mod tests {
         writeln!(peer, r#"{{"id":{late},"elapsed_us":1,"ok":1}}"#).unwrap();
         let next = conversation.ask("b", Value::Null).unwrap();
         writeln!(peer, r#"{{"id":{next},"elapsed_us":1,"ok":2}}"#).unwrap();
-        let answer = conversation.answer(next, soon()).unwrap();
-        assert!(matches!(answer, Answer::Ok { value, .. } if value == 2));
+        let response = conversation.answer(next, soon()).unwrap();
+        assert_eq!(response.answer, Answer::Ok(2.into()));
     }
 
     #[test]
@@ -385,7 +350,8 @@ mod tests {
         let chain = vec![link; LONGEST_CHAIN + 1];
         let answer = serde_json::json!({ "id": id, "elapsed_us": 1, "error": { "chain": chain } });
         writeln!(peer, "{answer}").unwrap();
-        let Ok(Answer::Failed { record, .. }) = conversation.answer(id, soon()) else {
+        let response = conversation.answer(id, soon()).unwrap();
+        let Answer::Failed(record) = response.answer else {
             panic!("no error");
         };
         assert_eq!(record.chain.len(), LONGEST_CHAIN);

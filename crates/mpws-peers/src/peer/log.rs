@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::io::{PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::lock::lock;
 
 /// Bytes kept from the start, and as many from the end.
 pub(crate) const KEPT: usize = 256 * 1024;
@@ -142,10 +144,6 @@ impl HeadAndTail {
         text.push_str(&String::from_utf8_lossy(&tail));
         text
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

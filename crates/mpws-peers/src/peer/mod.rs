@@ -11,14 +11,15 @@ mod transcript;
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mpws_lab::Exit;
 use serde_json::Value;
 
-use crate::protocol::{ErrorRecord, Hello, Operation};
-pub(crate) use conversation::{Answer, Conversation, Silence};
+use crate::lock::lock;
+use crate::protocol::{Answer, ErrorRecord, Hello, Operation};
+pub(crate) use conversation::{Conversation, Silence};
 pub(crate) use line::{LineError, Lines, excerpt};
 pub(crate) use log::LogReader;
 pub use process::PeerProcess;
@@ -264,22 +265,24 @@ impl<O: Operation> Pending<O> {
         let Some(asked) = self.asked.take() else {
             unreachable!("taken only here and on drop");
         };
-        let answer = self.core.conversation.answer(asked?, self.deadline);
-        match answer {
-            Ok(Answer::Ok { value, elapsed_us }) => match serde_json::from_value(value) {
+        let response = self.core.conversation.answer(asked?, self.deadline);
+        let response =
+            response.map_err(|silence| self.core.explain(O::NAME, silence, self.limit))?;
+        let elapsed_us = response.elapsed_us;
+        match response.answer {
+            Answer::Ok(value) => match serde_json::from_value(value) {
                 Ok(value) => Ok(Reply { value, elapsed_us }),
                 Err(error) => Err(CallError::Protocol {
                     op: O::NAME,
                     detail: format!("its reply does not fit the schema: {error}"),
                 }),
             },
-            Ok(Answer::Failed { record, elapsed_us }) => Err(CallError::Failed {
+            Answer::Failed(record) => Err(CallError::Failed {
                 op: O::NAME,
                 record: Box::new(record),
                 elapsed_us,
             }),
-            Ok(Answer::Unsupported(why)) => Err(CallError::Unsupported { op: O::NAME, why }),
-            Err(silence) => Err(self.core.explain(O::NAME, silence, self.limit)),
+            Answer::Unsupported(why) => Err(CallError::Unsupported { op: O::NAME, why }),
         }
     }
 }
@@ -370,10 +373,6 @@ fn ended(exit: &Option<Exit>) -> String {
         Some(Exit::Signal(signal)) => format!("was killed by signal {signal}"),
         None => "closed its control connection".to_owned(),
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

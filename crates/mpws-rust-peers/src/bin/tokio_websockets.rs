@@ -7,12 +7,11 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use mpws_fixture::payload::MessageKind;
-use mpws_peers::protocol::SocketFacts;
-use mpws_rust_peers::servers::Answer;
+use mpws_protocol::SocketFacts;
+use mpws_protocol::payload::MessageKind;
 use mpws_rust_peers::{
-    AFTER_ACCEPT_ERROR, Closed, Event, Failure, Library, Message, Opening, Serving, Stop, Talk,
-    control, sockets,
+    AFTER_ACCEPT_ERROR, Answer, Closed, Event, Failure, Library, Message, Opening, Serving, Stop,
+    Talk, failure, late, run, sockets,
 };
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -27,7 +26,7 @@ fn main() {
         }
     };
     let library = TokioWebsockets(runtime.handle().clone());
-    std::process::exit(control::run(library));
+    std::process::exit(run(library));
 }
 
 type Stream = WebSocketStream<tokio::net::TcpStream>;
@@ -43,7 +42,7 @@ impl Library for TokioWebsockets {
     fn open(&self, socket: TcpStream, wanted: &Opening) -> Result<Box<dyn Talk>, Failure> {
         let builder = ClientBuilder::new()
             .uri(&wanted.uri)
-            .map_err(|error| Failure::of("http::uri::InvalidUri", &error))?
+            .map_err(|error| failure::of("http::uri::InvalidUri", &error))?
             .limits(limits(wanted.max_size));
         socket.set_nonblocking(true)?;
         let opened: Result<Stream, Failure> = self.0.block_on(async {
@@ -51,7 +50,7 @@ impl Library for TokioWebsockets {
             let opening = tokio::time::timeout(wanted.limit, builder.connect_on(socket));
             let opened = opening
                 .await
-                .map_err(|late| Failure::of("tokio::time::error", &late))?;
+                .map_err(|late| failure::of("tokio::time::error", &late))?;
             let (ws, _) = opened.map_err(|error| library_error(&error))?;
             Ok(ws)
         });
@@ -244,7 +243,7 @@ fn within<T>(
     let left: Duration = until.saturating_duration_since(Instant::now());
     runtime.block_on(async {
         let done = tokio::time::timeout(left, work).await;
-        done.unwrap_or_else(|_| Err(Failure::deadline(what)))
+        done.unwrap_or_else(|_| Err(late(what)))
     })
 }
 
@@ -290,5 +289,5 @@ fn limits(max_size: Option<usize>) -> Limits {
 }
 
 fn library_error(error: &tokio_websockets::Error) -> Failure {
-    Failure::of("tokio_websockets::Error", error)
+    failure::of("tokio_websockets::Error", error)
 }

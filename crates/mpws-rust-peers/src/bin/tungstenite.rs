@@ -9,12 +9,11 @@ use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use mpws_fixture::payload::MessageKind;
-use mpws_peers::protocol::SocketFacts;
-use mpws_rust_peers::servers::Answer;
+use mpws_protocol::SocketFacts;
+use mpws_protocol::payload::MessageKind;
 use mpws_rust_peers::{
-    AFTER_ACCEPT_ERROR, Closed, Event, Failure, Library, Message, Opening, Serving, Stop, Talk,
-    control, sockets,
+    AFTER_ACCEPT_ERROR, Answer, Closed, Event, Failure, Library, Message, Opening, Serving, Stop,
+    Talk, failure, late, run, sockets,
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tungstenite::handshake::server::{Request, Response};
@@ -24,7 +23,7 @@ use tungstenite::protocol::frame::{CloseFrame, Frame};
 use tungstenite::protocol::{WebSocket, WebSocketConfig};
 
 fn main() {
-    std::process::exit(control::run(Tungstenite));
+    std::process::exit(run(Tungstenite));
 }
 
 struct Tungstenite;
@@ -115,7 +114,7 @@ impl Client {
     fn until(&self, until: Instant) -> Result<(), Failure> {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Failure::deadline("the operation"));
+            return Err(late("the operation"));
         }
         Ok(limit(self.ws.get_ref(), Some(left))?)
     }
@@ -304,7 +303,7 @@ fn limit(stream: &TcpStream, limit: Option<Duration>) -> io::Result<()> {
 
 fn handshake<R: HandshakeRole>(error: &HandshakeError<R>) -> Failure {
     match error {
-        HandshakeError::Failure(error) => Failure::of("tungstenite::Error", error),
+        HandshakeError::Failure(error) => failure::of("tungstenite::Error", error),
         // What a blocking user gets when the limit of the stream is over.
         HandshakeError::Interrupted(_) => Failure::plain(
             "tungstenite::HandshakeError::Interrupted",
@@ -316,9 +315,7 @@ fn handshake<R: HandshakeRole>(error: &HandshakeError<R>) -> Failure {
 /// A limit of the stream is the adapter's own.
 fn library_error(what: &str, error: &tungstenite::Error) -> Failure {
     match error {
-        tungstenite::Error::Io(io) if io.kind() == io::ErrorKind::WouldBlock => {
-            Failure::deadline(what)
-        }
-        error => Failure::of("tungstenite::Error", error),
+        tungstenite::Error::Io(io) if io.kind() == io::ErrorKind::WouldBlock => late(what),
+        error => failure::of("tungstenite::Error", error),
     }
 }

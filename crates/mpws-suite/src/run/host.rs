@@ -49,7 +49,7 @@ pub fn facts(capabilities: BTreeMap<String, Capability>) -> HostFacts {
     HostFacts {
         kernel: text("/proc/sys/kernel/osrelease"),
         architecture: std::env::consts::ARCH.to_owned(),
-        libc: mpws_peers::fixture::libc_version(),
+        libc: mpws_peers::protocol::libc_version(),
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         root: capabilities
             .get(LAB)

@@ -8,7 +8,7 @@ use super::mounts;
 use crate::catalogue::{PeerSpec, Program};
 use crate::image::{Base, BuiltImage, ImageError, Images, VERSION_FILE};
 use crate::launch::LaunchError;
-use crate::peer::lock;
+use crate::lock::lock;
 
 /// Images of one base.
 pub(in crate::launch) struct OneBase {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use testcontainers::{ContainerAsync, GenericImage};
 
 use super::engine::runtime;
-use crate::peer::lock;
+use crate::lock::lock;
 
 /// How many are being removed.
 #[derive(Debug, Default)]

@@ -19,7 +19,7 @@ use testcontainers::{ContainerAsync, ContainerRequest, GenericImage};
 use super::engine::{ANSWER, Engine, EngineError, WORK};
 use super::output::Output;
 use super::removals::Removals;
-use crate::peer::lock;
+use crate::lock::lock;
 
 /// The first process of a container. The container is killed and removed on drop.
 #[derive(Debug)]

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use mpws_fixture::script::Behaviour;
-
-use super::super::{ConnectionRecord, ErrorRecord, ServerId, SocketFacts, SocketId};
-use super::SocketProtocol;
+use super::socket::SocketProtocol;
+use crate::facts::SocketFacts;
+use crate::ids::{ServerId, SocketId};
+use crate::records::{ConnectionRecord, ErrorRecord};
+use crate::script::Behaviour;
 
 /// TLS of a server.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -1,21 +1,10 @@
-//! What peers report: errors, socket facts, connections.
+//! What peers report: errors and connections.
 
-use std::collections::BTreeMap;
-
-use mptcp::sockopt::IsMptcp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use mpws_fixture::payload::Digested;
-
-use super::SocketOption;
-
-/// Number of a socket inside one peer.
-pub type SocketId = u32;
-/// Number of a connection inside one peer.
-pub type ConnectionId = u32;
-/// Number of a server inside one peer.
-pub type ServerId = u32;
+use crate::facts::SocketFacts;
+use crate::payload::Digested;
 
 /// An error as the peer's user sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,88 +43,6 @@ pub enum ErrorRelation {
     Cause,
     /// Raised while another was being handled (Python).
     Context,
-}
-
-/// What kernel and runtime say of a socket.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SocketFacts {
-    /// Whether the descriptor is still open.
-    pub open: bool,
-    /// The protocol that the runtime's own object claims (`sock.proto` in Python).
-    #[serde(default)]
-    pub api_protocol: Option<i32>,
-    /// `SO_PROTOCOL`: 262 MPTCP, 6 TCP.
-    #[serde(default)]
-    pub so_protocol: Option<i32>,
-    /// `TCP_IS_MPTCP`; absent where the kernel cannot say.
-    #[serde(default)]
-    pub is_mptcp: Option<bool>,
-    /// `TCP_NODELAY`.
-    #[serde(default)]
-    pub nodelay: Option<bool>,
-    /// `SO_KEEPALIVE`.
-    #[serde(default)]
-    pub keepalive: Option<bool>,
-    /// Other options that take a whole number, those that the kernel lets one read; see `socket.set`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<SocketOption, i32>,
-    /// Whether the descriptor is in blocking mode (`O_NONBLOCK` clear).
-    #[serde(default)]
-    pub blocking: Option<bool>,
-    /// `MPTCP_INFO`: token.
-    #[serde(default)]
-    pub token: Option<u32>,
-    /// `MPTCP_INFO`: flags.
-    #[serde(default)]
-    pub mptcp_flags: Option<u32>,
-    /// `MPTCP_INFO`: its errno where it failed.
-    #[serde(default)]
-    pub mptcp_info_errno: Option<i32>,
-    /// Local address, `ADDR:PORT`.
-    #[serde(default)]
-    pub local: Option<String>,
-    /// Remote address, `ADDR:PORT`.
-    #[serde(default)]
-    pub remote: Option<String>,
-}
-
-impl From<&mptcp::facts::SocketFacts> for SocketFacts {
-    /// What the kernel says of an open socket. Rust's sockets claim no protocol of their own.
-    fn from(facts: &mptcp::facts::SocketFacts) -> Self {
-        let tuning = &facts.tuning;
-        let options = [
-            (SocketOption::Keepidle, tuning.keepidle),
-            (SocketOption::Keepintvl, tuning.keepintvl),
-            (SocketOption::Keepcnt, tuning.keepcnt),
-            (SocketOption::Rcvbuf, tuning.rcvbuf),
-            (SocketOption::Sndbuf, tuning.sndbuf),
-            (SocketOption::Priority, tuning.priority),
-            (SocketOption::Tos, tuning.tos),
-        ];
-        Self {
-            open: true,
-            api_protocol: None,
-            so_protocol: Some(facts.so_protocol),
-            is_mptcp: match facts.is_mptcp {
-                IsMptcp::Yes => Some(true),
-                IsMptcp::No => Some(false),
-                IsMptcp::Unknown => None,
-            },
-            nodelay: facts.nodelay,
-            keepalive: facts.keepalive,
-            options: options
-                .into_iter()
-                .filter_map(|(option, value)| Some((option, value?)))
-                .collect(),
-            blocking: Some(!facts.nonblocking),
-            token: facts.info.as_ref().map(|info| info.token.0),
-            mptcp_flags: facts.info.as_ref().map(|info| info.flags.0),
-            mptcp_info_errno: facts.info_errno,
-            local: facts.local.map(|address| address.to_string()),
-            remote: facts.remote.map(|address| address.to_string()),
-        }
-    }
 }
 
 /// What a server remembers of one connection.

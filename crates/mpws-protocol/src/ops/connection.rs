@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use mpws_fixture::payload::Payload;
-
-use super::super::{ConnectionId, SocketFacts};
+use crate::facts::SocketFacts;
+use crate::ids::ConnectionId;
+use crate::payload::Payload;
 
 /// Send a message.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::SocketId;
+use crate::facts::SocketOption;
+use crate::ids::SocketId;
 
 /// Address family of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -87,44 +88,6 @@ pub struct SocketSet {
     pub option: SocketOption,
     /// Its value.
     pub value: i32,
-}
-
-/// An option that takes a whole number.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum SocketOption {
-    /// `TCP_NODELAY`.
-    Nodelay,
-    /// `SO_KEEPALIVE`.
-    Keepalive,
-    /// `SO_REUSEADDR`.
-    Reuseaddr,
-    /// `SO_REUSEPORT`.
-    Reuseport,
-    /// `IPV6_V6ONLY`.
-    V6only,
-    /// `TCP_QUICKACK`.
-    Quickack,
-    /// `TCP_USER_TIMEOUT`, milliseconds.
-    UserTimeout,
-    /// `TCP_SYNCNT`.
-    Syncnt,
-    /// `TCP_KEEPIDLE`, seconds.
-    Keepidle,
-    /// `TCP_KEEPINTVL`, seconds.
-    Keepintvl,
-    /// `TCP_KEEPCNT`.
-    Keepcnt,
-    /// `SO_RCVBUF`, bytes; the kernel reports twice as many.
-    Rcvbuf,
-    /// `SO_SNDBUF`, bytes; the kernel reports twice as many.
-    Sndbuf,
-    /// `SO_PRIORITY`.
-    Priority,
-    /// `IP_TOS`.
-    Tos,
 }
 
 /// Set the blocking mode.

@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::{ConnectionId, ErrorRecord, SocketFacts, SocketId};
-use super::SocketProtocol;
+use super::socket::SocketProtocol;
+use crate::facts::SocketFacts;
+use crate::ids::{ConnectionId, SocketId};
+use crate::records::ErrorRecord;
 
 /// TLS of a client.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -5,17 +5,23 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::{Mutex, PoisonError};
 
-use mpws_peers::protocol::{Limited, ProcessLimit};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::Failure;
+use crate::failure::Failure;
+use crate::ops::{Limited, ProcessLimit};
 
 /// The limit that the process started with, once it is another; without a number where it had none.
 #[derive(Debug, Default)]
 pub struct Limit(Mutex<Option<Option<u64>>>);
 
 impl Limit {
-    pub(crate) fn set(&self, args: ProcessLimit) -> Result<Limited, Failure> {
+    /// Sets the limit that is asked for, of this whole process.
+    ///
+    /// # Errors
+    ///
+    /// The errno of the system call: `EMFILE` where no descriptor is left to count from, `EPERM` above
+    /// the hard limit.
+    pub fn set(&self, args: ProcessLimit) -> Result<Limited, Failure> {
         let mut original = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut limit = getrlimit(Resource::Nofile);
         let first = *original.get_or_insert(limit.current);

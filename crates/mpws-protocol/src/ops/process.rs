@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::SocketFacts;
+use crate::facts::SocketFacts;
 
 /// Count the process's open sockets, after a garbage collection and one turn of the event loop; the control socket is left out.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

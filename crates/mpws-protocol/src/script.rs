@@ -1,4 +1,4 @@
-//! What a fixture does on a connection, as data.
+//! What a server does on a connection, as data.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,6 @@ use crate::payload::Payload;
 /// What a server does with each connection that it accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
 pub enum Behaviour {
     /// Every message comes back unchanged, text as text and binary as binary.
     #[default]
@@ -45,7 +44,6 @@ pub enum Behaviour {
 /// What a faulty echo does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum EchoFault {
     /// One byte of every message is changed.
     Alter,
@@ -60,7 +58,6 @@ pub enum EchoFault {
 /// One step of a scripted connection. Each step has its own deadline, settable for the script.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "step", rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
 pub enum Step {
     /// Server: read the request and answer 101. Client: send the request and check the answer.
     Upgrade,
