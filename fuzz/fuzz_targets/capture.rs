@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mpws_trace::{
-    CaptureReader, Direction, Options, analyse,
+    CaptureReader, Direction, Keep, Options, analyse,
     report::{Detail, FileSummary, Report, render},
 };
 
@@ -28,11 +28,13 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(trace.counts.packets, packets.len() as u64);
     for connection in &trace.connections {
         connection.transport();
-        connection.upgrade();
+        connection.conversation(&Options {
+            keep: Keep::Bytes,
+            ..Options::default()
+        });
         for direction in [Direction::ToResponder, Direction::ToInitiator] {
             connection.data_segments(direction);
             connection.held_segments(direction);
-            connection.frames(direction);
             connection.delivered_bytes(direction);
         }
     }

@@ -32,7 +32,8 @@ mod tracks;
 mod transport;
 
 pub use messages::{
-    Application, Carried, Close, Frame, Handshake, Message, MessageKind, Upgrade, WireFrame,
+    Application, Carried, Close, Content, Conversation, Frame, Handshake, Keep, Message,
+    MessageKind, Options, Unread, Upgrade, WireFrame,
 };
 pub use mpws_codec::websocket::{Head, Violation};
 pub use packets::{
@@ -40,7 +41,7 @@ pub use packets::{
 };
 pub use plain::{KeyLog, KeyLogError, Tls};
 pub use read::{CaptureReader, LinkType, PacketRecord, ReadError, ReadProblem, read_pcapng};
-pub use report::{Dissection, Entry, Event, Fate, Opening, Options, Unread};
+pub use report::{Dissection, Entry, Event, Fate, Opening};
 pub use rules::{Offence, Rule};
 pub use stream::{Carriage, DataStream, HeldBack, Hole, Level, Retransmission, Share};
 pub use tracks::{Held, HoldLimits, Segment};

@@ -6,7 +6,9 @@ use mpws_peers::protocol::{
     SocketFamily, SocketKind, SocketOption, SocketProtocol, SocketSet,
 };
 use mpws_suite::deadline;
-use mpws_trace::{Connection, Direction, Trace, WireFrame};
+use mpws_trace::{
+    Connection, Conversation, Direction, Handshake, Keep, Message, MessageKind, Options, Trace,
+};
 
 use super::{Done, Pending, Round};
 use crate::end::RowEnd;
@@ -200,13 +202,14 @@ impl Wanted {
 }
 
 fn upgrade(connection: &Connection) -> Result<u64, RowEnd> {
-    let upgrade = connection
-        .upgrade()
-        .filter(mpws_trace::Upgrade::succeeded)
+    let handshake = connection
+        .conversation(&Options::default())
+        .handshake
+        .filter(Handshake::succeeded)
         .ok_or_else(|| RowEnd::peer("the wire shows no opening handshake that succeeded"))?;
-    upgrade
+    handshake
         .response_ns
-        .and_then(|response| response.checked_sub(upgrade.request_ns))
+        .and_then(|response| response.checked_sub(handshake.request_ns))
         .ok_or_else(|| RowEnd::peer("the response of an opening handshake came before its request"))
 }
 
@@ -214,20 +217,27 @@ fn upgrade(connection: &Connection) -> Result<u64, RowEnd> {
 /// the next was sent.
 fn cycles(connection: &Connection, size: u64, messages: u32) -> Result<Vec<u64>, RowEnd> {
     let expected = Payload::Binary { size, seed: 0 }.bytes();
-    let asked = data(connection.frames(Direction::ToResponder));
-    let answered = data(connection.frames(Direction::ToInitiator));
+    let conversation = connection.conversation(&Options {
+        keep: Keep::Bytes,
+        ..Options::default()
+    });
+    let [asked, answered] = Direction::BOTH.map(|direction| data(&conversation, direction));
     let count = WARM_UP as usize + messages as usize + 1;
-    for (who, frames) in [("client", &asked), ("server", &answered)] {
-        if frames.len() != count {
+    for (who, messages) in [("client", &asked), ("server", &answered)] {
+        if messages.len() != count {
             return Err(RowEnd::peer(format!(
                 "the {who} sent {} messages where {count} were expected",
-                frames.len()
+                messages.len()
             )));
         }
-        if let Some(wrong) = frames.iter().find(|frame| frame.payload != expected) {
+        let is_expected = |message: &&Message| {
+            let content = message.content.as_ref();
+            content.and_then(|content| content.bytes.as_ref()) == Some(&expected)
+        };
+        if let Some(wrong) = messages.iter().find(|message| !is_expected(message)) {
             return Err(RowEnd::peer(format!(
                 "the {who} sent a message of {} bytes that is not the one expected, of {size}",
-                wrong.payload.len()
+                wrong.length
             )));
         }
     }
@@ -246,11 +256,11 @@ fn cycles(connection: &Connection, size: u64, messages: u32) -> Result<Vec<u64>,
         .collect()
 }
 
-fn data(frames: Vec<WireFrame>) -> Vec<WireFrame> {
-    let data = |frame: &WireFrame| matches!(frame.opcode, TEXT | BINARY) && frame.fin;
-    frames.into_iter().filter(data).collect()
+/// The text and binary messages of one direction that ended.
+fn data(conversation: &Conversation, direction: Direction) -> Vec<&Message> {
+    let messages = conversation.messages(direction);
+    messages
+        .filter(|message| matches!(message.kind, MessageKind::Text | MessageKind::Binary))
+        .filter(|message| message.frames.last().is_some_and(|last| last.fin))
+        .collect()
 }
-
-/// RFC 6455 section 5.2.
-const TEXT: u8 = 1;
-const BINARY: u8 = 2;

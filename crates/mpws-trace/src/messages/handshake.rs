@@ -7,7 +7,7 @@ use mpws_codec::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{escape::escaped, reader::Deflate};
+use super::{escape::escaped, frames::Deflate};
 use crate::{
     packets::{Direction, Proof},
     plain::Plain,
@@ -51,6 +51,13 @@ pub struct Handshake {
     pub request_ns: u64,
     /// When the response was complete, in nanoseconds since the epoch.
     pub response_ns: Option<u64>,
+}
+
+impl Handshake {
+    /// Whether the response switched to WebSocket.
+    pub fn succeeded(&self) -> bool {
+        self.status == Some(101)
+    }
 }
 
 /// The heads of a handshake, and where the frames begin behind them.

@@ -1,9 +1,12 @@
 //! WebSocket messages, and what carried them.
 
+use std::sync::Arc;
+
 use mpws_codec::websocket::opcode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::content::Content;
 use crate::packets::Direction;
 
 /// A WebSocket message or control frame (RFC 6455 sections 5.4 and 5.5).
@@ -47,10 +50,18 @@ pub struct Message {
     pub since_last_ns: Option<u64>,
     /// Subflows that carried it.
     pub carried: Vec<Carried>,
+    /// Interfaces of the capture that it crossed, each once, by the places of what crossed them.
+    /// Not in the public format.
+    #[serde(skip)]
+    pub paths: Vec<Arc<str>>,
     /// Retransmissions by TCP that touch it.
     pub tcp_retransmissions: u32,
     /// Retransmissions by MPTCP that touch it.
     pub data_retransmissions: u32,
+    /// What it says, as far as that is kept. `None` where nothing is, and where it is not known: the
+    /// message is not complete, or could not be inflated. Not in the public format.
+    #[serde(skip)]
+    pub content: Option<Content>,
 }
 
 /// What a message is, by the opcode of its first frame.
@@ -74,7 +85,7 @@ pub enum MessageKind {
 }
 
 /// One frame of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Frame {
     /// Opcode, 0 to 15.
     pub opcode: u8,
@@ -86,6 +97,19 @@ pub struct Frame {
     pub masked: bool,
     /// Payload in bytes.
     pub length: u64,
+    /// When the first of its bytes arrived, its header counted, in nanoseconds since the epoch.
+    /// Not in the public format, nor is what follows.
+    #[serde(skip)]
+    pub first_ns: u64,
+    /// When the last of its bytes to come arrived, in nanoseconds since the epoch.
+    #[serde(skip)]
+    pub last_ns: u64,
+    /// Subflows that carried it.
+    #[serde(skip)]
+    pub carried: Vec<Carried>,
+    /// Interfaces of the capture that it crossed, each once, by the places of what crossed them.
+    #[serde(skip)]
+    pub paths: Vec<Arc<str>>,
 }
 
 /// What a Close says (RFC 6455 section 5.5.1).
@@ -107,6 +131,23 @@ pub struct Carried {
 }
 
 impl Message {
+    /// Whether it is a data message and no control frame (RFC 6455 section 5.5).
+    pub fn is_data(&self) -> bool {
+        self.frames
+            .first()
+            .is_some_and(|first| !opcode::is_control(first.opcode))
+    }
+
+    /// Whether it is known to be the same as another one: opcode and content. What is not known is
+    /// the same as nothing, not even as itself.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let opcode = |message: &Self| message.frames.first().map(|first| first.opcode);
+        let (Some(own), Some(theirs)) = (&self.content, &other.content) else {
+            return false;
+        };
+        opcode(self) == opcode(other) && own.length == theirs.length && own.sha256 == theirs.sha256
+    }
+
     /// What it is, in words.
     pub fn describe(&self) -> String {
         let mut text = format!("{} {} B", self.kind.word(), self.length);

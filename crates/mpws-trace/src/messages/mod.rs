@@ -1,15 +1,19 @@
 //! WebSocket: the opening handshake and the messages that follow on it.
 
 mod arrived;
+mod content;
+mod conversation;
 mod escape;
+mod frames;
 mod handshake;
 mod message;
-mod reader;
 mod wire_frame;
 
+pub use content::{Content, Keep};
+pub use conversation::{Conversation, Options, Unread};
 pub(crate) use escape::escaped;
+pub(crate) use frames::{Fault, Wrong};
+pub(crate) use handshake::Heads;
 pub use handshake::{Application, Handshake};
-pub(crate) use handshake::{Heads, MAX_HEAD};
 pub use message::{Carried, Close, Frame, Message, MessageKind};
-pub(crate) use reader::{Conversation, Fault, FrameReader};
 pub use wire_frame::{Upgrade, WireFrame};

@@ -5,31 +5,12 @@ use super::{
     timeline::timeline,
 };
 use crate::{
-    messages::{Application, Conversation, FrameReader, Handshake, Heads, MAX_HEAD, Message},
+    messages::{Application, Conversation, Handshake, Message, Options, Unread},
     packets::{Connection, Direction, JoinCheck},
-    plain::{KeyLog, Plain, Tls, tls},
+    plain::Tls,
     rules::{self, Offence},
     stream::DataStream,
 };
-
-/// How a connection is looked at.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Longest compressed message that is inflated, in bytes. Longer ones are told as they are.
-    pub max_inflated: usize,
-    /// Secrets with which TLS is decrypted.
-    pub key_log: Option<KeyLog>,
-}
-
-impl Default for Options {
-    /// Messages up to 64 MiB are inflated.
-    fn default() -> Self {
-        Self {
-            max_inflated: 64 << 20,
-            key_log: None,
-        }
-    }
-}
 
 /// One connection, taken apart.
 #[derive(Clone, Debug)]
@@ -58,80 +39,26 @@ pub struct Dissection<'a> {
     pub offences: Vec<Offence>,
 }
 
-/// Messages of a direction from some place on that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-pub struct Unread {
-    /// Which way.
-    pub direction: Direction,
-    /// Place in what the application wrote, from its first byte.
-    pub from: u64,
-    /// Why.
-    pub reason: String,
-}
-
 impl<'a> Dissection<'a> {
     /// Takes a connection apart. Time and memory grow with the number of its packets and with its data.
     pub fn of(connection: &'a Connection, options: &Options) -> Self {
         let data = Direction::BOTH.map(|direction| connection.data(direction));
+        let [to_responder, to_initiator] = data;
         let subflows: Vec<&Connection> = connection.subflows().collect();
         let joins = connection.join_checks();
-        let mut plain = [0, 1].map(|index: usize| Plain::of(&data[index], &subflows));
-        let mut tls = None;
-        if tls::is_tls(&plain[0].beginning(8)) {
-            let (found, carried) = tls::open(&plain[0], &plain[1], options.key_log.as_ref());
-            tls = Some(found);
-            plain = carried.unwrap_or(plain);
-        }
-        let opaque = tls.as_ref().is_some_and(|tls| !tls.decrypted);
-        let heads = Heads::read(&plain[0], &plain[1]);
-        let application = heads.application().unwrap_or_else(|| {
-            let beginning = plain[0].beginning(MAX_HEAD);
-            match beginning.as_slice() {
-                [] if data[0].bytes + data[1].bytes == 0 => Application::Nothing,
-                _ if opaque => Application::Tls,
-                _ => Application::Other,
-            }
-        });
-        let [to_responder, to_initiator] = &data;
-        let handshake = heads.handshake([&plain[0], &plain[1]], [to_responder, to_initiator]);
-        let conversations = [0, 1].map(|index: usize| {
-            let direction = Direction::BOTH[index];
-            if !heads.switched() {
-                return Conversation::default();
-            }
-            let reader = FrameReader {
-                direction,
-                plain: &plain[index],
-                data: &data[index],
-                start: heads.frames_from(direction) as u64,
-                deflate: heads.deflate(),
-                max_inflated: options.max_inflated,
-            };
-            reader.read()
-        });
-        let mut offences = rules::mptcp::judge(connection, [to_responder, to_initiator], &joins);
-        if let Some(handshake) = &handshake {
-            offences.extend(rules::websocket::judge_handshake(&heads, handshake));
-        }
-        for (direction, conversation) in Direction::BOTH.into_iter().zip(&conversations) {
-            offences.extend(rules::websocket::judge_frames(direction, conversation));
-        }
+        let conversation = Conversation::read(connection, [&to_responder, &to_initiator], options);
+        let mut offences = rules::mptcp::judge(connection, [&to_responder, &to_initiator], &joins);
+        offences.extend(rules::websocket::judge(&conversation));
         offences.sort_by_key(|offence| offence.time_ns);
-        let unread = Direction::BOTH.into_iter().zip(&conversations);
-        let unread = unread.filter_map(|(direction, conversation)| {
-            let (from, reason) = conversation.stopped?;
-            Some(Unread {
-                direction,
-                from,
-                reason: reason.to_owned(),
-            })
-        });
-        let unread = unread.collect();
-        let [one, other] = conversations;
-        let mut messages = one.messages;
-        messages.extend(other.messages);
-        messages.sort_by_key(|message| message.first_ns);
-        let mut entries = timeline(connection, &joins, [to_responder, to_initiator]);
+        let Conversation {
+            application,
+            tls,
+            handshake,
+            messages,
+            unread,
+            ..
+        } = conversation;
+        let mut entries = timeline(connection, &joins, [&to_responder, &to_initiator]);
         entries.extend(application_entries(
             handshake.as_ref(),
             &messages,
@@ -145,7 +72,6 @@ impl<'a> Dissection<'a> {
             }
         }
         entries.sort_by_key(|entry| entry.time_ns);
-        let [to_responder, to_initiator] = data;
         Self {
             connection,
             to_responder,

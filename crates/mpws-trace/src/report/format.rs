@@ -5,12 +5,9 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{
-    dissect::{Dissection, Options, Unread},
-    event::Entry,
-};
+use super::{dissect::Dissection, event::Entry};
 use crate::{
-    messages::{Application, Handshake, Message},
+    messages::{Application, Handshake, Message, Options, Unread},
     packets::{Connection, Direction, Proof, Role, Trace},
     plain::Tls,
     rules::Offence,

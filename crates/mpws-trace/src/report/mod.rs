@@ -10,7 +10,7 @@ mod format;
 mod text;
 mod timeline;
 
-pub use dissect::{Dissection, Options, Unread};
+pub use dissect::Dissection;
 pub use event::{Entry, Event, Fate, Opening};
 pub use format::{
     ConnectionReport, FileSummary, JoinReport, Report, SCHEMA, StreamReport, SubflowEnd,

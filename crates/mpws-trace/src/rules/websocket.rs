@@ -4,12 +4,22 @@ use mpws_codec::websocket::Head;
 
 use super::rule::{Offence, Rule};
 use crate::{
-    messages::{Conversation, Fault, Handshake, Heads, escaped},
+    messages::{Conversation, Fault, Handshake, Heads, Wrong, escaped},
     packets::{Direction, Proof},
 };
 
+/// What is wrong with a conversation: first the handshake, then frames and messages.
+pub(crate) fn judge(conversation: &Conversation) -> Vec<Offence> {
+    let handshake = conversation.handshake.as_ref();
+    let mut found = handshake
+        .map(|handshake| judge_handshake(&conversation.heads, handshake))
+        .unwrap_or_default();
+    found.extend(judge_frames(&conversation.faults));
+    found
+}
+
 /// What is wrong with a handshake that led to WebSocket.
-pub(crate) fn judge_handshake(heads: &Heads, handshake: &Handshake) -> Vec<Offence> {
+fn judge_handshake(heads: &Heads, handshake: &Handshake) -> Vec<Offence> {
     let (Some(request), Some(response)) = (&heads.request, &heads.response) else {
         return Vec::new();
     };
@@ -83,29 +93,25 @@ fn elements(head: &Head, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// What is wrong with the frames of one direction.
-pub(crate) fn judge_frames(direction: Direction, conversation: &Conversation) -> Vec<Offence> {
-    let offences = conversation.faults.iter().map(|(fault, message)| {
-        let message = conversation.messages.get(*message);
-        let (rule, detail) = named(fault);
+/// What is wrong with frames and messages.
+fn judge_frames(faults: &[Fault]) -> impl Iterator<Item = Offence> {
+    faults.iter().map(|fault| {
+        let (rule, detail) = named(&fault.wrong);
         Offence {
-            time_ns: message.map_or(0, |message| message.last_ns),
-            subflow: message
-                .and_then(|message| message.carried.first())
-                .map_or(0, |carried| carried.subflow),
-            direction,
+            time_ns: fault.time_ns,
+            subflow: fault.subflow,
+            direction: fault.direction,
             rule,
             section: rule.section().to_owned(),
             detail,
         }
-    });
-    offences.collect()
+    })
 }
 
 /// The rule that is broken, and what was seen.
-fn named(fault: &Fault) -> (Rule, String) {
-    match fault {
-        Fault::Frame(violation) => {
+fn named(wrong: &Wrong) -> (Rule, String) {
+    match wrong {
+        Wrong::Frame(violation) => {
             let text = violation.to_string();
             // The section is said apart.
             let detail = text
@@ -113,6 +119,6 @@ fn named(fault: &Fault) -> (Rule, String) {
                 .map_or(text.as_str(), |(detail, _)| detail);
             (Rule::from(*violation), detail.to_owned())
         }
-        Fault::Inflate(error) => (Rule::DeflateData, error.to_string()),
+        Wrong::Inflate(error) => (Rule::DeflateData, error.to_string()),
     }
 }

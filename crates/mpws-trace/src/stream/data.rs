@@ -1,6 +1,6 @@
 //! The data stream of a connection, put together from all its subflows.
 
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -198,6 +198,21 @@ impl DataStream {
             times: u32::try_from(vain.len()).unwrap_or(u32::MAX),
             during_ns: last - first,
         })
+    }
+
+    /// Interfaces of the capture that a range of places crossed, each once, in the order of places.
+    pub(crate) fn paths(&self, places: &Range<u64>, subflows: &[&Connection]) -> Vec<Arc<str>> {
+        let mut paths: Vec<Arc<str>> = Vec::new();
+        for chunk in self.chunks_of(places) {
+            let subflow = subflows.get(usize::from(chunk.subflow));
+            let packet = subflow.and_then(|subflow| subflow.packets.get(chunk.packet as usize));
+            if let Some(packet) = packet
+                && !paths.contains(&packet.path)
+            {
+                paths.push(packet.path.clone());
+            }
+        }
+        paths
     }
 
     /// Chunks that have a part in a range.

@@ -1,7 +1,7 @@
 //! Captures that nobody would write on purpose.
 
 use mpws_trace::{
-    Direction, LinkType, Options, PacketRecord, analyse,
+    Direction, Keep, LinkType, Options, PacketRecord, analyse,
     report::{Detail, FileSummary, Report, render},
 };
 use proptest::prelude::*;
@@ -16,11 +16,13 @@ fn ask_everything(records: &[PacketRecord]) {
     render(&report, Detail::Timeline, &mut text).expect("a string takes it");
     for connection in &trace.connections {
         connection.transport();
-        connection.upgrade();
+        connection.conversation(&Options {
+            keep: Keep::Bytes,
+            ..Options::default()
+        });
         for direction in [Direction::ToResponder, Direction::ToInitiator] {
             connection.data_segments(direction);
             connection.held_segments(direction);
-            connection.frames(direction);
             connection.delivered_bytes(direction);
         }
     }

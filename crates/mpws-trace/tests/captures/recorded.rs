@@ -2,7 +2,9 @@
 //!
 //! In each, client and server exchange a few messages, unless they cannot; the name says what the wire or an end did.
 
-use mpws_trace::{Cause, Connection, Direction, TransportTruth, analyse, read_pcapng};
+use mpws_trace::{
+    Cause, Connection, Direction, Keep, Options, TransportTruth, analyse, read_pcapng,
+};
 
 /// The only connection of a capture in `data`.
 fn recorded(name: &str) -> Connection {
@@ -104,18 +106,35 @@ fn small_writes_are_held_by_nagle_and_not_without_it() {
 fn data_that_the_kernel_sent_again_on_the_same_subflow_is_put_together_once() {
     // Six compressed messages each way; the last 897 bytes of the long one were sent twice, under new TCP sequence numbers.
     let connection = recorded("data-level-retransmission");
-    for direction in [Direction::ToResponder, Direction::ToInitiator] {
-        let frames = connection.frames(direction);
-        let messages: Vec<u8> = frames
-            .iter()
-            .filter(|frame| matches!(frame.opcode, 1 | 2))
-            .map(|frame| frame.rsv)
+    let found = connection.conversation(&Options {
+        keep: Keep::Digest,
+        ..Options::default()
+    });
+    for direction in Direction::BOTH {
+        let messages: Vec<_> = found
+            .messages(direction)
+            .map(|message| {
+                (
+                    message.is_data(),
+                    message.compressed,
+                    message.content.is_some(),
+                )
+            })
             .collect();
-        assert_eq!(messages, [4; 6], "{direction:?}");
-        assert_eq!(
-            frames.last().map(|frame| frame.opcode),
-            Some(8),
-            "{direction:?}"
-        );
+        let (close, data) = messages.split_last().expect("messages");
+        assert_eq!(data, [(true, true, true); 6], "{direction:?}");
+        assert_eq!(*close, (false, false, true), "{direction:?}");
     }
+    let [there, back] = Direction::BOTH.map(|direction| {
+        let data = found
+            .messages(direction)
+            .filter(|message| message.is_data());
+        data.collect::<Vec<_>>()
+    });
+    assert!(
+        there
+            .iter()
+            .zip(&back)
+            .all(|(one, other)| one.says_the_same(other))
+    );
 }

@@ -1,4 +1,6 @@
-//! From bytes to messages.
+//! From the bytes of one direction to its messages.
+
+use std::ops::Range;
 
 use mpws_codec::{
     deflate::{Agreement, DecompressError, Decompressor},
@@ -6,28 +8,39 @@ use mpws_codec::{
 };
 
 use super::{
+    content::Keep,
     escape::escaped,
     message::{Carried, Close, Frame, Message, MessageKind},
 };
 use crate::{
-    packets::Direction,
+    packets::{Connection, Direction},
     plain::{Piece, Plain},
-    stream::{DataStream, Level},
+    stream::{Carriage, DataStream, Level},
 };
 
-/// The messages of one direction.
+/// What was read of one direction.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Conversation {
+pub(crate) struct Received {
     pub(crate) messages: Vec<Message>,
-    /// What is wrong with it, and in which message.
-    pub(crate) faults: Vec<(Fault, usize)>,
-    /// Where reading stopped before the end, and why.
+    pub(crate) faults: Vec<Fault>,
+    /// Where reading stopped before the end, in bytes of the plain stream, and why.
     pub(crate) stopped: Option<(u64, &'static str)>,
+}
+
+/// Something wrong with a message, and what carried it.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    pub(crate) direction: Direction,
+    pub(crate) wrong: Wrong,
+    /// When all of the message had arrived, in nanoseconds since the epoch.
+    pub(crate) time_ns: u64,
+    /// Index of the first subflow that carried it.
+    pub(crate) subflow: usize,
 }
 
 /// What is wrong with a frame, or with what a message carries.
 #[derive(Clone, Debug)]
-pub(crate) enum Fault {
+pub(crate) enum Wrong {
     /// A frame breaks RFC 6455.
     Frame(Violation),
     /// Compressed data does not inflate.
@@ -39,12 +52,15 @@ pub(crate) struct FrameReader<'a> {
     pub(crate) direction: Direction,
     pub(crate) plain: &'a Plain<'a>,
     pub(crate) data: &'a DataStream,
+    /// What `data` is about.
+    pub(crate) subflows: &'a [&'a Connection],
     /// Place of the first frame in the plain stream.
     pub(crate) start: u64,
     /// permessage-deflate was agreed on; its parameters, where they can be read.
     pub(crate) deflate: Deflate,
     /// Longest message that is inflated, in bytes.
     pub(crate) max_inflated: usize,
+    pub(crate) keep: Keep,
 }
 
 /// What was agreed on of permessage-deflate (RFC 7692).
@@ -57,7 +73,7 @@ pub(crate) enum Deflate {
 }
 
 impl FrameReader<'_> {
-    pub(crate) fn read(&self) -> Conversation {
+    pub(crate) fn read(&self) -> Received {
         let allowed = if self.deflate == Deflate::Absent {
             0
         } else {
@@ -115,15 +131,19 @@ impl FrameReader<'_> {
 struct Building<'a> {
     reader: &'a FrameReader<'a>,
     messages: Vec<Message>,
-    faults: Vec<(Fault, usize)>,
+    /// What is wrong with messages, by their index.
+    faults: Vec<(Wrong, usize)>,
     inflater: Option<Decompressor>,
-    /// What the open message was inflated to.
+    /// What the open message says so far, inflated where it was compressed; empty where it is not
+    /// needed.
     content: Vec<u8>,
     stopped: Option<(u64, &'static str)>,
     /// Holes that were filled in, by places in the plain stream.
     holes: Vec<(u64, u64)>,
     /// The message whose last frame has not come.
     open: Option<usize>,
+    /// All frames: index of the message, index in it, places in the plain stream.
+    places: Vec<(usize, usize, Range<u64>)>,
 }
 
 impl<'a> Building<'a> {
@@ -143,11 +163,13 @@ impl<'a> Building<'a> {
             stopped: None,
             holes: Vec::new(),
             open: None,
+            places: Vec::new(),
         }
     }
 
     fn take(&mut self, decoded: &DecodedFrame) {
         let header = decoded.header;
+        let control = opcode::is_control(header.opcode);
         let start = self.reader.start.saturating_add(decoded.offset);
         let end = start.saturating_add(decoded.length);
         let missing: u64 = self
@@ -161,22 +183,30 @@ impl<'a> Building<'a> {
         if continued.is_none() {
             self.messages
                 .push(opened(self.reader, decoded, missing > 0));
+            if !control {
+                self.content.clear();
+            }
         }
         let Some(message) = self.messages.get_mut(index) else {
             return;
         };
+        self.places.push((index, message.frames.len(), start..end));
         message.frames.push(Frame {
             opcode: header.opcode,
             fin: header.fin,
             rsv1: header.rsv & 4 != 0,
             masked: header.mask.is_some(),
             length: header.length,
+            first_ns: 0,
+            last_ns: 0,
+            carried: Vec::new(),
+            paths: Vec::new(),
         });
         message.length = message.length.saturating_add(header.length);
         message.missing += missing;
         message.complete = header.fin && message.missing == 0;
         message.end = end;
-        if !opcode::is_control(header.opcode) {
+        if !control {
             self.open = (!header.fin).then_some(index);
         }
         let known = message.missing == 0;
@@ -192,12 +222,37 @@ impl<'a> Building<'a> {
                 )
         });
         self.faults
-            .extend(violations.map(|violation| (Fault::Frame(*violation), index)));
-        if message.compressed && !opcode::is_control(header.opcode) {
+            .extend(violations.map(|violation| (Wrong::Frame(*violation), index)));
+        if control {
+            message.content = self
+                .reader
+                .keep
+                .of(&decoded.payload)
+                .filter(|_| message.complete);
+        } else if message.compressed {
             self.inflate(index, decoded);
+        } else {
+            self.gather(index, decoded);
         }
     }
 
+    /// Takes the payload of a data frame that is not compressed.
+    fn gather(&mut self, index: usize, decoded: &DecodedFrame) {
+        let keep = self.reader.keep;
+        let Some(message) = self
+            .messages
+            .get_mut(index)
+            .filter(|_| keep != Keep::Nothing)
+        else {
+            return;
+        };
+        self.content.extend_from_slice(&decoded.payload);
+        if message.complete {
+            message.content = keep.of(&self.content);
+        }
+    }
+
+    /// Takes the payload of a compressed data frame.
     fn inflate(&mut self, index: usize, decoded: &DecodedFrame) {
         let (Some(message), Some(inflater)) = (self.messages.get_mut(index), &mut self.inflater)
         else {
@@ -212,7 +267,7 @@ impl<'a> Building<'a> {
         if let Err(error) = inflater.fragment(&decoded.payload, fin, &mut self.content) {
             self.inflater = None;
             if !matches!(error, DecompressError::TooLong { .. }) {
-                self.faults.push((Fault::Inflate(error), index));
+                self.faults.push((Wrong::Inflate(error), index));
             }
             return;
         }
@@ -220,39 +275,60 @@ impl<'a> Building<'a> {
             return;
         }
         message.inflated = Some(self.content.len() as u64);
+        message.content = self.reader.keep.of(&self.content);
         if message.kind == MessageKind::Text {
             message.preview = Some(escaped(&self.content, PREVIEW));
             if std::str::from_utf8(&self.content).is_err() {
-                let fault = Fault::Frame(Violation::TextNotUtf8);
-                self.faults.push((fault, index));
+                self.faults
+                    .push((Wrong::Frame(Violation::TextNotUtf8), index));
             }
         }
-        self.content.clear();
     }
 
-    /// Finds out what carried each message.
-    fn finish(mut self) -> Conversation {
+    /// Finds out what carried each message and each frame.
+    fn finish(mut self) -> Received {
         let (plain, data) = (self.reader.plain, self.reader.data);
         let mut before: Option<u64> = None;
         for message in &mut self.messages {
             let origin = plain.origin(message.start..message.end);
             (message.start, message.end) = (origin.start, origin.end);
+            message.paths = data.paths(&origin, self.reader.subflows);
             let carriage = data.carriage(origin);
             message.first_ns = carriage.first_ns;
             message.last_ns = carriage.last_ns;
             message.largest_gap_ns = carriage.largest_gap_ns;
             message.since_last_ns = before.and_then(|before| carriage.first_ns.checked_sub(before));
             before = before.max(Some(carriage.last_ns));
-            message.carried = carriage
-                .subflows
-                .into_iter()
-                .map(|(subflow, bytes)| Carried { subflow, bytes })
-                .collect();
+            message.carried = carried(&carriage);
+        }
+        for (index, number, places) in &self.places {
+            let message = self.messages.get_mut(*index);
+            let Some(frame) = message.and_then(|message| message.frames.get_mut(*number)) else {
+                continue;
+            };
+            let origin = plain.origin(places.clone());
+            frame.paths = data.paths(&origin, self.reader.subflows);
+            let carriage = data.carriage(origin);
+            frame.first_ns = carriage.first_ns;
+            frame.last_ns = carriage.last_ns;
+            frame.carried = carried(&carriage);
         }
         self.count_retransmissions();
-        Conversation {
+        let direction = self.reader.direction;
+        let faults = self.faults.into_iter().map(|(wrong, index)| {
+            let message = self.messages.get(index);
+            Fault {
+                direction,
+                wrong,
+                time_ns: message.map_or(0, |message| message.last_ns),
+                subflow: message
+                    .and_then(|message| message.carried.first())
+                    .map_or(0, |carried| carried.subflow),
+            }
+        });
+        Received {
+            faults: faults.collect(),
             messages: self.messages,
-            faults: self.faults,
             stopped: self.stopped,
         }
     }
@@ -288,6 +364,13 @@ impl<'a> Building<'a> {
     }
 }
 
+fn carried(carriage: &Carriage) -> Vec<Carried> {
+    let subflows = carriage.subflows.iter();
+    subflows
+        .map(|&(subflow, bytes)| Carried { subflow, bytes })
+        .collect()
+}
+
 /// A message of which nothing but the head of its first frame is known yet.
 fn opened(reader: &FrameReader<'_>, first: &DecodedFrame, holed: bool) -> Message {
     let kind = MessageKind::of(first.header.opcode);
@@ -321,8 +404,10 @@ fn opened(reader: &FrameReader<'_>, first: &DecodedFrame, holed: bool) -> Messag
         largest_gap_ns: 0,
         since_last_ns: None,
         carried: Vec::new(),
+        paths: Vec::new(),
         tcp_retransmissions: 0,
         data_retransmissions: 0,
+        content: None,
     }
 }
 
