@@ -11,6 +11,7 @@
 //! | [`cause`] | why a connection is not MPTCP |
 //! | [`expect`] | what must carry the bytes of a cell |
 //! | [`profile`] | how much a run covers |
+//! | [`requirement`] | what a case answers to |
 //! | [`side`] | the ends of a cell |
 
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ pub mod claims;
 pub mod event;
 pub mod expect;
 pub mod profile;
+pub mod requirement;
 pub mod result;
 pub mod side;
 
@@ -27,4 +29,5 @@ pub use cause::{Cause, UnknownCause};
 pub use expect::Expect;
 pub use mpws_packet::Ip;
 pub use profile::Profile;
+pub use requirement::Requirement;
 pub use side::Side;

@@ -3,6 +3,7 @@
 pub use mpws_model::{Expect, Ip, Profile, Side};
 
 use crate::cell::{Cell, CellEnd};
+use crate::requirement::Requirement;
 
 /// One requirement and how it is put to the test.
 ///
@@ -14,8 +15,8 @@ pub struct Case {
     pub slug: &'static str,
     /// One line for lists.
     pub title: &'static str,
-    /// Where the requirement stands: RFC and section, kernel interface, or the library's documentation.
-    pub requirement: &'static str,
+    /// What it answers to: sections of documents, interfaces of the kernel, documentation of libraries.
+    pub requirements: &'static [Requirement],
     /// Why it matters to a user.
     pub why: &'static str,
     /// The network, in words; paths and rules are set up by `steps`.
@@ -90,7 +91,7 @@ impl Case {
     pub const BASE: Self = Self {
         slug: "",
         title: "",
-        requirement: "",
+        requirements: &[],
         why: "",
         network: "one path, nothing in the way",
         paths: 1,

@@ -12,6 +12,7 @@
 //! | [`claims`] | what a well-known article claims, judged by the results |
 //! | [`deadline`] | every deadline, named |
 //! | [`plan`] | cells from cases and peers; selectors |
+//! | [`requirement`], [`coverage`] | what cases answer to, and which sections no case covers |
 //! | [`run`] | options, the whole run |
 //! | [`run::execute`] | one cell from start to judgement |
 //! | [`witness`] | the kernels' word |
@@ -29,6 +30,7 @@ pub mod case;
 pub mod cases;
 pub mod cell;
 pub mod claims;
+pub mod coverage;
 pub mod deadline;
 pub mod expectation;
 pub mod finding;
@@ -38,4 +40,4 @@ pub mod run;
 pub mod sabotage;
 pub mod witness;
 
-pub use mpws_model::{event, result};
+pub use mpws_model::{event, requirement, result};

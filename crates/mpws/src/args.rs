@@ -157,7 +157,7 @@ pub struct List {
 #[derive(Args, Clone, Copy, Debug)]
 #[group(multiple = false)]
 pub struct ListWhat {
-    /// Cases: the requirements.
+    /// Cases: what is put to the test.
     #[arg(long = "cases", id = "list-cases")]
     pub cases: bool,
     /// Peers: the programs under test.
@@ -166,6 +166,10 @@ pub struct ListWhat {
     /// Cells: each case with each pair of peers.
     #[arg(long = "cells", id = "list-cells")]
     pub cells: bool,
+    /// Sections of the RFCs, interfaces of the kernel and pages of libraries, each with the cases that answer to it, of all
+    /// profiles; sections that no case answers to are listed as such.
+    #[arg(long = "requirements", id = "list-requirements")]
+    pub requirements: bool,
 }
 
 /// `mpws matrix`.
@@ -479,7 +483,8 @@ Examples:
   mpws list --cells fallback/     cells of a family
   mpws list --profile full        the long cases as well
   mpws list --cells claims/same-version    cells behind a claim
-  mpws list --cells | wc -l       how many cells are there?";
+  mpws list --cells | wc -l       how many cells are there?
+  mpws list --requirements        which section of an RFC is covered by which cases?";
 
 const MATRIX_EXAMPLES: &str = "\
 Examples:

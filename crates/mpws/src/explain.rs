@@ -45,9 +45,11 @@ fn tell(case: &Case, output: &mut Output) {
     output.line(case.slug);
     output.line("");
     let mutants = case.mutants.join("\n");
+    let requirements: Vec<String> = case.requirements.iter().map(ToString::to_string).collect();
+    let requirements = requirements.join("\n");
     let parts = [
         ("what", case.title),
-        ("requirement", case.requirement),
+        ("requirement", &requirements),
         ("why it matters", case.why),
         ("network", case.network),
         ("transport", &case.transport.describe()),

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mpws_peers::{PeerSpec, Role};
 use mpws_report::text;
+use mpws_suite::case::Profile;
 use mpws_suite::cases::catalogue;
+use mpws_suite::coverage::coverage;
 use mpws_suite::run::RunOptions;
 
 use crate::args::List;
@@ -13,13 +15,18 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::plan;
 
-/// Lists cases, peers or cells.
+/// Lists cases, peers, cells or requirements.
 pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
     let options = plan::options(&args.selection);
     if args.what.cells {
         cells(&options)
     } else if args.what.peers {
         peers(&options)
+    } else if args.what.requirements {
+        requirements(RunOptions {
+            profile: Profile::Full,
+            ..options
+        })
     } else {
         cases(&options)
     }
@@ -46,6 +53,31 @@ fn cases(options: &RunOptions) -> Result<Exit, Failure> {
     let mut output = Output::default();
     for case in cases {
         output.line(format_args!("{:<width$}  {}", case.slug, case.title));
+    }
+    output.finish()
+}
+
+/// The sections, interfaces and pages that the cases of the plan answer to, and the sections that none answers to.
+fn requirements(options: RunOptions) -> Result<Exit, Failure> {
+    let plan = plan::of(&options)?;
+    let planned: BTreeSet<&str> = plan.cells.iter().map(|cell| cell.case.slug).collect();
+    let cases = catalogue().iter();
+    let mut output = Output::default();
+    for one in coverage(cases.filter(|case| planned.contains(case.slug))) {
+        let title = one.title.map(|title| format!(", {title}"));
+        let count = match one.cases.len() {
+            0 => "no case".to_owned(),
+            1 => "1 case".to_owned(),
+            many => format!("{many} cases"),
+        };
+        output.line(format_args!(
+            "{}{}: {count}",
+            one.source,
+            title.unwrap_or_default()
+        ));
+        for case in one.cases {
+            output.line(format_args!("  {case}"));
+        }
     }
     output.finish()
 }

@@ -12,6 +12,7 @@ use super::support;
 use crate::case::{Case, Expect, Pairs, Side};
 use crate::cell::{Cell, CellEnd, Connect, Serve};
 use crate::deadline;
+use crate::requirement::{Document, section, socket_option};
 
 /// The cases of this family.
 pub const CASES: &[Case] = &[
@@ -26,7 +27,11 @@ pub const CASES: &[Case] = &[
 const ROUNDS: u32 = 15;
 
 const TRAP: Case = Case {
-    requirement: "TCP_NODELAY of tcp(7); RFC 9293 section 3.7.4 (Nagle), RFC 1122 section 4.2.3.2 (delayed ACK)",
+    requirements: &[
+        socket_option("TCP_NODELAY", "tcp(7)"),
+        section(Document::Rfc9293, "3.7.4").says("Nagle"),
+        section(Document::Rfc1122, "4.2.3.2").says("delayed ACK"),
+    ],
     why: "Two small writes in a row take 44 ms instead of 0.2 ms, and a plain echo does not show it.",
     ..Case::BASE
 };

@@ -74,13 +74,17 @@ mod tests {
         for case in catalogue() {
             for (field, text) in [
                 ("title", case.title),
-                ("requirement", case.requirement),
                 ("why", case.why),
                 ("network", case.network),
                 ("outcome", case.outcome),
             ] {
                 assert!(!text.trim().is_empty(), "{} has no {field}", case.slug);
             }
+            assert!(
+                !case.requirements.is_empty(),
+                "{} answers to nothing",
+                case.slug
+            );
             assert!(!case.mutants.is_empty(), "{} names no mutant", case.slug);
             assert!(!case.ips.is_empty(), "{} runs on no IP version", case.slug);
             assert!(

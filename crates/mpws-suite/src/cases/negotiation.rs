@@ -7,6 +7,7 @@ use mpws_trace::Cause;
 use super::support::{self, V4_AND_V6};
 use crate::case::{Case, Expect, Ip, Pairs, Side};
 use crate::cell::{Cell, CellEnd, Connect, Count, Serve};
+use crate::requirement::{Document, rfc6455, rfc8684, section, socket_option, sysctl};
 
 /// The cases of this family.
 pub const CASES: &[Case] = &[
@@ -26,7 +27,7 @@ pub const CASES: &[Case] = &[
 const BOTH_ENDS: Case = Case {
     slug: "negotiation/both-ends",
     title: "MPTCP at both ends is used from the SYN to the close",
-    requirement: "RFC 8684 section 3.1",
+    requirements: &[rfc8684("3.1")],
     why: "This is what a user switches MPTCP on for.",
     ips: V4_AND_V6,
     blind: true,
@@ -51,7 +52,7 @@ const BOTH_ENDS: Case = Case {
 const TCP_SERVER: Case = Case {
     slug: "negotiation/tcp-server",
     title: "An MPTCP client falls back to TCP when the server listens with TCP",
-    requirement: "RFC 8684 section 3.1: a SYN/ACK without MP_CAPABLE means plain TCP",
+    requirements: &[rfc8684("3.1").says("a SYN/ACK without MP_CAPABLE means plain TCP")],
     why: "Most servers do not listen with MPTCP; a client that asks for it must still get through.",
     control: false,
     ips: V4_AND_V6,
@@ -88,7 +89,7 @@ const TCP_SERVER: Case = Case {
 const TCP_CLIENT: Case = Case {
     slug: "negotiation/tcp-client",
     title: "A plain TCP client is served by an MPTCP listener",
-    requirement: "RFC 8684 section 3.1: without MP_CAPABLE in the SYN the answer carries none",
+    requirements: &[rfc8684("3.1").says("without MP_CAPABLE in the SYN the answer carries none")],
     why: "Switching a server to MPTCP must not cost it a single old client.",
     control: false,
     ips: V4_AND_V6,
@@ -117,7 +118,7 @@ const TCP_CLIENT: Case = Case {
 const DUAL_STACK_LISTENER: Case = Case {
     slug: "negotiation/dual-stack-listener",
     title: "One listener on :: serves MPTCP and TCP clients of both IP versions",
-    requirement: "RFC 8684 section 3.1 and IPV6_V6ONLY of ipv6(7)",
+    requirements: &[rfc8684("3.1"), socket_option("IPV6_V6ONLY", "ipv6(7)")],
     why: "Servers listen on :: with one socket; each of the four kinds of client must get its own transport.",
     network: "one dual-stack path, nothing in the way",
     control: false,
@@ -157,7 +158,7 @@ const DUAL_STACK_LISTENER: Case = Case {
 const SECURE: Case = Case {
     slug: "negotiation/wss",
     title: "TLS runs over MPTCP",
-    requirement: "RFC 6455 section 3 (wss) over RFC 8684",
+    requirements: &[rfc6455("3").says("wss"), rfc8684("3.1")],
     why: "Nearly every WebSocket on the Internet is wss.",
     ips: V4_AND_V6,
     client_needs: &["tls"],
@@ -192,7 +193,8 @@ const SECURE: Case = Case {
 const SPLIT_UPGRADE: Case = Case {
     slug: "negotiation/split-upgrade",
     title: "An upgrade request in five segments is one request",
-    requirement: "RFC 9112 section 2.2: a server reads the head to its empty line, however it arrives",
+    requirements: &[section(Document::Rfc9112, "2.2")
+        .says("a server reads the head to its empty line, however it arrives")],
     why: "With several subflows a request head may arrive in any number of pieces.",
     pairs: Pairs::Servers,
     client_needs: &["script"],
@@ -217,7 +219,7 @@ const SPLIT_UPGRADE: Case = Case {
 const IDENTITY_OF_TCP_CLIENT: Case = Case {
     slug: "negotiation/identity-of-tcp-client",
     title: "A server's API names the protocol of an accepted TCP client as the kernel does",
-    requirement: "SO_PROTOCOL of socket(7)",
+    requirements: &[socket_option("SO_PROTOCOL", "socket(7)")],
     why: "A server that reports `sock.proto` in its logs counts plain TCP clients as MPTCP, and asyncio decides on TCP_NODELAY by it.",
     pairs: Pairs::Servers,
     control: true,
@@ -254,7 +256,7 @@ const IDENTITY_OF_TCP_CLIENT: Case = Case {
 const IDENTITY_BEFORE_CONNECT: Case = Case {
     slug: "negotiation/identity-before-connect",
     title: "TCP_IS_MPTCP before connect means asked for, not in use",
-    requirement: "TCP_IS_MPTCP, Linux 6.10",
+    requirements: &[socket_option("TCP_IS_MPTCP", "linux/tcp.h").says("Linux 6.10")],
     why: "A program that asks too early believes that it has MPTCP although it will fall back.",
     pairs: Pairs::Fixtures,
     control: false,
@@ -269,7 +271,10 @@ const IDENTITY_BEFORE_CONNECT: Case = Case {
 const CHECKSUM_ASKED_BY_CLIENT: Case = Case {
     slug: "negotiation/checksum-asked-by-client",
     title: "The client alone asks for DSS checksums: both ends use them",
-    requirement: "RFC 8684 section 3.1, flag A: either side may require checksums; net.mptcp.checksum_enabled",
+    requirements: &[
+        rfc8684("3.1").says("flag A, by which either side may require checksums"),
+        sysctl("net.mptcp.checksum_enabled"),
+    ],
     why: "Whoever switches checksums on at one end relies on them, and their cost is paid at both.",
     network: "one path, nothing in the way; net.mptcp.checksum_enabled=1 at the client alone",
     pairs: Pairs::Fixtures,
@@ -291,7 +296,11 @@ const CHECKSUM_ASKED_BY_SERVER: Case = Case {
 const SYN_COOKIES: Case = Case {
     slug: "negotiation/syn-cookies",
     title: "The server answers with SYN cookies, and the connection is MPTCP all the same",
-    requirement: "RFC 8684 section 3.1: the third ACK repeats both keys, so that the server need not remember them; net.ipv4.tcp_syncookies",
+    requirements: &[
+        rfc8684("3.1")
+            .says("the third ACK repeats both keys, so that the server need not remember them"),
+        sysctl("net.ipv4.tcp_syncookies"),
+    ],
     why: "A flood of SYNs switches cookies on; MPTCP must not vanish with the server's memory of its clients.",
     network: "one path, nothing in the way; net.ipv4.tcp_syncookies=2 at the server",
     pairs: Pairs::Fixtures,

@@ -90,6 +90,29 @@ fn the_cells_of_a_case_are_those_that_its_prefix_selects() {
 }
 
 #[test]
+fn each_section_is_listed_with_its_cases_and_one_that_none_answers_to_as_such() {
+    let listed = stdout(&run(["list", "--requirements"]));
+    let lines: Vec<&str> = listed.lines().collect();
+    let of = |section: &str| {
+        let head = lines.iter().position(|line| line.starts_with(section));
+        let behind = lines.iter().skip(head.expect(section) + 1);
+        let cases = behind.take_while(|line| line.starts_with("  "));
+        cases.map(|line| line.trim()).collect::<Vec<&str>>()
+    };
+    let joins = of("RFC 8684 section 3.2, Starting a New Subflow: ");
+    assert!(joins.contains(&"join/syn-dropped"), "{listed}");
+    let none = "RFC 8684 section 3.9.2, Delayed Subflow Start and Subflow Symmetry: no case";
+    assert!(of(none).is_empty(), "{listed}");
+    // Of a larger profile, too.
+    assert!(of("RFC 8684 section 3.3.6, ").contains(&"failover/there-and-back"));
+    assert!(of("net.mptcp.enabled: ").contains(&"fallback/switched-off-at-server"));
+    // A selector narrows it, as it does a list of cases.
+    let narrowed = stdout(&run(["list", "--requirements", "negotiation/"]));
+    assert!(!narrowed.contains("join/syn-dropped"), "{narrowed}");
+    assert!(narrowed.contains("negotiation/both-ends"), "{narrowed}");
+}
+
+#[test]
 fn the_fixture_is_among_the_peers() {
     let peers = stdout(&run(["list", "--peers"]));
     assert!(

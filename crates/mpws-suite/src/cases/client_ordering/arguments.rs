@@ -8,6 +8,7 @@ use crate::case::{Case, Expect, Side};
 use crate::cases::support::{self, Refusal};
 use crate::cases::unix;
 use crate::cell::{Cell, CellEnd, Outcome, PORT, Serve, classes};
+use crate::requirement::{Document, rfc6455, section};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -71,7 +72,7 @@ const NULL_HOST: Case = Case {
 const FOREIGN_URI_HOST: Case = Case {
     slug: "client-ordering/foreign-uri-host",
     title: "The URI names another host than the socket is connected to",
-    requirement: "RFC 6455 section 4.1: Host is the URI's",
+    requirements: &[rfc6455("4.1").says("Host is the URI's")],
     why: "Behind a proxy or a load balancer the two differ; the Host field must be the URI's and no name may be looked up.",
     outcome: "the WebSocket works; the server receives the URI's host and port in Host",
     mutants: &["client-refuses-all", "client-resolves-host"],
@@ -186,7 +187,7 @@ const DESCRIPTOR_NUMBER: Case = Case {
 const SECURE_URI_HOST: Case = Case {
     slug: "client-ordering/wss-uri-host",
     title: "wss over a handed-over socket: the certificate is checked against the URI's host",
-    requirement: "RFC 6455 section 4.1 and RFC 2818 section 3.1",
+    requirements: &[rfc6455("4.1"), section(Document::Rfc2818, "3.1")],
     why: "With sock= there is no host argument; the name must come from the URI, not be skipped.",
     client_needs: &["sock-handover", "tls"],
     server_needs: &["tls"],
@@ -211,7 +212,7 @@ const SECURE_URI_HOST: Case = Case {
 const SECURE_WRONG_NAME: Case = Case {
     slug: "client-ordering/wss-wrong-name",
     title: "wss over a handed-over socket: a certificate for another name is refused",
-    requirement: "RFC 6455 section 4.1 and RFC 2818 section 3.1",
+    requirements: &[rfc6455("4.1"), section(Document::Rfc2818, "3.1")],
     why: "A hand-over must not switch certificate checking off.",
     client_needs: &["sock-handover", "tls"],
     server_needs: &["tls"],

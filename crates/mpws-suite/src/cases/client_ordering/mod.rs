@@ -14,10 +14,13 @@ use crate::case::{Case, Expect, Pairs, Side};
 use crate::cases::support;
 use crate::cell::{Cell, CellEnd, Outcome, Serve};
 use crate::deadline;
+use crate::requirement::library;
 
 /// Ground of the family: Python clients that take a socket, against the fixture.
 pub(crate) const ORDERING: Case = Case {
-    requirement: "connect(sock=) of the library: an already made socket may be passed",
+    requirements: &[
+        library("websockets", "connect(sock=)").says("an already made socket may be passed")
+    ],
     pairs: Pairs::Clients,
     client_needs: &["sock-handover"],
     transport: Expect::Recorded,

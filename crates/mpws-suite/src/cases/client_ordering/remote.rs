@@ -8,6 +8,7 @@ use crate::case::{Case, Side};
 use crate::cases::support::{self, Refusal};
 use crate::cell::{Cell, CellEnd, Serve};
 use crate::deadline;
+use crate::requirement::rfc6455;
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -86,7 +87,7 @@ const SILENT_SERVER: Case = Case {
 const HTTP_200: Case = Case {
     slug: "client-ordering/http-200",
     title: "The server answers 200 instead of 101",
-    requirement: "RFC 6455 section 4.1: any status but 101 is not a WebSocket",
+    requirements: &[rfc6455("4.1").says("any status but 101 is not a WebSocket")],
     why: "A plain web server on the port must be named as such.",
     outcome: "an error that holds the status; the socket is closed",
     mutants: &["client-claims-open", "client-leaks"],
@@ -131,7 +132,7 @@ const REASON: &str = "a plain web server";
 const REDIRECT: Case = Case {
     slug: "client-ordering/redirect",
     title: "The server redirects; the socket cannot follow",
-    requirement: "RFC 6455 section 4.1: a client may follow a redirect",
+    requirements: &[rfc6455("4.1").says("a client may follow a redirect")],
     why: "With sock= there is nothing to connect anew with; the error must say that, not EBADF.",
     outcome: "an error that names the redirect or its status; the socket is closed",
     mutants: &["client-claims-open", "client-leaks"],

@@ -16,6 +16,7 @@ use crate::case::{Case, Expect, Side};
 use crate::cases::support::{self, Refusal};
 use crate::cell::{Cell, CellEnd, Outcome};
 use crate::deadline;
+use crate::requirement::manual;
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -181,7 +182,9 @@ const REFUSED_PENDING: Case = Case {
 const RETRY_AFTER_REFUSAL: Case = Case {
     slug: "client-ordering/retry-after-refusal",
     title: "The same socket is connected again after a refusal, once the server is up",
-    requirement: "connect(2) on Linux: a stream socket may be reconnected after a failure",
+    requirements: &[
+        manual("connect(2)").says("on Linux a stream socket may be reconnected after a failure")
+    ],
     why: "Retry loops reuse the socket; it must be MPTCP again, not a leftover.",
     outcome: "connecting succeeds within three tries; the WebSocket works",
     mutants: &["client-refuses-all", "echo-alters"],
@@ -303,7 +306,9 @@ const WRITE_HALF_CLOSED: Case = Case {
 const READ_HALF_CLOSED: Case = Case {
     slug: "client-ordering/read-half-closed",
     title: "A connected socket whose reading half the caller has shut",
-    requirement: "shutdown(2); Linux still delivers what arrives after SHUT_RD, and end of file whenever nothing waits",
+    requirements: &[manual("shutdown(2)").says(
+        "Linux still delivers what arrives after SHUT_RD, and end of file whenever nothing waits",
+    )],
     why: "Who reads first decides whether the WebSocket opens; either way the program must not hang on it.",
     outcome: "an error at once, or an opening that can be closed in time; nothing is left; which of the two is recorded",
     mutants: &["client-leaks"],

@@ -9,6 +9,7 @@ use crate::case::{Case, Expect, Side};
 use crate::cases::support;
 use crate::cell::{Cell, CellEnd, Outcome, describe};
 use crate::deadline;
+use crate::requirement::library;
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -20,7 +21,7 @@ pub const CASES: &[Case] = &[
 ];
 
 const LOOP: Case = Case {
-    requirement: "asyncio event loop of the Python documentation",
+    requirements: &[library("Python", "asyncio event loop")],
     client_needs: &["sock-handover", "asyncio-loop"],
     transport: Expect::Mptcp,
     ..ORDERING

@@ -9,6 +9,7 @@ use crate::case::{Case, Expect, Pairs, Side};
 use crate::cases::support;
 use crate::cell::{Cell, CellEnd, Connect, Outcome, Serve, classes, describe};
 use crate::deadline;
+use crate::requirement::library;
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -31,7 +32,10 @@ const IN_13: &str = "websockets-13.1-legacy";
 
 /// Ground: the release's own choice behind `websockets.connect` and `websockets.serve`; one peer of each release.
 const TOP_LEVEL: Case = Case {
-    requirement: "documentation of websockets, \"Upgrade to the new asyncio implementation\"",
+    requirements: &[library(
+        "websockets",
+        "Upgrade to the new asyncio implementation",
+    )],
     transport: Expect::Recorded,
     ..Case::BASE
 };

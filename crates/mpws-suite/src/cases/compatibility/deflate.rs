@@ -10,6 +10,7 @@ use crate::case::{Case, Pairs, Side};
 use crate::cases::support::{self, Refusal};
 use crate::cell::{Cell, CellEnd, Connect, Outcome, Serve, describe};
 use crate::deadline;
+use crate::requirement::{rfc6455, rfc7692};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -42,7 +43,7 @@ const MALFORMED: Case = Case {
 const WINDOWS: Case = Case {
     slug: "compatibility/deflate-windows",
     title: "The server chooses windows of 9 to 15 bits, with and without context takeover",
-    requirement: "RFC 7692 sections 7.1.1, 7.1.2, 7.2",
+    requirements: &[rfc7692("7.1.1"), rfc7692("7.1.2"), rfc7692("7.2")],
     why: "Servers save memory by it; a client that uses another window sends what cannot be read.",
     outcome: "every message comes back unchanged, compressed on the wire both ways",
     mutants: &["client-offers-no-deflate", "client-misreports-close"],
@@ -86,7 +87,10 @@ const WINDOWS: Case = Case {
 const FINAL_BLOCK: Case = Case {
     slug: "compatibility/deflate-final-block",
     title: "The server ends a message with BFINAL, and sends another one",
-    requirement: "RFC 7692 section 7.2.1: blocks with BFINAL set may be used; section 7.2.3.4",
+    requirements: &[
+        rfc7692("7.2.1").says("blocks with BFINAL set may be used"),
+        rfc7692("7.2.3.4"),
+    ],
     why: "Senders without a way to flush do this. A client that stops at the bit loses all that follows, silently.",
     outcome: "both messages arrive unchanged",
     mutants: &["client-loses-message", "client-offers-no-deflate"],
@@ -124,7 +128,7 @@ const FINAL_BLOCK: Case = Case {
 const ANSWER_NOT_OFFERED: Case = Case {
     slug: "compatibility/deflate-answer-not-offered",
     title: "The server takes permessage-deflate, which the client did not offer",
-    requirement: "RFC 7692 section 5: accepting what was not offered must fail the connection",
+    requirements: &[rfc7692("5").says("accepting what was not offered must fail the connection")],
     steps: |cell| malformed(cell, "permessage-deflate", Rule::NotOffered),
     ..MALFORMED
 };
@@ -132,7 +136,9 @@ const ANSWER_NOT_OFFERED: Case = Case {
 const ANSWER_UNKNOWN_PARAMETER: Case = Case {
     slug: "compatibility/deflate-answer-unknown-parameter",
     title: "The server answers permessage-deflate with a parameter that is not defined",
-    requirement: "RFC 7692 section 7: an undefined parameter in an answer must fail the connection",
+    requirements: &[
+        rfc7692("7").says("an undefined parameter in an answer must fail the connection")
+    ],
     steps: |cell| {
         malformed(
             cell,
@@ -146,7 +152,10 @@ const ANSWER_UNKNOWN_PARAMETER: Case = Case {
 const ANSWER_WINDOW_OUT_OF_RANGE: Case = Case {
     slug: "compatibility/deflate-answer-window-out-of-range",
     title: "The server answers server_max_window_bits=16",
-    requirement: "RFC 7692 sections 7 and 7.1.2.1: 8 to 15; another value must fail the connection",
+    requirements: &[
+        rfc7692("7"),
+        rfc7692("7.1.2.1").says("8 to 15, and another value must fail the connection"),
+    ],
     steps: |cell| {
         malformed(
             cell,
@@ -160,7 +169,9 @@ const ANSWER_WINDOW_OUT_OF_RANGE: Case = Case {
 const ANSWER_TWICE: Case = Case {
     slug: "compatibility/deflate-answer-twice",
     title: "The server answers permessage-deflate twice",
-    requirement: "RFC 7692 section 5: both extensions would use RSV1, which must fail the connection",
+    requirements: &[
+        rfc7692("5").says("both extensions would use RSV1, which must fail the connection")
+    ],
     steps: |cell| {
         malformed(
             cell,
@@ -174,7 +185,7 @@ const ANSWER_TWICE: Case = Case {
 const GARBAGE: Case = Case {
     slug: "compatibility/deflate-garbage",
     title: "The server sends a compressed message that is not DEFLATE",
-    requirement: "RFC 7692 section 6.2 and RFC 6455 section 7.4.1: 1002 or 1007",
+    requirements: &[rfc7692("6.2"), rfc6455("7.4.1").says("1002 or 1007")],
     why: "Without a close code the server's author never learns why clients go away.",
     outcome: "the client closes with 1002 or 1007; which one is recorded",
     mutants: &["client-offers-no-deflate", "client-never-asks"],
@@ -188,7 +199,10 @@ const GARBAGE: Case = Case {
 const BOMB: Case = Case {
     slug: "compatibility/deflate-bomb",
     title: "16 MiB arrive as 16 KiB, at a client that accepts 1 MiB",
-    requirement: "RFC 6455 section 7.4.1: 1009 for a message that is too big; RFC 7692 section 8",
+    requirements: &[
+        rfc6455("7.4.1").says("1009 for a message that is too big"),
+        rfc7692("8"),
+    ],
     why: "A limit that holds for what is on the wire alone does not protect memory.",
     outcome: "the client closes with 1009",
     mutants: &["client-ignores-size", "client-never-asks"],

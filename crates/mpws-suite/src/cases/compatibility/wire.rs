@@ -10,6 +10,7 @@ use crate::case::{Case, Pairs, Side};
 use crate::cases::support;
 use crate::cell::{Cell, CellEnd, Connect, Outcome, Serve, classes};
 use crate::deadline;
+use crate::requirement::{rfc6455, rfc7692};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -27,7 +28,12 @@ pub const CASES: &[Case] = &[
 const CONVERSATION: Case = Case {
     slug: "compatibility/conversation",
     title: "Text and binary from 0 B to 1 MiB, fragments, pings",
-    requirement: "RFC 6455 sections 5.2, 5.4, 5.5.2, 5.6",
+    requirements: &[
+        rfc6455("5.2"),
+        rfc6455("5.4"),
+        rfc6455("5.5.2"),
+        rfc6455("5.6"),
+    ],
     why: "It is said that both ends must run the same version; this shows whether that is so.",
     pairs: Pairs::All,
     bulk: true,
@@ -67,7 +73,12 @@ const CONVERSATION: Case = Case {
 const CLIENT_CLOSES: Case = Case {
     slug: "compatibility/client-closes",
     title: "The client closes with a code and a reason of its own",
-    requirement: "RFC 6455 sections 5.5.1, 7.1.5, 7.1.6, 7.4",
+    requirements: &[
+        rfc6455("5.5.1"),
+        rfc6455("7.1.5"),
+        rfc6455("7.1.6"),
+        rfc6455("7.4"),
+    ],
     why: "Close codes carry meaning for applications; they must arrive as sent.",
     pairs: Pairs::All,
     outcome: "the server's API reports the code; so does the client's, from the answer",
@@ -112,7 +123,12 @@ const CLIENT_CLOSES: Case = Case {
 const SERVER_CLOSES: Case = Case {
     slug: "compatibility/server-closes",
     title: "The server closes with 4001 \"bye\"",
-    requirement: "RFC 6455 sections 5.5.1, 7.1.5, 7.1.6, 7.4",
+    requirements: &[
+        rfc6455("5.5.1"),
+        rfc6455("7.1.5"),
+        rfc6455("7.1.6"),
+        rfc6455("7.4"),
+    ],
     why: "Close codes carry meaning for applications; they must arrive as sent.",
     pairs: Pairs::All,
     outcome: "the client's API reports 4001 and \"bye\"",
@@ -148,7 +164,7 @@ const SERVER_CLOSES: Case = Case {
 const DEFLATE: Case = Case {
     slug: "compatibility/deflate",
     title: "permessage-deflate is negotiated and carries every message",
-    requirement: "RFC 7692 section 7",
+    requirements: &[rfc7692("7")],
     why: "The library offers it by default; versions must agree on its parameters.",
     pairs: Pairs::All,
     client_needs: &["deflate"],
@@ -220,7 +236,7 @@ const DEFLATE: Case = Case {
 const DEFLATE_REFUSED: Case = Case {
     slug: "compatibility/deflate-refused",
     title: "permessage-deflate is offered and not taken",
-    requirement: "RFC 7692 section 5.1: a server may leave an offer out of its answer",
+    requirements: &[rfc7692("5.1").says("a server may leave an offer out of its answer")],
     why: "Client and server settings differ; the connection must work uncompressed.",
     pairs: Pairs::Star,
     client_needs: &["deflate"],
@@ -269,7 +285,7 @@ const SUBPROTOCOL: Case = Case {
     client_unless: &["no-subprotocols"],
     server_unless: &["no-subprotocols"],
     title: "One of two offered subprotocols is known to the server",
-    requirement: "RFC 6455 sections 1.9 and 4.2.2",
+    requirements: &[rfc6455("1.9"), rfc6455("4.2.2")],
     why: "Applications choose their message format by it.",
     pairs: Pairs::All,
     outcome: "both ends name the common one",
@@ -303,7 +319,7 @@ const SUBPROTOCOL_NOT_OFFERED: Case = Case {
     slug: "compatibility/subprotocol-not-offered",
     server_unless: &["no-subprotocols"],
     title: "The server knows subprotocols, the client offers none",
-    requirement: "RFC 6455 section 4.2.2: the server may go on without one, or refuse",
+    requirements: &[rfc6455("4.2.2").says("the server may go on without one, or refuse")],
     why: "Implementations of one and the same release answer differently; users meet it when they move from one to the other.",
     pairs: Pairs::Servers,
     server_needs: &["sock-handover"],
@@ -350,7 +366,7 @@ const TOO_BIG: Case = Case {
     slug: "compatibility/too-big",
     server_unless: &["no-max-size"],
     title: "A message of one byte more than the server accepts",
-    requirement: "RFC 6455 section 7.4.1: 1009 for a message that is too big",
+    requirements: &[rfc6455("7.4.1").says("1009 for a message that is too big")],
     why: "Every server has a limit; the client must learn why it was cut off.",
     pairs: Pairs::All,
     outcome: "the connection ends with close code 1009 at the client",
@@ -400,7 +416,7 @@ const TOO_BIG: Case = Case {
 const UPGRADE_FRAME_CLOSE: Case = Case {
     slug: "compatibility/upgrade-frame-close",
     title: "101, a message and a close frame arrive in one segment",
-    requirement: "RFC 6455 section 4.1: what follows the answer's head is WebSocket data",
+    requirements: &[rfc6455("4.1").says("what follows the answer's head is WebSocket data")],
     why: "A fast server does this; older releases of one implementation lost the message.",
     pairs: Pairs::Clients,
     server_needs: &["script"],

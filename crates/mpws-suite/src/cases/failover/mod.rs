@@ -11,6 +11,7 @@ use mpws_lab::rule::{Action, Rule};
 use crate::case::{Case, Pairs, Profile, Side};
 use crate::cases::crossing::{self, Standing};
 use crate::cell::{Cell, CellEnd, Connect, Count, Serve};
+use crate::requirement::{Document, library, manual, rfc6455, rfc8684, section};
 
 /// The cases of this family.
 pub const CASES: &[Case] = &[
@@ -43,7 +44,9 @@ const BASE: Case = Case {
 const LINK_DOWN: Case = Case {
     slug: "failover/link-down",
     title: "The client's first link goes down between two messages",
-    requirement: "RFC 8684 section 3.3.6: data that is not acknowledged goes out again on another subflow",
+    requirements: &[
+        rfc8684("3.3.6").says("data that is not acknowledged goes out again on another subflow")
+    ],
     why: "A cable is pulled, a radio link ends: with MPTCP the WebSocket is to stay open.",
     network: "two joined paths; the client's end of the first goes down",
     outcome: "every message comes back once, over path 2; the same connection closes with 1000",
@@ -66,7 +69,7 @@ const LINK_DOWN: Case = Case {
 const LINK_OF_SERVER_DOWN: Case = Case {
     slug: "failover/link-of-server-down",
     title: "The server's first link goes down between two messages",
-    requirement: "RFC 8684 section 3.3.6",
+    requirements: &[rfc8684("3.3.6")],
     why: "The end that loses its link may be the far one, which the near one learns from missing answers alone.",
     network: "two joined paths; the server's end of the first goes down",
     outcome: "every message comes back once, over path 2; the same connection closes with 1000",
@@ -84,7 +87,7 @@ const LINK_OF_SERVER_DOWN: Case = Case {
 const SILENT_LOSS: Case = Case {
     slug: "failover/silent-loss",
     title: "The first path swallows everything from one moment on, and tells nobody",
-    requirement: "RFC 8684 section 3.3.6",
+    requirements: &[rfc8684("3.3.6")],
     why: "The ordinary end of a mobile path: no link event, no reset, just silence.",
     network: "two joined paths; the first drops every packet in both directions",
     outcome: "every message comes back once; the same connection closes with 1000",
@@ -107,7 +110,7 @@ const SILENT_LOSS: Case = Case {
 const LOSS_FROM_SERVER: Case = Case {
     slug: "failover/one-way-loss",
     title: "The first path swallows what the server sends; what the client sends still arrives",
-    requirement: "RFC 8684 section 3.3.6",
+    requirements: &[rfc8684("3.3.6")],
     why: "One-way paths exist, and each end has to find out by itself.",
     network: "two joined paths; the first drops every packet of the server",
     pairs: Pairs::Fixtures,
@@ -126,7 +129,7 @@ const LOSS_FROM_SERVER: Case = Case {
 const TO_BACKUP: Case = Case {
     slug: "failover/to-backup",
     title: "The first path falls silent, and the idle backup takes over",
-    requirement: "RFC 8684 section 3.3.8: a backup subflow is for when there are no others",
+    requirements: &[rfc8684("3.3.8").says("a backup subflow is for when there are no others")],
     why: "The dear path is used when, and only when, the cheap one is gone.",
     network: "two joined paths, the second a backup; the first drops every packet",
     pairs: Pairs::Fixtures,
@@ -152,7 +155,7 @@ const TO_BACKUP: Case = Case {
 const PATH_RESET: Case = Case {
     slug: "failover/path-reset",
     title: "A box resets the first path in the middle of the conversation",
-    requirement: "RFC 8684 section 3.6: a reset ends the subflow, not the connection",
+    requirements: &[rfc8684("3.6").says("a reset ends the subflow, not the connection")],
     why: "Firewalls that restart answer old flows with resets; over TCP that ends the WebSocket with 1006.",
     network: "two joined paths; data on the first is answered with a reset",
     outcome: "the client's kernel gives the first subflow up; every message comes back once",
@@ -182,7 +185,7 @@ const PATH_RESET: Case = Case {
 const PATH_RESET_AT_BOTH_ENDS: Case = Case {
     slug: "failover/path-reset-at-both-ends",
     title: "A box cuts the first path by resets to both ends",
-    requirement: "RFC 8684 section 3.6: a reset ends the subflow, not the connection",
+    requirements: &[rfc8684("3.6").says("a reset ends the subflow, not the connection")],
     why: "Boxes that end idle or long flows tell both sides.",
     network: "two joined paths; the first is reset at both ends after so many segments with payload",
     pairs: Pairs::Fixtures,
@@ -206,7 +209,10 @@ const PATH_RESET_AT_BOTH_ENDS: Case = Case {
 const PATH_UNREACHABLE: Case = Case {
     slug: "failover/path-unreachable",
     title: "A router on the first path loses its way on, and says so by ICMP",
-    requirement: "RFC 8684 section 3.3.6; RFC 1122 section 4.2.3.9: such errors are soft",
+    requirements: &[
+        rfc8684("3.3.6"),
+        section(Document::Rfc1122, "4.2.3.9").says("such errors are soft"),
+    ],
     why: "The message must not end the connection, and not even reach the program.",
     network: "two joined paths; packets on the first are answered by ICMP unreachable",
     outcome: "every message comes back once; no error reaches the programs",
@@ -226,7 +232,10 @@ const PATH_UNREACHABLE: Case = Case {
 const INITIAL_ADDRESS_DELETED: Case = Case {
     slug: "failover/initial-address-deleted",
     title: "The address on which the connection began is taken out of it",
-    requirement: "RFC 8684 section 3.4.2, REMOVE_ADDR of id 0; ip-mptcp(8), endpoint delete id 0",
+    requirements: &[
+        rfc8684("3.4.2").says("REMOVE_ADDR of id 0"),
+        manual("ip-mptcp(8)").says("endpoint delete id 0"),
+    ],
     why: "A machine that leaves a network says so, and its connections go on elsewhere without a pause.",
     network: "two joined paths; the client removes its first address",
     pairs: Pairs::Fixtures,
@@ -249,7 +258,7 @@ const INITIAL_ADDRESS_DELETED: Case = Case {
 const ADDRESS_REMOVED: Case = Case {
     slug: "failover/address-removed",
     title: "The client's first address is taken from its interface, and no path manager is told",
-    requirement: "RFC 8684 section 3.4.2; ip-address(8), del",
+    requirements: &[rfc8684("3.4.2"), manual("ip-address(8)").says("del")],
     why: "A lease ends, somebody changes the address: the kernel's path manager knows endpoints alone, not addresses.",
     network: "two joined paths; the client's address on the first is removed",
     pairs: Pairs::Fixtures,
@@ -262,7 +271,7 @@ const ADDRESS_REMOVED: Case = Case {
 const ADDRESS_OF_SERVER_REMOVED: Case = Case {
     slug: "failover/address-of-server-removed",
     title: "The server's first address is taken from its interface, and no path manager is told",
-    requirement: "RFC 8684 section 3.4.2; ip-address(8), del",
+    requirements: &[rfc8684("3.4.2"), manual("ip-address(8)").says("del")],
     why: "A floating address moves to another server; the connections stay where they are.",
     network: "two joined paths; the server's address on the first is removed",
     pairs: Pairs::Fixtures,
@@ -275,7 +284,9 @@ const ADDRESS_OF_SERVER_REMOVED: Case = Case {
 const PATH_RETURNS: Case = Case {
     slug: "failover/path-returns",
     title: "The first link goes down and comes back",
-    requirement: "RFC 8684 section 3.3.6; what becomes of a path that returns is the path manager's choice",
+    requirements: &[
+        rfc8684("3.3.6").says("what becomes of a path that returns is the path manager's choice")
+    ],
     why: "Trains leave tunnels. Whether the path is used again is recorded.",
     network: "two joined paths; the client's end of the first goes down and up again",
     pairs: Pairs::Fixtures,
@@ -313,7 +324,7 @@ const PATH_RETURNS: Case = Case {
 const THERE_AND_BACK: Case = Case {
     slug: "failover/there-and-back",
     title: "The first path falls silent, comes back, and then the second falls silent",
-    requirement: "RFC 8684 section 3.3.6: a subflow that works again may be used again",
+    requirements: &[rfc8684("3.3.6").says("a subflow that works again may be used again")],
     why: "Two bad paths in turn are as good as one that always works.",
     network: "two joined paths; first the one and then the other drops every packet",
     pairs: Pairs::Fixtures,
@@ -339,7 +350,7 @@ const THERE_AND_BACK: Case = Case {
 const ALL_PATHS_DARK: Case = Case {
     slug: "failover/all-paths-dark",
     title: "Every path falls silent, and comes back after a while",
-    requirement: "RFC 8684 section 3.3.6; RFC 9293 section 3.8.1",
+    requirements: &[rfc8684("3.3.6"), section(Document::Rfc9293, "3.8.1")],
     why: "An outage of all uplinks is no reason to end the connection, over TCP neither.",
     network: "two joined paths; both drop every packet until three were lost",
     control: true,
@@ -352,7 +363,7 @@ const ALL_PATHS_DARK: Case = Case {
 const ALL_PATHS_DARK_FOR_LONG: Case = Case {
     slug: "failover/all-paths-dark-for-long",
     title: "Every path falls silent for several seconds",
-    requirement: "RFC 8684 section 3.3.6; RFC 9293 section 3.8.1",
+    requirements: &[rfc8684("3.3.6"), section(Document::Rfc9293, "3.8.1")],
     why: "A restart of the access point takes seconds; the WebSocket need not know.",
     network: "two joined paths; both drop every packet until the retransmissions have become rare",
     control: true,
@@ -370,7 +381,10 @@ const ALL_PATHS_DARK_FOR_LONG: Case = Case {
 const KEEPALIVE: Case = Case {
     slug: "failover/keepalive",
     title: "An idle connection lives by its keepalive pings alone while the first path falls silent",
-    requirement: "RFC 6455 section 5.5.2; websockets: ping_interval, ping_timeout",
+    requirements: &[
+        rfc6455("5.5.2"),
+        library("websockets", "keepalive").says("ping_interval, ping_timeout"),
+    ],
     why: "A keepalive that gives up during the switch would end a connection that MPTCP has saved.",
     network: "two joined paths; the first drops every packet",
     pairs: Pairs::Clients,

@@ -9,6 +9,7 @@ use crate::case::{Case, Expect, Pairs, Side};
 use crate::cases::support;
 use crate::cell::{Cell, CellEnd, Connect, Outcome, Serve};
 use crate::deadline;
+use crate::requirement::{manual, rfc8684, sysctl};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -27,7 +28,10 @@ const ECONNREFUSED: i32 = 111;
 const SYN_DROPPED: Case = Case {
     slug: "fallback/mptcp-syn-dropped",
     title: "SYNs with MP_CAPABLE are dropped: the kernel tries without, and gets through",
-    requirement: "RFC 8684 section 3.7; syn_retrans_before_tcp_fallback, Linux 6.16",
+    requirements: &[
+        rfc8684("3.7"),
+        sysctl("net.mptcp.syn_retrans_before_tcp_fallback").says("Linux 6.16"),
+    ],
     why: "A firewall that drops unknown options would otherwise make the server unreachable.",
     network: "one path; SYNs with MPTCP options are dropped; the kernel falls back after the first retransmission",
     control: false,
@@ -49,7 +53,10 @@ const SYN_DROPPED: Case = Case {
 const SYN_DROPPED_TWICE: Case = Case {
     slug: "fallback/mptcp-syn-dropped-defaults",
     title: "The same with the kernel's own settings: three SYNs, then TCP",
-    requirement: "RFC 8684 section 3.7; blackhole detection, Linux 6.12",
+    requirements: &[
+        rfc8684("3.7"),
+        sysctl("net.mptcp.blackhole_timeout").says("blackhole detection, Linux 6.12"),
+    ],
     why: "This is what users meet: three seconds of silence, then a WebSocket that works.",
     network: "one path; SYNs with MPTCP options are dropped",
     pairs: Pairs::Fixtures,
@@ -64,7 +71,8 @@ const SYN_DROPPED_TWICE: Case = Case {
 const SYN_RESET: Case = Case {
     slug: "fallback/mptcp-syn-reset",
     title: "SYNs with MP_CAPABLE are reset: the application must try TCP itself",
-    requirement: "connect(2): ECONNREFUSED; the kernel does not retry a refused connection",
+    requirements: &[manual("connect(2)")
+        .says("ECONNREFUSED, and the kernel does not retry a refused connection")],
     why: "Not every middlebox gives a fallback: here only the application's own retry helps.",
     network: "one path; SYNs with MPTCP options are answered with a reset",
     pairs: Pairs::Clients,
@@ -99,7 +107,7 @@ const SYN_RESET: Case = Case {
 const BLACKHOLE_MEMORY: Case = Case {
     slug: "fallback/blackhole-memory",
     title: "After a dropped SYN the whole namespace stops asking for MPTCP, until it is told to forget",
-    requirement: "net.mptcp.blackhole_timeout, Linux 6.12",
+    requirements: &[sysctl("net.mptcp.blackhole_timeout").says("Linux 6.12")],
     why: "One bad network turns MPTCP off for an hour, for every program in the namespace, without a word.",
     network: "one path; SYNs with MPTCP options are dropped for the first connection only",
     pairs: Pairs::Fixtures,
@@ -133,7 +141,7 @@ const BLACKHOLE_MEMORY: Case = Case {
 const SYN_ACK_DROPPED: Case = Case {
     slug: "fallback/mptcp-syn-ack-dropped",
     title: "SYN/ACKs with MP_CAPABLE are dropped: no fallback, the application's limit must end it",
-    requirement: "RFC 8684 section 3.7; the kernel counts SYNs sent, not answers lost",
+    requirements: &[rfc8684("3.7").says("the kernel counts SYNs sent, not answers lost")],
     why: "The kernel does not fall back here, so a client without a limit hangs for two minutes.",
     network: "one path; SYN/ACKs with MPTCP options are dropped",
     pairs: Pairs::Fixtures,
@@ -161,7 +169,7 @@ const SYN_ACK_DROPPED: Case = Case {
 const DATA_DROPPED: Case = Case {
     slug: "fallback/dss-data-dropped",
     title: "Data with a DSS option is dropped: the opening limit must end the handshake",
-    requirement: "RFC 8684 section 3.7: fallback needs a segment that arrives",
+    requirements: &[rfc8684("3.7").says("fallback needs a segment that arrives")],
     why: "The connection stands and nothing comes through; only a limit tells the user.",
     network: "one path; segments with MPTCP options and payload are dropped",
     pairs: Pairs::Clients,
@@ -195,7 +203,7 @@ const DATA_DROPPED: Case = Case {
 const SYN_PROXY: Case = Case {
     slug: "fallback/syn-proxy",
     title: "A firewall with SYN cookies answers for the server, and asks it without MP_CAPABLE",
-    requirement: "RFC 8684 section 3.1: a SYN/ACK without MP_CAPABLE means plain TCP",
+    requirements: &[rfc8684("3.1").says("a SYN/ACK without MP_CAPABLE means plain TCP")],
     why: "Protection against SYN floods takes MPTCP away from every client, and neither end can tell why.",
     network: "one path with a SYN proxy",
     ..PROXIED
@@ -204,7 +212,7 @@ const SYN_PROXY: Case = Case {
 const SPLIT_TCP: Case = Case {
     slug: "fallback/split-tcp",
     title: "A proxy ends each TCP connection and begins another behind it",
-    requirement: "RFC 8684 section 3.1: a SYN/ACK without MP_CAPABLE means plain TCP",
+    requirements: &[rfc8684("3.1").says("a SYN/ACK without MP_CAPABLE means plain TCP")],
     why: "Proxies of mobile networks acknowledge for the server; the WebSocket must survive them as TCP.",
     network: "one path with a proxy that splits connections",
     steps: |cell| through(cell, &Middlebox::SplitTcp),

@@ -10,6 +10,7 @@ use crate::cases::crossing::Standing;
 use crate::cases::support::{self, V4_AND_V6};
 use crate::cell::{Cell, CellEnd, Connect, Outcome, Serve};
 use crate::deadline;
+use crate::requirement::rfc8684;
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -27,7 +28,7 @@ const WHY: &str = "Firewalls and proxies remove TCP options that they do not kno
 const EVERYWHERE: Case = Case {
     slug: "fallback/option-stripped-everywhere",
     title: "MPTCP options removed from every packet: TCP from the start",
-    requirement: "RFC 8684 sections 3.1 and 3.7",
+    requirements: &[rfc8684("3.1"), rfc8684("3.7")],
     why: WHY,
     network: "one path; every MPTCP option is overwritten with NOP, both ways",
     control: false,
@@ -43,7 +44,7 @@ const EVERYWHERE: Case = Case {
 const SYN: Case = Case {
     slug: "fallback/syn-option-stripped",
     title: "MP_CAPABLE removed from the SYN: TCP from the start",
-    requirement: "RFC 8684 section 3.1",
+    requirements: &[rfc8684("3.1")],
     why: WHY,
     network: "one path; MPTCP options of the SYN are overwritten",
     control: false,
@@ -58,7 +59,7 @@ const SYN: Case = Case {
 const SYN_ACK: Case = Case {
     slug: "fallback/syn-ack-option-stripped",
     title: "MP_CAPABLE removed from the SYN/ACK: TCP from the start",
-    requirement: "RFC 8684 section 3.1",
+    requirements: &[rfc8684("3.1")],
     why: WHY,
     network: "one path; MPTCP options of the SYN/ACK are overwritten",
     control: false,
@@ -73,7 +74,7 @@ const SYN_ACK: Case = Case {
 const CLIENT_SEGMENTS: Case = Case {
     slug: "fallback/client-segments-stripped",
     title: "Options removed from the client's segments after the SYN: TCP after the first data",
-    requirement: "RFC 8684 section 3.7",
+    requirements: &[rfc8684("3.7")],
     why: WHY,
     network: "one path; MPTCP options of the client's segments without SYN are overwritten",
     control: false,
@@ -88,7 +89,7 @@ const CLIENT_SEGMENTS: Case = Case {
 const SERVER_SEGMENTS: Case = Case {
     slug: "fallback/server-segments-stripped",
     title: "Options removed from the server's segments after the SYN/ACK: TCP after the first data",
-    requirement: "RFC 8684 section 3.7",
+    requirements: &[rfc8684("3.7")],
     why: WHY,
     network: "one path; MPTCP options of the server's segments without SYN are overwritten",
     control: false,
@@ -110,7 +111,7 @@ const SERVER_SEGMENTS: Case = Case {
 const MID_CONNECTION: Case = Case {
     slug: "fallback/stripped-mid-connection",
     title: "Options removed once the connection stands: it goes on as TCP without losing a byte",
-    requirement: "RFC 8684 section 3.7",
+    requirements: &[rfc8684("3.7")],
     why: "A route may change to one with such a middlebox while a WebSocket is open.",
     network: "one path; after the first messages every MPTCP option is overwritten, both ways",
     control: false,
@@ -152,7 +153,7 @@ const MID_CONNECTION: Case = Case {
 const STRICT: Case = Case {
     slug: "fallback/strict-mode",
     title: "A client that requires MPTCP refuses a connection that fell back",
-    requirement: "RFC 8684 section 3.7 leaves the choice to the application",
+    requirements: &[rfc8684("3.7").says("the choice is left to the application")],
     why: "Who pays for two paths wants an error, not a silent single one.",
     network: "one path; MPTCP options of the SYN are overwritten",
     pairs: Pairs::Fixtures,

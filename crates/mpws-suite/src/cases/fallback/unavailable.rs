@@ -6,6 +6,7 @@ use mpws_trace::Cause;
 use crate::case::{Case, Expect, Pairs, Side};
 use crate::cases::support::{self, V4_AND_V6};
 use crate::cell::{Cell, CellEnd, Connect, Outcome, Serve};
+use crate::requirement::{library, manual, rfc8684, sysctl};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -47,7 +48,9 @@ pub mod libc_errno {
 const SWITCHED_OFF_AT_CLIENT: Case = Case {
     slug: "fallback/switched-off-at-client",
     title: "net.mptcp.enabled=0 at the client: ENOPROTOOPT, then TCP by the application's own choice",
-    requirement: "net.mptcp.enabled, Linux Documentation/networking/mptcp-sysctl.rst",
+    requirements: &[
+        sysctl("net.mptcp.enabled").says("Documentation/networking/mptcp-sysctl.rst of Linux")
+    ],
     why: "An administrator may switch MPTCP off; programs must get a clear errno and still connect.",
     network: "one path; MPTCP switched off in the client's namespace",
     pairs: Pairs::Clients,
@@ -65,7 +68,7 @@ const SWITCHED_OFF_AT_CLIENT: Case = Case {
 const SWITCHED_OFF_AT_SERVER: Case = Case {
     slug: "fallback/switched-off-at-server",
     title: "net.mptcp.enabled=0 at the server: it listens with TCP, MPTCP clients fall back",
-    requirement: "net.mptcp.enabled; RFC 8684 section 3.1",
+    requirements: &[sysctl("net.mptcp.enabled"), rfc8684("3.1")],
     why: "A server image may run where MPTCP is off; its clients must not notice.",
     network: "one path; MPTCP switched off in the server's namespace",
     pairs: Pairs::Servers,
@@ -82,7 +85,7 @@ const SWITCHED_OFF_AT_SERVER: Case = Case {
 const SWITCHED_OFF_AFTER_LISTEN: Case = Case {
     slug: "fallback/switched-off-after-listen",
     title: "Switching MPTCP off does not touch a listener that stands",
-    requirement: "net.mptcp.enabled acts on socket(), measured on Linux 6.18",
+    requirements: &[sysctl("net.mptcp.enabled").says("acts on socket(), measured on Linux 6.18")],
     why: "An administrator who switches MPTCP off must know that running servers go on with it until they restart.",
     network: "one path; MPTCP switched off in the server's namespace once it listens",
     pairs: Pairs::Servers,
@@ -105,7 +108,7 @@ const SWITCHED_OFF_AFTER_LISTEN: Case = Case {
 const SWITCHED_OFF_AFTER_SOCKET: Case = Case {
     slug: "fallback/switched-off-after-socket",
     title: "A socket made before MPTCP was switched off still connects with it",
-    requirement: "net.mptcp.enabled acts on socket(), measured on Linux 6.18",
+    requirements: &[sysctl("net.mptcp.enabled").says("acts on socket(), measured on Linux 6.18")],
     why: "Pools that make sockets early keep MPTCP longer than the administrator thinks.",
     network: "one path; MPTCP switched off in the client's namespace once it has its socket",
     pairs: Pairs::Clients,
@@ -134,7 +137,9 @@ const SWITCHED_OFF_AFTER_SOCKET: Case = Case {
 const POLICY_AT_SERVER: Case = Case {
     slug: "fallback/policy-at-server",
     title: "A policy refuses MPTCP to the server: it listens with TCP, MPTCP clients fall back",
-    requirement: "socket(2): errno of a seccomp filter is the program's to handle",
+    requirements: &[
+        manual("socket(2)").says("errno of a seccomp filter is the program's to handle")
+    ],
     why: "Container profiles and service sandboxes refuse protocols; the server must come up all the same.",
     network: "one path; a seccomp filter in the server refuses protocol 262 with EPERM",
     pairs: Pairs::Servers,
@@ -151,7 +156,10 @@ const POLICY_AT_SERVER: Case = Case {
 const CONSTANT_MISSING: Case = Case {
     slug: "fallback/constant-missing",
     title: "A runtime without the constant IPPROTO_MPTCP still speaks it by number",
-    requirement: "Python socket module: IPPROTO_MPTCP since 3.10; protocol number 262 of Linux",
+    requirements: &[
+        library("Python", "socket").says("IPPROTO_MPTCP since 3.10"),
+        manual("socket(2)").says("protocol number 262"),
+    ],
     why: "The published recipe fails with AttributeError on Python 3.9 and older; the number works there.",
     network: "one path, nothing in the way; the constant is taken out of the client's socket module",
     pairs: Pairs::Clients,
@@ -192,7 +200,9 @@ const fn policy(slug: &'static str, errno: i32) -> Case {
     Case {
         slug,
         title: "A policy refuses MPTCP to the client with this errno; it connects with TCP by its own choice",
-        requirement: "socket(2): errno of a seccomp filter is the program's to handle",
+        requirements: const {
+            &[manual("socket(2)").says("errno of a seccomp filter is the program's to handle")]
+        },
         why: "Sandboxes answer with different errnos; a client that knows only one of them dies on the others.",
         network: "one path; a seccomp filter in the client refuses protocol 262 with this errno",
         pairs: Pairs::Clients,

@@ -11,6 +11,7 @@ use crate::case::{Case, Pairs, Profile, Side};
 use crate::cases::crossing::{self, Standing};
 use crate::cell::{Cell, CellEnd, Connect, Serve};
 use crate::deadline;
+use crate::requirement::{Document, rfc6455, rfc7692, rfc8684, section};
 
 /// The cases of this family.
 pub const CASES: &[Case] = &[
@@ -36,7 +37,7 @@ const BASE: Case = Case {
 const MESSAGE: Case = Case {
     slug: "framing/message-across-a-cut",
     title: "The first path dies in the middle of a message of one frame",
-    requirement: "RFC 8684 section 3.3: the data sequence is one, whatever subflow carries it",
+    requirements: &[rfc8684("3.3").says("the data sequence is one, whatever subflow carries it")],
     why: "A frame is longer than a segment; a library that reads it from two paths must not see the seam.",
     outcome: "the parts of the message arrive on both paths; it comes back unchanged",
     mutants: &[
@@ -64,7 +65,7 @@ const FRAGMENTS: Case = Case {
     slug: "framing/fragments-across-a-cut",
     client_unless: &["no-fragments"],
     title: "The first path dies between the fragments of a message",
-    requirement: "RFC 6455 section 5.4; RFC 8684 section 3.3",
+    requirements: &[rfc6455("5.4"), rfc8684("3.3")],
     why: "Continuation frames from two paths must make one message, in order.",
     outcome: "the fragments arrive on both paths; the message comes back unchanged",
     mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
@@ -86,7 +87,7 @@ const FRAGMENTS: Case = Case {
 const DOWNLOAD: Case = Case {
     slug: "framing/download-across-a-cut",
     title: "The first path dies while the server sends a large message",
-    requirement: "RFC 8684 section 3.3.6",
+    requirements: &[rfc8684("3.3.6")],
     why: "Downloads are what long WebSockets are for; here the server's kernel has to find the other path.",
     outcome: "the message arrives on both paths, whole, and the next one too",
     mutants: &["rule-left-out", "endpoint-left-out", "client-loses-message"],
@@ -106,7 +107,7 @@ const DOWNLOAD: Case = Case {
 const CONTROL_BETWEEN_FRAGMENTS: Case = Case {
     slug: "framing/control-between-fragments",
     title: "The first fragment comes by the first path; a ping and the rest by the second",
-    requirement: "RFC 6455 section 5.4: control frames may stand between fragments",
+    requirements: &[rfc6455("5.4").says("control frames may stand between fragments")],
     why: "The ping overtakes nothing: it must be answered in its place, and the message must not suffer.",
     pairs: Pairs::Clients,
     outcome: "the message is whole; the fragments arrived on both paths; the ping is answered",
@@ -162,7 +163,7 @@ const CONTROL_BETWEEN_FRAGMENTS: Case = Case {
 const SLOW_READER: Case = Case {
     slug: "framing/slow-reader",
     title: "The client does not read, the server's data piles up on both paths, then one path dies",
-    requirement: "RFC 8684 section 3.3.4: one receive window for the whole connection",
+    requirements: &[rfc8684("3.3.4").says("one receive window for the whole connection")],
     why: "A full window on one path must not lock the other, and nothing may be thrown away to make room.",
     pairs: Pairs::Clients,
     outcome: "all messages arrive whole once the client reads",
@@ -201,7 +202,7 @@ const SLOW_READER: Case = Case {
 const SECURE: Case = Case {
     slug: "framing/tls-across-a-cut",
     title: "The first path dies in the middle of a TLS record",
-    requirement: "RFC 8684 section 3.3; RFC 8446 section 5",
+    requirements: &[rfc8684("3.3"), section(Document::Rfc8446, "5")],
     why: "A byte out of place ends a TLS connection at once; wss shows the least fault.",
     client_needs: &["tls"],
     server_needs: &["tls"],
@@ -237,7 +238,7 @@ const SECURE: Case = Case {
 const DEFLATE: Case = Case {
     slug: "framing/deflate-across-a-cut",
     title: "The first path dies in the middle of a compressed message",
-    requirement: "RFC 7692 section 7; RFC 8684 section 3.3",
+    requirements: &[rfc7692("7"), rfc8684("3.3")],
     why: "The window of the compression reaches over messages: a lost byte spoils all that follow.",
     pairs: Pairs::All,
     client_needs: &["deflate"],
@@ -275,7 +276,7 @@ const DEFLATE: Case = Case {
 const SIXTEEN_MEGABYTES: Case = Case {
     slug: "framing/sixteen-megabytes-across-a-cut",
     title: "The first path dies in the middle of a frame of 16 MiB",
-    requirement: "RFC 6455 section 5.2, 64-bit length; RFC 8684 section 3.3",
+    requirements: &[rfc6455("5.2").says("64-bit length"), rfc8684("3.3")],
     why: "Buffers of both kernels are smaller than the frame: it is on both paths, and in the library, at once.",
     profile: Profile::Full,
     outcome: "the frame arrives on both paths, whole, and the connection closes with 1000",

@@ -11,6 +11,7 @@ use crate::case::{Case, Pairs, Side};
 use crate::cases::crossing::{self, Standing};
 use crate::cell::{Cell, CellEnd, Connect, Count};
 use crate::deadline;
+use crate::requirement::{Document, rfc8684, section};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -25,7 +26,7 @@ pub const CASES: &[Case] = &[
 const BALANCED_ELSEWHERE: Case = Case {
     slug: "join/balanced-elsewhere",
     title: "A load balancer sends the join to a server that does not know its token",
-    requirement: "RFC 8684 section 3.2: an unknown token is answered with a reset",
+    requirements: &[rfc8684("3.2").says("an unknown token is answered with a reset")],
     why: "Balancers choose by address and port, and a join has others than its connection; it must only cost the path.",
     network: "two paths; joins on the second are answered by another server",
     pairs: Pairs::Fixtures,
@@ -38,7 +39,7 @@ const BALANCED_ELSEWHERE: Case = Case {
 const UNREACHABLE: Case = Case {
     slug: "join/icmp-unreachable",
     title: "A router on the second path answers with ICMP that there is no way",
-    requirement: "RFC 8684 section 3.2; RFC 1122 section 4.2.3.9",
+    requirements: &[rfc8684("3.2"), section(Document::Rfc1122, "4.2.3.9")],
     why: "Routers say so when a link behind them is down; the error must not reach the connection.",
     network: "two paths; packets on the second are answered by ICMP unreachable",
     pairs: Pairs::Fixtures,
@@ -51,7 +52,7 @@ const UNREACHABLE: Case = Case {
 const CONNECTION_TRACKING: Case = Case {
     slug: "join/through-connection-tracking",
     title: "A stateful firewall on each path that drops what fits no connection",
-    requirement: "RFC 8684 section 6: each subflow looks like a TCP connection of its own",
+    requirements: &[rfc8684("6").says("each subflow looks like a TCP connection of its own")],
     why: "Firewalls that check sequence windows are everywhere; a join must look whole to them.",
     network: "two paths, on each a firewall that tracks connections",
     pairs: Pairs::Fixtures,
@@ -79,7 +80,9 @@ const CONNECTION_TRACKING: Case = Case {
 const ADDRESSES_TRANSLATED: Case = Case {
     slug: "join/through-nat",
     title: "The second path goes through a NAT",
-    requirement: "RFC 8684 section 3.2: joins are matched by token and address id, never by address",
+    requirements: &[
+        rfc8684("3.2").says("joins are matched by token and address id, never by address")
+    ],
     why: "Nearly every second path of a client is behind one.",
     network: "two paths, on the second network address and port translation",
     pairs: Pairs::Fixtures,
@@ -111,7 +114,9 @@ const ADDRESSES_TRANSLATED: Case = Case {
 const SEQUENCE_REWRITTEN: Case = Case {
     slug: "join/through-sequence-rewriting",
     title: "Firewalls on both paths rewrite the initial sequence numbers",
-    requirement: "RFC 8684 section 3.3.1: subflow sequence numbers in mappings are relative, for this reason",
+    requirements: &[
+        rfc8684("3.3.1").says("subflow sequence numbers in mappings are relative, for this reason")
+    ],
     why: "Firewalls that hide weak sequence numbers are common; mappings must fit all the same.",
     network: "two paths, on each a box that rewrites sequence numbers both ways",
     bulk: true,
@@ -136,7 +141,7 @@ const SEQUENCE_REWRITTEN: Case = Case {
 const SPLIT_IN_TWO: Case = Case {
     slug: "join/through-split-tcp",
     title: "A proxy on the second path ends each TCP connection and begins another behind it",
-    requirement: "RFC 8684 section 3.2: a SYN/ACK without MP_JOIN is answered with a reset",
+    requirements: &[rfc8684("3.2").says("a SYN/ACK without MP_JOIN is answered with a reset")],
     why: "Proxies of mobile networks answer for the server; to the server the join looks like a new TCP client.",
     network: "two paths, on the second a proxy that splits connections",
     pairs: Pairs::Servers,

@@ -6,6 +6,7 @@ use super::BASE;
 use crate::case::{Case, Pairs, Side};
 use crate::cases::crossing;
 use crate::cell::{CellEnd, Connect, Count, Serve};
+use crate::requirement::{manual, rfc8684};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -19,7 +20,7 @@ pub const CASES: &[Case] = &[
 const BACKUP_OF_CLIENT: Case = Case {
     slug: "join/backup-of-client",
     title: "A subflow that the client joins as backup carries nothing while the first path works",
-    requirement: "RFC 8684 sections 3.2 and 3.3.8, flag B",
+    requirements: &[rfc8684("3.2"), rfc8684("3.3.8").says("flag B")],
     why: "The second path may cost money; it must stay idle until it is needed.",
     pairs: Pairs::Fixtures,
     outcome: "the join says B; no payload on path 2 in either direction",
@@ -41,7 +42,7 @@ const BACKUP_OF_CLIENT: Case = Case {
 const BACKUP_OF_SERVER: Case = Case {
     slug: "join/backup-of-server",
     title: "A subflow that the server calls backup in its SYN/ACK carries nothing while the first path works",
-    requirement: "RFC 8684 sections 3.2 and 3.3.8, flag B",
+    requirements: &[rfc8684("3.2"), rfc8684("3.3.8").says("flag B")],
     why: "Either end may know that a path is dear; both have to keep to it.",
     pairs: Pairs::Fixtures,
     outcome: "the SYN/ACK of the join says B; no payload on path 2 in either direction",
@@ -64,7 +65,10 @@ const BACKUP_OF_SERVER: Case = Case {
 const PRIORITY_SWAPPED: Case = Case {
     slug: "join/priority-swapped",
     title: "MP_PRIO makes the first path the backup of the second",
-    requirement: "RFC 8684 section 3.3.8; ip-mptcp(8), endpoint change",
+    requirements: &[
+        rfc8684("3.3.8"),
+        manual("ip-mptcp(8)").says("endpoint change"),
+    ],
     why: "A machine that comes home turns from mobile to fixed network without ending its connections.",
     pairs: Pairs::Fixtures,
     outcome: "nothing on path 2 before the change; after it, payload on path 2 alone",
@@ -96,7 +100,7 @@ const PRIORITY_SWAPPED: Case = Case {
 const FULLMESH: Case = Case {
     slug: "join/fullmesh",
     title: "Fullmesh endpoints join from each own address to each address of the peer",
-    requirement: "ip-mptcp(8), endpoint flag fullmesh, Linux 5.15",
+    requirements: &[manual("ip-mptcp(8)").says("endpoint flag fullmesh, Linux 5.15")],
     why: "With two uplinks at both ends there are four ways through; fullmesh takes them all.",
     pairs: Pairs::Fixtures,
     outcome: "three joins: four subflows between two addresses at each end",
@@ -120,7 +124,7 @@ const FULLMESH: Case = Case {
 const LAMINAR: Case = Case {
     slug: "join/laminar",
     title: "A laminar endpoint answers an announcement in place of the address that routing would choose",
-    requirement: "ip-mptcp(8), endpoint flag laminar, Linux 6.18",
+    requirements: &[manual("ip-mptcp(8)").says("endpoint flag laminar, Linux 6.18")],
     why: "Each announced address gets one subflow, from the uplink that is meant for it.",
     network: "three paths, nothing in the way",
     paths: 3,

@@ -9,6 +9,7 @@ use crate::case::{Case, Expect, Pairs, Side};
 use crate::cases::crossing::{self, Standing};
 use crate::cases::fallback::stripped;
 use crate::cell::{Cell, CellEnd, Connect, Count, Serve};
+use crate::requirement::{manual, rfc8684, sysctl};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -28,7 +29,10 @@ pub const CASES: &[Case] = &[
 const INITIAL_ADDRESS_DENIED: Case = Case {
     slug: "join/initial-address-denied",
     title: "The server denies joins to its first address (flag C): the client's kernel does not try",
-    requirement: "RFC 8684 section 3.1, flag C; net.mptcp.allow_join_initial_addr_port",
+    requirements: &[
+        rfc8684("3.1").says("flag C"),
+        sysctl("net.mptcp.allow_join_initial_addr_port"),
+    ],
     why: "A join that a balancer sends to another server is refused there, and costs a round for nothing.",
     pairs: Pairs::Fixtures,
     outcome: "no SYN with MP_JOIN leaves the client; echo works",
@@ -48,7 +52,10 @@ const INITIAL_ADDRESS_DENIED: Case = Case {
 const SERVER_TAKES_NONE: Case = Case {
     slug: "join/server-takes-none",
     title: "The server's limit is no further subflow: the join is refused, the connection goes on",
-    requirement: "RFC 8684 section 3.2; ip-mptcp(8), limits subflows 0",
+    requirements: &[
+        rfc8684("3.2"),
+        manual("ip-mptcp(8)").says("limits subflows 0"),
+    ],
     why: "An operator who wants one path each gets it, and no client suffers.",
     pairs: Pairs::Fixtures,
     outcome: "the kernel refuses the join; echo works; the server's program knows of one connection",
@@ -68,7 +75,10 @@ const SERVER_TAKES_NONE: Case = Case {
 const ANNOUNCEMENT_NOT_TAKEN: Case = Case {
     slug: "join/announcement-not-taken",
     title: "A client whose limit accepts no announcement hears it and does not join",
-    requirement: "RFC 8684 section 3.4.1; ip-mptcp(8), limits add_addr_accepted, by default 0",
+    requirements: &[
+        rfc8684("3.4.1"),
+        manual("ip-mptcp(8)").says("limits add_addr_accepted, by default 0"),
+    ],
     why: "It is the default: who forgets the limit has one path and nothing that tells him.",
     pairs: Pairs::Fixtures,
     outcome: "ADD_ADDR arrives; no SYN with MP_JOIN leaves the client; echo works",
@@ -90,7 +100,7 @@ const ANNOUNCEMENT_NOT_TAKEN: Case = Case {
 const SYN_DROPPED: Case = Case {
     slug: "join/syn-dropped",
     title: "The second path loses every SYN: the connection does not wait for it",
-    requirement: "RFC 8684 section 3.2",
+    requirements: &[rfc8684("3.2")],
     why: "A path that swallows packets is the ordinary state of a radio link; it must cost nothing.",
     network: "two paths; the second loses every SYN",
     outcome: "echo works at once; no join",
@@ -102,7 +112,7 @@ const SYN_DROPPED: Case = Case {
 const SYN_REFUSED: Case = Case {
     slug: "join/syn-refused",
     title: "A box on the second path resets the join: the connection goes on",
-    requirement: "RFC 8684 section 3.2: a refused join concerns that subflow alone",
+    requirements: &[rfc8684("3.2").says("a refused join concerns that subflow alone")],
     why: "Firewalls answer what they do not know with a reset.",
     network: "two paths; SYNs on the second are answered with a reset",
     pairs: Pairs::Fixtures,
@@ -115,7 +125,7 @@ const SYN_REFUSED: Case = Case {
 const SYN_STRIPPED: Case = Case {
     slug: "join/syn-option-stripped",
     title: "MP_JOIN is removed from the SYN: the server must not take it for a new client",
-    requirement: "RFC 8684 section 3.2: a SYN/ACK without MP_JOIN is answered with a reset",
+    requirements: &[rfc8684("3.2").says("a SYN/ACK without MP_JOIN is answered with a reset")],
     why: "Without the option the SYN looks like that of a plain TCP client; a program that accepts it has a ghost.",
     network: "two paths; MPTCP options are removed from SYNs on the second",
     pairs: Pairs::Servers,
@@ -128,7 +138,7 @@ const SYN_STRIPPED: Case = Case {
 const SYN_ACK_STRIPPED: Case = Case {
     slug: "join/syn-ack-option-stripped",
     title: "MP_JOIN is removed from the SYN/ACK: the client gives the subflow up",
-    requirement: "RFC 8684 section 3.2: a SYN/ACK without MP_JOIN is answered with a reset",
+    requirements: &[rfc8684("3.2").says("a SYN/ACK without MP_JOIN is answered with a reset")],
     why: "A subflow that is not proven to belong to the connection must carry nothing.",
     network: "two paths; MPTCP options are removed from SYN/ACKs on the second",
     pairs: Pairs::Fixtures,
@@ -144,7 +154,7 @@ const SYN_ACK_STRIPPED: Case = Case {
 const THIRD_ACK_STRIPPED: Case = Case {
     slug: "join/third-ack-option-stripped",
     title: "MP_JOIN is removed from the third ACK: the server does not trust the subflow",
-    requirement: "RFC 8684 section 3.2: without a valid HMAC the subflow is reset",
+    requirements: &[rfc8684("3.2").says("without a valid HMAC the subflow is reset")],
     why: "The HMAC is all that keeps strangers out of the connection.",
     network: "two paths; MP_JOIN is removed from all but SYNs on the second",
     pairs: Pairs::Fixtures,
@@ -161,7 +171,7 @@ const THIRD_ACK_STRIPPED: Case = Case {
 const UNREACHABLE_ADDRESS: Case = Case {
     slug: "join/unreachable-address",
     title: "The server announces an address to which the client has no route",
-    requirement: "RFC 8684 section 3.4.1: announcements are hints",
+    requirements: &[rfc8684("3.4.1").says("announcements are hints")],
     why: "Servers announce private addresses by mistake; clients must not stumble over them.",
     pairs: Pairs::Clients,
     outcome: "the client's kernel cannot even send the SYN; echo works at once",
@@ -182,7 +192,9 @@ const UNREACHABLE_ADDRESS: Case = Case {
 const NOBODY_LISTENS: Case = Case {
     slug: "join/nobody-listens",
     title: "The announced address has no listener, because the server's program bound the first address alone",
-    requirement: "RFC 8684 section 3.4.1: without a port the join goes to the port of the connection",
+    requirements: &[
+        rfc8684("3.4.1").says("without a port the join goes to the port of the connection")
+    ],
     why: "A common mistake: host=\"192.0.2.1\" in the program, and every announced address is refused in silence.",
     pairs: Pairs::Servers,
     outcome: "the server's kernel resets the join; echo works",
@@ -205,7 +217,9 @@ const NOBODY_LISTENS: Case = Case {
 const NOT_AFTER_FALLBACK: Case = Case {
     slug: "join/not-after-fallback",
     title: "A connection that fell back after its handshake is joined by nobody, though both kernels may",
-    requirement: "RFC 8684 section 3.7: after a fallback the connection is TCP, and no subflow can be added",
+    requirements: &[
+        rfc8684("3.7").says("after a fallback the connection is TCP, and no subflow can be added")
+    ],
     why: "A join to a connection that no longer counts in data sequence numbers would mix two streams.",
     network: "two paths; MPTCP options of the client's segments without SYN are overwritten",
     pairs: Pairs::Fixtures,

@@ -8,6 +8,7 @@ use crate::case::{Case, Ip, Pairs, Side};
 use crate::cases::crossing::{self, Standing};
 use crate::cases::support::{self, V4_AND_V6};
 use crate::cell::{Cell, CellEnd, Connect, Count, Serve};
+use crate::requirement::{manual, netlink, rfc8684, sysctl};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -24,7 +25,10 @@ pub const CASES: &[Case] = &[
 const CLIENT_ENDPOINT: Case = Case {
     slug: "join/client-endpoint",
     title: "The client's kernel joins from an endpoint of its own, and no program notices",
-    requirement: "RFC 8684 section 3.2; ip-mptcp(8), endpoint flag subflow",
+    requirements: &[
+        rfc8684("3.2"),
+        manual("ip-mptcp(8)").says("endpoint flag subflow"),
+    ],
     why: "This is how a phone or a machine with two uplinks gets its second path.",
     ips: V4_AND_V6,
     outcome: "one join; the server's program still has one connection, whose peer address is that of the first path",
@@ -51,7 +55,11 @@ const CLIENT_ENDPOINT: Case = Case {
 const ANNOUNCED_ADDRESS: Case = Case {
     slug: "join/announced-address",
     title: "The server announces a second address, and the client's kernel joins it",
-    requirement: "RFC 8684 sections 3.2 and 3.4.1; ip-mptcp(8), endpoint flag signal",
+    requirements: &[
+        rfc8684("3.2"),
+        rfc8684("3.4.1"),
+        manual("ip-mptcp(8)").says("endpoint flag signal"),
+    ],
     why: "A server with two addresses offers both to every client, without a word to its program.",
     ips: V4_AND_V6,
     outcome: "ADD_ADDR is echoed, one join; the server's program still has one connection",
@@ -83,7 +91,10 @@ const ANNOUNCED_ADDRESS: Case = Case {
 const ANNOUNCED_PORT: Case = Case {
     slug: "join/announced-port",
     title: "The server announces an address with a port of its own, where the kernel listens for joins alone",
-    requirement: "RFC 8684 section 3.4.1; ip-mptcp(8), endpoint port",
+    requirements: &[
+        rfc8684("3.4.1"),
+        manual("ip-mptcp(8)").says("endpoint port"),
+    ],
     why: "Balancers that send each port elsewhere need joins on a port that belongs to one server.",
     pairs: Pairs::Fixtures,
     outcome: "the join goes to the announced port, and the counters for joins with a port move",
@@ -109,7 +120,10 @@ const ANNOUNCED_PORT: Case = Case {
 const ANNOUNCED_THOUGH_INITIAL_DENIED: Case = Case {
     slug: "join/announced-though-initial-denied",
     title: "Joins to the first address are denied (flag C), joins to an announced one come about",
-    requirement: "RFC 8684 section 3.1, flag C; net.mptcp.allow_join_initial_addr_port",
+    requirements: &[
+        rfc8684("3.1").says("flag C"),
+        sysctl("net.mptcp.allow_join_initial_addr_port"),
+    ],
     why: "Behind a balancer the first address is nobody's own; the announced one leads to the right server.",
     pairs: Pairs::Fixtures,
     outcome: "one join, to the announced address",
@@ -133,7 +147,7 @@ const ANNOUNCED_THOUGH_INITIAL_DENIED: Case = Case {
 const MIXED_FAMILIES: Case = Case {
     slug: "join/mixed-families",
     title: "An IPv6 connection is joined by a subflow over IPv4",
-    requirement: "RFC 8684 section 3.2: subflows may be of different IP versions",
+    requirements: &[rfc8684("3.2").says("subflows may be of different IP versions")],
     why: "Uplinks differ: one has IPv6, the other only IPv4.",
     pairs: Pairs::Fixtures,
     ips: &[Ip::V6],
@@ -164,7 +178,11 @@ const MIXED_FAMILIES: Case = Case {
 const FOUR_PATHS: Case = Case {
     slug: "join/four-paths",
     title: "Three announced addresses, three joins",
-    requirement: "RFC 8684 sections 3.2 and 3.4.1; the limits of both path managers",
+    requirements: &[
+        rfc8684("3.2"),
+        rfc8684("3.4.1"),
+        netlink("mptcp_pm", "set-limits"),
+    ],
     why: "Announcements go out one after the other; none may be forgotten.",
     network: "four paths, nothing in the way",
     paths: 4,
@@ -189,7 +207,7 @@ const FOUR_PATHS: Case = Case {
 const THIRD_ACK_LOST: Case = Case {
     slug: "join/third-ack-lost",
     title: "The third ACK of a join, which carries the HMAC, is lost once: the join comes all the same",
-    requirement: "RFC 8684 section 3.2: the third ACK is sent again until the fourth has come",
+    requirements: &[rfc8684("3.2").says("the third ACK is sent again until the fourth has come")],
     why: "Second paths are often lossy radio links; one lost packet must not cost the path.",
     network: "two paths; the first ACK with MP_JOIN is lost",
     pairs: Pairs::Fixtures,
@@ -208,7 +226,11 @@ const THIRD_ACK_LOST: Case = Case {
 const CHURN: Case = Case {
     slug: "join/churn",
     title: "The second path comes and goes five times while the WebSocket is in use",
-    requirement: "RFC 8684 sections 3.2 and 3.4.2: an address that was removed may be used again; ip-mptcp(8)",
+    requirements: &[
+        rfc8684("3.2"),
+        rfc8684("3.4.2").says("an address that was removed may be used again"),
+        manual("ip-mptcp(8)"),
+    ],
     why: "A phone at the edge of a network joins and loses it all day, with one connection open.",
     network: "two paths; the client's endpoint on the second is added and deleted five times",
     pairs: Pairs::Fixtures,

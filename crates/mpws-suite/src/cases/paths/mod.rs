@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use crate::case::{Case, Pairs, Side};
 use crate::cases::crossing;
 use crate::cell::{Cell, CellEnd, Connect, Count, PORT, Serve};
+use crate::requirement::{manual, netlink, netlink_group, rfc8684, sysctl};
 
 /// The cases of this family.
 pub const CASES: &[Case] = &[
@@ -34,7 +35,7 @@ const BASE: Case = Case {
 const ENDPOINT_ADDED_LATE: Case = Case {
     slug: "paths/endpoint-added-late",
     title: "The second path of the client comes up while the WebSocket is open",
-    requirement: "ip-mptcp(8): a new endpoint serves connections that exist",
+    requirements: &[manual("ip-mptcp(8)").says("a new endpoint serves connections that exist")],
     why: "A phone finds a network after the connection was opened; it is to use it.",
     pairs: Pairs::Clients,
     outcome: "one join, on the connection that stands",
@@ -56,7 +57,7 @@ const ENDPOINT_ADDED_LATE: Case = Case {
 const ADDRESS_ANNOUNCED_LATE: Case = Case {
     slug: "paths/address-announced-late",
     title: "The server gets a second address while the WebSocket is open",
-    requirement: "RFC 8684 section 3.4.1: addresses may be announced at any time",
+    requirements: &[rfc8684("3.4.1").says("addresses may be announced at any time")],
     why: "Servers get addresses without a restart; long connections are to profit.",
     pairs: Pairs::Servers,
     outcome: "ADD_ADDR and one join, on the connection that stands",
@@ -79,7 +80,7 @@ const ADDRESS_ANNOUNCED_LATE: Case = Case {
 const ENDPOINT_DELETED: Case = Case {
     slug: "paths/endpoint-deleted",
     title: "The server takes its second address back",
-    requirement: "RFC 8684 section 3.4.2, REMOVE_ADDR",
+    requirements: &[rfc8684("3.4.2").says("REMOVE_ADDR")],
     why: "An uplink is switched off for good, in order; nothing may be lost.",
     outcome: "REMOVE_ADDR is sent, the subflow ends, every message comes back once",
     mutants: &["cut-left-out", "endpoint-left-out", "echo-alters"],
@@ -101,7 +102,10 @@ const ENDPOINT_DELETED: Case = Case {
 const ANNOUNCEMENT_LOST: Case = Case {
     slug: "paths/announcement-lost",
     title: "The packet with ADD_ADDR is lost: the server says it again",
-    requirement: "RFC 8684 section 3.4.1: ADD_ADDR is sent again until its echo comes; net.mptcp.add_addr_timeout",
+    requirements: &[
+        rfc8684("3.4.1").says("ADD_ADDR is sent again until its echo comes"),
+        sysctl("net.mptcp.add_addr_timeout"),
+    ],
     why: "Announcements travel on packets that TCP does not send again.",
     network: "two paths; the first packet with ADD_ADDR is lost",
     outcome: "ADD_ADDR is sent twice; one join",
@@ -125,7 +129,7 @@ const ANNOUNCEMENT_LOST: Case = Case {
 const ENDPOINTS_IGNORED: Case = Case {
     slug: "paths/user-space-ignores-endpoints",
     title: "With a path manager in user space that does nothing, endpoints have no effect",
-    requirement: "net.mptcp.pm_type 1, Linux 5.19",
+    requirements: &[sysctl("net.mptcp.pm_type").says("1, Linux 5.19")],
     why: "Where mptcpd is installed and stopped, a machine has one path; nothing says so.",
     outcome: "no SYN with MP_JOIN leaves the client; echo works",
     mutants: &["sysctl-left-on", "echo-alters"],
@@ -145,7 +149,10 @@ const ENDPOINTS_IGNORED: Case = Case {
 const SUBFLOW_BY_COMMAND: Case = Case {
     slug: "paths/subflow-by-command",
     title: "A path manager in user space opens a subflow and closes it again",
-    requirement: "Linux, netlink family mptcp_pm, commands subflow-create and subflow-destroy",
+    requirements: &[
+        netlink("mptcp_pm", "subflow-create"),
+        netlink("mptcp_pm", "subflow-destroy"),
+    ],
     why: "This is how mptcpd and its like work; the WebSocket must not notice either.",
     outcome: "one join; after the second command the connection goes on over the first path",
     mutants: &["sysctl-left-on", "echo-alters"],
@@ -193,7 +200,10 @@ const SUBFLOW_BY_COMMAND: Case = Case {
 const ANNOUNCED_BY_COMMAND: Case = Case {
     slug: "paths/announced-by-command",
     title: "A path manager in user space announces an address to one connection",
-    requirement: "Linux, netlink family mptcp_pm, commands announce and remove",
+    requirements: &[
+        netlink("mptcp_pm", "announce"),
+        netlink("mptcp_pm", "remove"),
+    ],
     why: "A server may offer its second address to some clients only.",
     outcome: "the client's kernel joins the address, and leaves it when it is taken back",
     mutants: &["sysctl-left-on", "echo-alters"],
@@ -232,7 +242,7 @@ const ANNOUNCED_BY_COMMAND: Case = Case {
 const EVENTS: Case = Case {
     slug: "paths/events",
     title: "The kernel tells of the connection and its join in order, with the token that its socket has",
-    requirement: "Linux, netlink family mptcp_pm, multicast group mptcp_pm_events",
+    requirements: &[netlink_group("mptcp_pm", "mptcp_pm_events")],
     why: "Monitoring rests on these events; with a wrong token or order it shows nonsense.",
     outcome: "created, established, subflow established, closed; one token at each end",
     mutants: &["endpoint-left-out", "echo-alters", "client-reconnects"],
@@ -273,7 +283,7 @@ const EVENTS: Case = Case {
 const LIMITS: Case = Case {
     slug: "paths/limits-bounded",
     title: "Limits are kept as they are set, and refused above what the kernel can",
-    requirement: "Linux, netlink family mptcp_pm, command set-limits: at most 8, or 64 since 7.2",
+    requirements: &[netlink("mptcp_pm", "set-limits").says("at most 8, or 64 since 7.2")],
     why: "A limit that is cut in silence would leave a machine with fewer paths than configured.",
     network: "none used",
     transport: crate::case::Expect::Mptcp,

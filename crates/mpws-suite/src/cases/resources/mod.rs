@@ -14,6 +14,7 @@ use crate::cases::support;
 use crate::cases::teardown::kernel::returns_to;
 use crate::cell::{Cell, CellEnd, Connect, Outcome, PORT, Serve, accept, carry, refused};
 use crate::deadline;
+use crate::requirement::{counter, manual, proc, rfc8684, socket_option, sysctl};
 
 /// The cases of this family.
 pub const CASES: &[Case] = &[
@@ -35,7 +36,7 @@ const BASE: Case = Case {
 const MANY_CONNECTIONS: Case = Case {
     slug: "resources/many-connections",
     title: "20 listeners with 100 connections come and go, and leave nothing behind",
-    requirement: "/proc/net/protocols, MPCurrEstab of Linux",
+    requirements: &[proc("/proc/net/protocols"), counter("MPCurrEstab")],
     why: "A leak of one socket a connection ends a server within days.",
     transport: Expect::Recorded,
     outcome: "every connection carries its bytes; afterwards the socket counts of both kernels and their gauges are what they were",
@@ -55,7 +56,7 @@ const THOUSAND_CONNECTIONS: Case = Case {
 const SLOW_READER: Case = Case {
     slug: "resources/slow-reader",
     title: "The reader stops: the writer is held back; the reader goes on: not a byte is missing",
-    requirement: "RFC 8684 section 3.3.5: one receive window for the connection",
+    requirements: &[rfc8684("3.3.5").says("one receive window for the connection")],
     why: "A stuck client must neither exhaust the server's memory nor lose its place in the stream.",
     outcome: "the writer is stopped by full buffers; all that it could write is then read, unchanged",
     mutants: &["bench-speaks-tcp", "wire-corrupts-payload"],
@@ -87,7 +88,11 @@ const SLOW_READER: Case = Case {
 const SMALL_BUFFERS: Case = Case {
     slug: "resources/small-buffers-on-two-paths",
     title: "512 KiB each way at the same time over two paths, with buffers of 16 KiB",
-    requirement: "RFC 8684 section 3.3.5; SO_SNDBUF and SO_RCVBUF of socket(7)",
+    requirements: &[
+        rfc8684("3.3.5"),
+        socket_option("SO_SNDBUF", "socket(7)"),
+        socket_option("SO_RCVBUF", "socket(7)"),
+    ],
     why: "With buffers smaller than what is on its way on two paths, reordering fills them; a stack that waits for itself hangs.",
     paths: 2,
     network: "two paths; the client joins by the second",
@@ -138,7 +143,10 @@ const SMALL_BUFFERS: Case = Case {
 const CHURN_WITH_FAILING_JOINS: Case = Case {
     slug: "resources/churn-with-failing-joins",
     title: "30 connections come and go while every join on the second path is dropped: no subflow stays behind",
-    requirement: "/proc/net/protocols; RFC 8684 section 3.2: a join that fails does no harm",
+    requirements: &[
+        proc("/proc/net/protocols"),
+        rfc8684("3.2").says("a join that fails does no harm"),
+    ],
     why: "On a phone with a dead second network each connection would otherwise leave a subflow trying.",
     paths: 2,
     network: "two paths; SYNs with MP_JOIN are dropped on the second",
@@ -173,7 +181,7 @@ const CHURN_WITH_FAILING_JOINS: Case = Case {
 const NO_DESCRIPTORS: Case = Case {
     slug: "resources/server-without-descriptors",
     title: "The server has no descriptor left for a new connection: others go on, and afterwards it serves again",
-    requirement: "accept(2): EMFILE; a server must survive it",
+    requirements: &[manual("accept(2)").says("EMFILE, which a server must survive")],
     why: "One burst of clients must not end the service for good.",
     pairs: Pairs::Servers,
     transport: Expect::Recorded,
@@ -221,7 +229,10 @@ const SERVES_AGAIN: &str = "it serves again once there are descriptors";
 const BACKLOG_OF_ONE: Case = Case {
     slug: "resources/backlog-of-one",
     title: "A listener with a backlog of 1 and nobody who accepts: a third client waits, and gets through once there is room",
-    requirement: "listen(2); tcp_syn_retries of tcp(7): a SYN that found no room is sent again",
+    requirements: &[
+        manual("listen(2)"),
+        sysctl("net.ipv4.tcp_syn_retries").says("a SYN that found no room is sent again"),
+    ],
     why: "A busy server must make clients wait, neither refuse them nor, over MPTCP, drive them to TCP.",
     outcome: "two are in the queue; the SYN of the third is dropped and counted; after accept() it connects, and bytes cross all three",
     mutants: &["bench-speaks-tcp", "wire-corrupts-payload"],

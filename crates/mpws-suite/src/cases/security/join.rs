@@ -8,6 +8,7 @@ use mpws_peers::protocol::SocketProtocol;
 use crate::case::{Case, Pairs, Side};
 use crate::cases::support;
 use crate::cell::{Cell, CellEnd, Connect, Serve};
+use crate::requirement::{counter, manual, rfc8684};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -31,7 +32,7 @@ const BASE: Case = Case {
 const WRONG_TOKEN: Case = Case {
     slug: "security/join-with-wrong-token",
     title: "An MP_JOIN with a token that the server does not know is refused",
-    requirement: "RFC 8684 section 3.2: an unknown token is answered with a reset",
+    requirements: &[rfc8684("3.2").says("an unknown token is answered with a reset")],
     network: "two paths; the token in the SYN of the join is changed on the second",
     steps: |cell| {
         let rule = flip(TOKEN).path(2).from("client").syn();
@@ -43,7 +44,7 @@ const WRONG_TOKEN: Case = Case {
 const WRONG_HMAC_OF_CLIENT: Case = Case {
     slug: "security/join-with-wrong-hmac-of-client",
     title: "A third ACK of a join with a wrong HMAC is refused by the server",
-    requirement: "RFC 8684 section 3.2: HMAC of the third ACK",
+    requirements: &[rfc8684("3.2").says("HMAC of the third ACK")],
     network: "two paths; the HMAC in the third ACK of the join is changed on the second",
     steps: |cell| {
         let rule = flip(HMAC).path(2).from("client").not_syn();
@@ -55,7 +56,7 @@ const WRONG_HMAC_OF_CLIENT: Case = Case {
 const WRONG_HMAC_OF_SERVER: Case = Case {
     slug: "security/join-with-wrong-hmac-of-server",
     title: "A SYN/ACK of a join with a wrong HMAC is refused by the client",
-    requirement: "RFC 8684 section 3.2: truncated HMAC of the SYN/ACK",
+    requirements: &[rfc8684("3.2").says("truncated HMAC of the SYN/ACK")],
     why: "Whoever answers on the second path could otherwise read and write what is sent there.",
     network: "two paths; the HMAC in the SYN/ACK of the join is changed",
     steps: |cell| {
@@ -69,7 +70,7 @@ const WRONG_HMAC_OF_SERVER: Case = Case {
 const WRONG_HMAC_OF_ANNOUNCEMENT: Case = Case {
     slug: "security/announcement-with-wrong-hmac",
     title: "An ADD_ADDR with a wrong HMAC is ignored: no join to the announced address",
-    requirement: "RFC 8684 section 3.4.1: HMAC of ADD_ADDR",
+    requirements: &[rfc8684("3.4.1").says("HMAC of ADD_ADDR")],
     why: "Whoever can insert an ADD_ADDR could otherwise draw the connection to a host of his own.",
     network: "two paths; the HMAC of the server's ADD_ADDR is changed",
     steps: |cell| {
@@ -102,7 +103,10 @@ const WRONG_HMAC_OF_ANNOUNCEMENT: Case = Case {
 const PATH_MANAGER_PORT: Case = Case {
     slug: "security/connect-to-path-manager-port",
     title: "The port of an announced endpoint takes joins only: a new connection to it is refused",
-    requirement: "ip-mptcp(8): endpoints with a port; MPCapableEndpAttempt of Linux",
+    requirements: &[
+        manual("ip-mptcp(8)").says("endpoints with a port"),
+        counter("MPCapableEndpAttempt"),
+    ],
     why: "An endpoint with a port opens a listener in the kernel that no firewall rule of the application knows.",
     paths: 1,
     network: "one path; the server's kernel has an endpoint with a port of its own",

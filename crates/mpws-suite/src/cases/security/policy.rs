@@ -12,6 +12,7 @@ use super::join::join_from;
 use crate::case::{Case, Expect, Pairs, Side};
 use crate::cases::sockopts::errno;
 use crate::cell::{Cell, CellEnd, PORT, accept, refused};
+use crate::requirement::{Document, linux_source, manual, section, socket_option};
 use crate::sabotage::Sabotage;
 
 /// The cases of this group.
@@ -31,7 +32,7 @@ const BASE: Case = Case {
 const ADDRESS_OF_FIRST_PATH: Case = Case {
     slug: "security/peer-address-stays-that-of-first-path",
     title: "The peer's address is that of the first path, also once a second one has joined",
-    requirement: "getpeername(2) on MPTCP: the addresses of the first subflow",
+    requirements: &[manual("getpeername(2)").says("on MPTCP the addresses of the first subflow")],
     why: "Rate limits, bans and logs go by this address; it must not change in the middle, and it does not tell where bytes come from.",
     paths: 2,
     network: "two paths; the client joins by the second",
@@ -61,7 +62,9 @@ const ADDRESS_OF_FIRST_PATH: Case = Case {
 const MARK_ON_EVERY_SUBFLOW: Case = Case {
     slug: "security/mark-on-every-subflow",
     title: "SO_MARK of the socket is on every subflow, joined ones too",
-    requirement: "SO_MARK of socket(7); firewalls and routing decide by it",
+    requirements: &[
+        socket_option("SO_MARK", "socket(7)").says("firewalls and routing decide by it")
+    ],
     why: "A VPN or a firewall that goes by the mark would otherwise let the second subflow out beside it.",
     paths: 2,
     network: "two paths; the client joins by the second",
@@ -99,7 +102,10 @@ const MARK_ON_EVERY_SUBFLOW: Case = Case {
 const SIGNATURE_REFUSED: Case = Case {
     slug: "security/tcp-md5-refused",
     title: "TCP_MD5SIG is refused on MPTCP sockets, before and after a fallback, instead of being ignored",
-    requirement: "RFC 2385; net/mptcp/sockopt.c of Linux",
+    requirements: &[
+        section(Document::Rfc2385, "2"),
+        linux_source("net/mptcp/sockopt.c"),
+    ],
     why: "A BGP speaker that believes it signs its segments and does not is worse off than one that gets an error.",
     transport: Expect::Fallback(Cause::RemoteIsTcp),
     outcome: "ENOPROTOOPT (92) on the fresh socket and on the one that fell back; TCP takes the key",
@@ -140,7 +146,9 @@ const SIGNATURE_REFUSED: Case = Case {
 const LANDLOCK_CONNECT: Case = Case {
     slug: "security/landlock-connect",
     title: "A Landlock rule against TCP connections: does it hold for MPTCP?",
-    requirement: "landlock(7), network rules since ABI 4: they are about TCP, and Linux does not apply them to MPTCP sockets",
+    requirements: &[manual("landlock(7)").says(
+        "network rules since ABI 4 are about TCP, and Linux does not apply them to MPTCP sockets",
+    )],
     why: "Switching a sandboxed client to MPTCP opens what the sandbox was to close, on kernels where the rule does not hold.",
     outcome: "TCP is denied (EACCES); MPTCP is denied or gets through, recorded",
     mutants: &["filter-left-out"],

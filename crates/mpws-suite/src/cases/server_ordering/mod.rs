@@ -16,6 +16,7 @@ use super::{support, unix};
 use crate::case::{Case, Expect, Ip, Pairs, Side};
 use crate::cell::{Connect, Outcome, PORT, classes, describe};
 use crate::deadline;
+use crate::requirement::{library, rfc8684, socket_option};
 use steps::{bound, ended, listening_in_mode, says_so, serves, serves_or_says_so, start};
 
 /// The cases of this family.
@@ -39,7 +40,9 @@ pub const CASES: &[Case] = &[
 ];
 
 const ORDERING: Case = Case {
-    requirement: "serve(sock=) of the library: an already made socket may be passed",
+    requirements: &[
+        library("websockets", "serve(sock=)").says("an already made socket may be passed")
+    ],
     pairs: Pairs::Servers,
     server_needs: &["sock-handover"],
     transport: Expect::Recorded,
@@ -263,7 +266,7 @@ const UNIX_LISTENER: Case = Case {
 const V6_ONLY: Case = Case {
     slug: "server-ordering/v6-only",
     title: "A listener on :: with IPV6_V6ONLY=1 serves IPv6 and refuses IPv4",
-    requirement: "IPV6_V6ONLY of ipv6(7)",
+    requirements: &[socket_option("IPV6_V6ONLY", "ipv6(7)")],
     why: "The other half of the dual-stack listener; both are one option apart.",
     network: "one dual-stack path, nothing in the way",
     outcome: "the IPv6 client is served, the IPv4 client gets ECONNREFUSED (111)",
@@ -358,7 +361,7 @@ const REUSED_AFTER_CLOSE: Case = Case {
 const REUSEPORT_TWINS: Case = Case {
     slug: "server-ordering/reuseport-twins",
     title: "Two sockets share the port by SO_REUSEPORT, a server on each",
-    requirement: "SO_REUSEPORT of socket(7)",
+    requirements: &[socket_option("SO_REUSEPORT", "socket(7)")],
     why: "This is how servers use several cores; every client must be served, whoever gets it.",
     outcome: "twelve connections in turn echo; together the two servers saw twelve",
     mutants: &["server-never-accepts", "echo-alters"],
@@ -431,7 +434,7 @@ const OWN_SOCKET: Case = Case {
     slug: "server-ordering/own-socket",
     server_unless: &["no-own-sockets"],
     title: "No socket is handed over: the library listens with TCP, an MPTCP client falls back",
-    requirement: "RFC 8684 section 3.1",
+    requirements: &[rfc8684("3.1")],
     why: "Without sock= the library never asks for MPTCP; its users fall back and nobody tells them.",
     control: false,
     transport: Expect::Fallback(Cause::RemoteIsTcp),

@@ -10,6 +10,7 @@ use super::option::{READ, errno};
 use crate::case::{Case, Expect, Ip, Pairs};
 use crate::cases::support::V4_AND_V6;
 use crate::cell::{Cell, CellEnd, carry, refused};
+use crate::requirement::{linux_source, socket_option};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -21,7 +22,7 @@ pub const CASES: &[Case] = &[
 ];
 
 const BASE: Case = Case {
-    requirement: "SOL_MPTCP options of include/uapi/linux/mptcp.h",
+    requirements: &[linux_source("include/uapi/linux/mptcp.h").says("options of SOL_MPTCP")],
     pairs: Pairs::Fixtures,
     control: false,
     ..Case::BASE
@@ -100,7 +101,8 @@ const AFTER_FALLBACK: Case = Case {
 const BYTE_COUNTERS: Case = Case {
     slug: "sockopts/byte-counters",
     title: "The byte counters of MPTCP_INFO count what was sent, received and acknowledged, at both ends",
-    requirement: "mptcpi_bytes_sent, mptcpi_bytes_received, mptcpi_bytes_acked; Linux 6.5",
+    requirements: &[socket_option("MPTCP_INFO", "linux/mptcp.h")
+        .says("mptcpi_bytes_sent, mptcpi_bytes_received and mptcpi_bytes_acked, Linux 6.5")],
     why: "Accounting and dashboards are made of these counters.",
     outcome: "70001 bytes one way and 3001 the other, in all six counters",
     mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
@@ -152,7 +154,7 @@ const ONE_STORY: Case = Case {
 const OF_FIRST_SUBFLOW: Case = Case {
     slug: "sockopts/tcp-info",
     title: "TCP_INFO of an MPTCP socket is that of its first subflow",
-    requirement: "TCP_INFO of tcp(7)",
+    requirements: &[socket_option("TCP_INFO", "tcp(7)")],
     why: "Every load balancer and exporter reads TCP_INFO; on MPTCP it must not be empty or of something else.",
     outcome: "established, and the bytes of TCP_INFO are those of the first element of MPTCP_TCPINFO",
     mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],

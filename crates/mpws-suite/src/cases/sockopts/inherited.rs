@@ -7,6 +7,7 @@ use socket2::Socket;
 use super::option::{IPPROTO_IP, IPPROTO_TCP, REFUSED, SOL_SOCKET, SocketOption, Value, errno};
 use crate::case::{Case, Expect, Pairs, Side};
 use crate::cell::{Cell, CellEnd, refused};
+use crate::requirement::{linux_source, manual};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -17,7 +18,10 @@ pub const CASES: &[Case] = &[
 ];
 
 const BASE: Case = Case {
-    requirement: "accept(2) and tcp(7): on Linux accepted sockets inherit most options of the listener",
+    requirements: &[
+        manual("accept(2)"),
+        manual("tcp(7)").says("on Linux accepted sockets inherit most options of the listener"),
+    ],
     pairs: Pairs::Fixtures,
     ..Case::BASE
 };
@@ -96,7 +100,7 @@ const THROUGH_FALLBACK: Case = Case {
 const REFUSED_THEN_TAKEN: Case = Case {
     slug: "sockopts/refused-then-taken",
     title: "TCP_USER_TIMEOUT is refused before connect and taken after the fallback, on the same socket",
-    requirement: "tcp(7); net/mptcp/sockopt.c of Linux",
+    requirements: &[manual("tcp(7)"), linux_source("net/mptcp/sockopt.c")],
     why: "A client that sets its timeouts before connecting fails over MPTCP, and one that sets them afterwards works by chance.",
     control: false,
     transport: Expect::Fallback(Cause::RemoteIsTcp),

@@ -6,6 +6,7 @@ use mpws_trace::Cause;
 use crate::case::{Case, Expect, Pairs, Side};
 use crate::cases::support;
 use crate::cell::{Cell, CellEnd, Connect, Outcome, Serve};
+use crate::requirement::{linux_source, manual};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -19,7 +20,10 @@ pub const CASES: &[Case] = &[
 const CLIENT_KEEPS: Case = Case {
     slug: "sockopts/client-keeps-users-options",
     title: "What the user set on the socket is still set once the library has connected it",
-    requirement: "socket(7) and tcp(7); a socket that is handed over is the user's",
+    requirements: &[
+        manual("socket(7)"),
+        manual("tcp(7)").says("a socket that is handed over is the user's"),
+    ],
     why: "Keep-alive and buffer sizes are set before the hand-over; a library that resets them undoes it silently.",
     pairs: Pairs::Clients,
     client_needs: &["sock-handover"],
@@ -49,7 +53,7 @@ const CLIENT_KEEPS: Case = Case {
 const SERVER_KEEPS: Case = Case {
     slug: "sockopts/server-keeps-users-options",
     title: "What the user set on the listener is set on the connections that the library accepts",
-    requirement: "accept(2), socket(7) and tcp(7)",
+    requirements: &[manual("accept(2)"), manual("socket(7)"), manual("tcp(7)")],
     why: "With libraries that accept by themselves the listener is the only place to set options; TCP_NODELAY is one of them.",
     pairs: Pairs::Servers,
     server_needs: &["sock-handover"],
@@ -65,7 +69,7 @@ const SERVER_KEEPS: Case = Case {
 const SERVER_KEEPS_FOR_TCP_CLIENT: Case = Case {
     slug: "sockopts/server-keeps-users-options-for-tcp-client",
     title: "The same for a plain TCP client of an MPTCP listener",
-    requirement: "accept(2), socket(7) and tcp(7)",
+    requirements: &[manual("accept(2)"), manual("socket(7)"), manual("tcp(7)")],
     why: "Old clients come through the same listener; they need keep-alive as much.",
     pairs: Pairs::Servers,
     server_needs: &["sock-handover"],
@@ -79,7 +83,10 @@ const SERVER_KEEPS_FOR_TCP_CLIENT: Case = Case {
 
 /// Ground: options that MPTCP refuses are tried, the error is looked at, and life goes on.
 const REFUSED: Case = Case {
-    requirement: "tcp(7); net/mptcp/sockopt.c of Linux: ENOPROTOOPT for what MPTCP does not support",
+    requirements: &[
+        manual("tcp(7)"),
+        linux_source("net/mptcp/sockopt.c").says("ENOPROTOOPT for what MPTCP does not support"),
+    ],
     why: "A program that sets these options on every socket gets an error over MPTCP only, and must be able to go on without them.",
     outcome: "over MPTCP ENOPROTOOPT (92) for each of TCP_QUICKACK, TCP_USER_TIMEOUT and TCP_SYNCNT, over TCP none; the socket then works",
     ..Case::BASE

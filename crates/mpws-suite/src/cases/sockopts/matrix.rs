@@ -12,6 +12,7 @@ use super::table::{Answers, Row, TABLE};
 use crate::case::{Case, Expect, Ip, Pairs, Side};
 use crate::cases::support::V4_AND_V6;
 use crate::cell::{Cell, CellEnd};
+use crate::requirement::{linux_source, manual};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -25,7 +26,13 @@ pub const CASES: &[Case] = &[
 ];
 
 const MATRIX: Case = Case {
-    requirement: "socket(7), tcp(7), ip(7), ipv6(7); net/mptcp/sockopt.c of Linux",
+    requirements: &[
+        manual("socket(7)"),
+        manual("tcp(7)"),
+        manual("ip(7)"),
+        manual("ipv6(7)"),
+        linux_source("net/mptcp/sockopt.c"),
+    ],
     why: "A program that sets an option as it did on TCP gets an error, or silence, depending on the state of the socket.",
     pairs: Pairs::Fixtures,
     control: false,

@@ -17,6 +17,7 @@ use crate::case::{Case, Expect, Pairs, Side};
 use crate::cases::sockopts::TCP_INFO;
 use crate::cell::{Cell, CellEnd, Wired, carry, refused};
 use crate::deadline;
+use crate::requirement::{Document, linux_source, manual, rfc8684, section, socket_option, sysctl};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -38,7 +39,7 @@ const BASE: Case = Case {
 const CLEAN: Case = Case {
     slug: "teardown/sockets-close-in-order",
     title: "Both ends close: end of file at both, no reset, and no socket stays behind",
-    requirement: "RFC 8684 section 3.3.3 (DATA_FIN)",
+    requirements: &[rfc8684("3.3.3").says("DATA_FIN")],
     why: "Connections that end in order must not leave sockets, resets or error counters behind.",
     outcome: "end of file at both ends; no MP_FASTCLOSE, MP_TCPRST or abort is counted; the socket counts of both kernels are what they were",
     mutants: &["bench-speaks-tcp", "wire-strips-mptcp", "wire-resets-fin"],
@@ -68,7 +69,10 @@ const CLEAN: Case = Case {
 const HALF_CLOSE: Case = Case {
     slug: "teardown/sockets-half-close",
     title: "One end closes its half: the other reads end of file and can still send",
-    requirement: "shutdown(2); RFC 8684 section 3.3.3: DATA_FIN closes one direction",
+    requirements: &[
+        manual("shutdown(2)"),
+        rfc8684("3.3.3").says("DATA_FIN closes one direction"),
+    ],
     why: "Protocols that half-close, and proxies that do so for them, must not lose the answer.",
     outcome: "end of file at the server, then 20000 bytes of it at the client, unchanged",
     mutants: &["bench-speaks-tcp", "wire-corrupts-payload"],
@@ -95,7 +99,10 @@ const HALF_CLOSE: Case = Case {
 const UNREAD_DATA: Case = Case {
     slug: "teardown/sockets-close-with-unread-data",
     title: "A socket is closed while data waits in it: the other end gets ECONNRESET",
-    requirement: "RFC 8684 section 3.5 (MP_FASTCLOSE); RFC 2525 section 2.17",
+    requirements: &[
+        rfc8684("3.5").says("MP_FASTCLOSE"),
+        section(Document::Rfc2525, "2.17"),
+    ],
     why: "A server that gives up on a request must tell its client so; silence looks like success.",
     outcome: "ECONNRESET (104); over MPTCP by MP_FASTCLOSE, counted at both ends",
     mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
@@ -121,7 +128,8 @@ const UNREAD_DATA: Case = Case {
 const UNREAD_DATA_AFTER_FALLBACK: Case = Case {
     slug: "teardown/sockets-close-with-unread-data-after-fallback",
     title: "The same by an MPTCP client that fell back: reset or end of file, depending on the kernel",
-    requirement: "RFC 2525 section 2.17; Linux resets since some releases, others send FIN",
+    requirements: &[section(Document::Rfc2525, "2.17")
+        .says("Linux resets since some releases, others send FIN")],
     why: "A TCP server cannot rely on a reset from clients that tried MPTCP.",
     control: false,
     transport: Expect::Fallback(Cause::RemoteIsTcp),
@@ -145,7 +153,7 @@ const UNREAD_DATA_AFTER_FALLBACK: Case = Case {
 const LINGER_ZERO: Case = Case {
     slug: "teardown/sockets-linger-zero",
     title: "A socket with SO_LINGER 0 is closed: the other end gets ECONNRESET, or end of file on some kernels",
-    requirement: "SO_LINGER of socket(7); RFC 8684 section 3.5",
+    requirements: &[socket_option("SO_LINGER", "socket(7)"), rfc8684("3.5")],
     why: "Abortive close is how servers shed load; several kernels turn it into an orderly end over MPTCP.",
     outcome: "over TCP ECONNRESET; over MPTCP ECONNRESET or end of file, recorded",
     mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
@@ -176,7 +184,7 @@ const LINGER_ZERO: Case = Case {
 const LINGER_ZERO_AFTER_FALLBACK: Case = Case {
     slug: "teardown/sockets-linger-zero-after-fallback",
     title: "The same by an MPTCP client that fell back",
-    requirement: "SO_LINGER of socket(7)",
+    requirements: &[socket_option("SO_LINGER", "socket(7)")],
     why: "After a fallback the socket is TCP and should abort like TCP; not every kernel does.",
     control: false,
     transport: Expect::Fallback(Cause::RemoteIsTcp),
@@ -203,7 +211,7 @@ const LINGER_ZERO_AFTER_FALLBACK: Case = Case {
 const SOLE_SUBFLOW_RESET: Case = Case {
     slug: "teardown/sockets-sole-subflow-reset",
     title: "The only subflow is reset: MPTCP stays connected until close_timeout, then ENOTCONN; TCP gets ECONNRESET",
-    requirement: "net.mptcp.close_timeout of Linux",
+    requirements: &[sysctl("net.mptcp.close_timeout")],
     why: "What a program on TCP learns at once it learns over MPTCP after a minute, by another errno that few handle.",
     network: "one path; what the client sends after the first bytes is answered with a reset; close_timeout is 1 s",
     outcome: "over MPTCP ENOTCONN (107), not before close_timeout; over TCP ECONNRESET (104)",
@@ -262,7 +270,11 @@ const SOLE_SUBFLOW_RESET: Case = Case {
 const QUEUE_ABANDONED: Case = Case {
     slug: "teardown/sockets-listener-closes-with-queue",
     title: "A listener is closed while connections wait to be accepted: each of them is reset, and nothing leaks",
-    requirement: "listen(2); inet_csk_listen_stop and mptcp_subflow_queue_clean of Linux",
+    requirements: &[
+        manual("listen(2)"),
+        linux_source("net/mptcp/subflow.c")
+            .says("mptcp_subflow_queue_clean, from inet_csk_listen_stop"),
+    ],
     why: "A restarting server must not leave clients waiting for an answer that nobody will give.",
     outcome: "each client reads ECONNRESET; the socket counts of both kernels return to what they were",
     mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],

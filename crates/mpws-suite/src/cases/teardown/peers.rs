@@ -10,6 +10,7 @@ use crate::case::{Case, Pairs, Side};
 use crate::cases::support;
 use crate::cell::{Cell, CellEnd, Connect, Serve, classes, describe};
 use crate::deadline;
+use crate::requirement::{rfc6455, rfc8684, sysctl};
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -25,7 +26,10 @@ pub const CASES: &[Case] = &[
 const CLEAN: Case = Case {
     slug: "teardown/clean-close",
     title: "A closing handshake with 1000 ends the transport in order, too",
-    requirement: "RFC 6455 section 7.1.1: close cleanly, the server first; RFC 8684 section 3.3.3",
+    requirements: &[
+        rfc6455("7.1.1").says("close cleanly, the server first"),
+        rfc8684("3.3.3"),
+    ],
     why: "A library that resets connections after the close frame loses the other side's last data, and fills error counters.",
     outcome: "1000 at both ends; no reset on the wire, no MP_FASTCLOSE, no abort counted; no MPTCP socket is left",
     mutants: &[
@@ -50,7 +54,7 @@ const CLEAN: Case = Case {
 const SERVER_KILLED: Case = Case {
     slug: "teardown/server-killed",
     title: "The server's process is killed: the client's user learns it by 1006",
-    requirement: "RFC 6455 section 7.1.5: 1006 where no close frame came",
+    requirements: &[rfc6455("7.1.5").says("1006 where no close frame came")],
     why: "Crashes and OOM kills are how servers really end; a client that does not notice never reconnects.",
     outcome: "the connection ends by itself, with 1006, and the client has no socket left",
     mutants: &["client-misreports-close", "client-leaks"],
@@ -69,7 +73,7 @@ const SERVER_KILLED: Case = Case {
 const CLIENT_KILLED: Case = Case {
     slug: "teardown/client-killed",
     title: "The client's process is killed: the server's user learns it by 1006",
-    requirement: "RFC 6455 section 7.1.5: 1006 where no close frame came",
+    requirements: &[rfc6455("7.1.5").says("1006 where no close frame came")],
     why: "A server that does not notice keeps the connection, its memory and its place in a room for ever.",
     outcome: "the server's handler ends by itself, with 1006",
     mutants: &["server-misreports-close"],
@@ -108,7 +112,7 @@ const SCRIPTED: Case = Case {
 const SERVER_RESETS: Case = Case {
     slug: "teardown/server-resets",
     title: "The server aborts the connection (SO_LINGER 0)",
-    requirement: "RFC 6455 section 7.1.5; RFC 8684 section 3.5 (MP_FASTCLOSE)",
+    requirements: &[rfc6455("7.1.5"), rfc8684("3.5").says("MP_FASTCLOSE")],
     why: "Proxies end connections like this; some kernels turn it into an orderly end over MPTCP.",
     steps: |cell| scripted(cell, vec![Step::Upgrade, Step::Receive, Step::Reset]),
     ..SCRIPTED
@@ -117,7 +121,7 @@ const SERVER_RESETS: Case = Case {
 const SERVER_HALF_CLOSES: Case = Case {
     slug: "teardown/server-half-closes",
     title: "The server half-closes without a close frame, and waits",
-    requirement: "RFC 6455 section 7.1.1: an end of file without a close frame is the end",
+    requirements: &[rfc6455("7.1.1").says("an end of file without a close frame is the end")],
     why: "A client that does not answer an end of file leaves both sides waiting for ever.",
     steps: |cell| {
         let steps = vec![
@@ -134,7 +138,7 @@ const SERVER_HALF_CLOSES: Case = Case {
 const SOLE_SUBFLOW_RESET: Case = Case {
     slug: "teardown/sole-subflow-reset",
     title: "The only subflow is reset by the network: over MPTCP the user learns it after close_timeout",
-    requirement: "net.mptcp.close_timeout of Linux; RFC 6455 section 7.1.5",
+    requirements: &[sysctl("net.mptcp.close_timeout"), rfc6455("7.1.5")],
     why: "The kernel reports it as ENOTCONN without an error event; a library that does not expect that hangs or spins.",
     network: "one path; what the client sends after the first message is answered with a reset; close_timeout is 1 s",
     mutants: &["rule-left-out", "sysctl-left-on", "client-misreports-close"],
@@ -162,7 +166,10 @@ const SOLE_SUBFLOW_RESET: Case = Case {
 const KEEPALIVE_ENDS_IT: Case = Case {
     slug: "teardown/sole-subflow-reset-keepalive",
     title: "The only subflow is reset and the kernel keeps silent: the keepalive of the library ends the connection",
-    requirement: "RFC 6455 section 5.5.2; net.mptcp.close_timeout of Linux, which kernels before 6.12 lack",
+    requirements: &[
+        rfc6455("5.5.2"),
+        sysctl("net.mptcp.close_timeout").says("kernels before 6.12 lack it"),
+    ],
     why: "An old kernel never reports it, a new one after a minute: without pings a client waits for ever, or nearly.",
     network: "one path; what the client sends after the first message is answered with a reset; close_timeout is an hour",
     pairs: Pairs::Clients,
