@@ -90,7 +90,6 @@ pub enum Which {
 /// What happens to a selected packet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Action {
     /// It passes, and later rules are not asked.
     Pass,

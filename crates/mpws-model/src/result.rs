@@ -390,6 +390,19 @@ impl Summary {
     }
 }
 
+impl TransportKind {
+    /// The word used in all outputs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Mptcp => "mptcp",
+            Self::Fallback => "fallback",
+            Self::Tcp => "tcp",
+            Self::None => "none",
+            Self::Unproven => "unproven",
+        }
+    }
+}
+
 impl Verdict {
     /// The word used in all outputs.
     pub fn word(self) -> &'static str {

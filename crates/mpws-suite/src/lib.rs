@@ -1,8 +1,8 @@
-//! Cases, plan, runner, oracle, verdicts and expectations of mpws.
+//! Cases, plan, runner and expectations of mpws.
 //!
 //! For: saying what a WebSocket stack must do over MPTCP ([`case`], [`cases`]), planning which peers are put to it
-//! ([`plan`]), running that in labs ([`run`], [`cell`]), and judging it by wire and kernel ([`oracle`]). Not for:
-//! showing results; reporters read [`result`] and [`event`] and decide nothing.
+//! ([`plan`]), running that in labs ([`run`], [`cell`]), and gathering what wire, kernels and peers say of it ([`witness`]).
+//! Not for: judging that, which `mpws_judge` does, or showing results; reporters read [`result`] and [`event`] and decide nothing.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -15,8 +15,7 @@
 //! | [`requirement`], [`coverage`] | what cases answer to, and which sections no case covers |
 //! | [`run`] | options, the whole run |
 //! | [`run::execute`] | one cell from start to judgement |
-//! | [`witness`] | the kernels' word |
-//! | [`oracle`] | what carried the bytes, and why |
+//! | [`witness`] | what kernels, wire and peers say |
 //! | [`expectation`] | known deviations, as data |
 //! | [`finding`] | controls compared, findings in plain words |
 //! | [`run::evidence`] | what is kept of a cell |
@@ -34,7 +33,6 @@ pub mod coverage;
 pub mod deadline;
 pub mod expectation;
 pub mod finding;
-pub mod oracle;
 pub mod plan;
 pub mod run;
 pub mod sabotage;

@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use mpws_fixture::payload::Payload;
+use mpws_judge::demands::{Demands, Illegal, NoHolding};
 use mpws_lab::{Host, Lab};
 use mpws_peers::catalogue::Kind;
 use mpws_peers::protocol::{ClientTls, ErrorRecord, ServerTls, SocketFamily, SocketProtocol};
@@ -36,9 +37,9 @@ use crate::sabotage::Sabotage;
 use crate::witness::{Snapshot, Witness};
 
 pub use bench::{Wired, accept, carry, refused};
-pub(crate) use on_the_wire::{Counted, Mark, OnTheWire};
+pub use mpws_judge::Count;
+pub(crate) use on_the_wire::{Counted, OnTheWire};
 pub use ordinary::{Connect, Serve};
-pub use paths::Count;
 pub(crate) use paths::Paths;
 
 /// The port that servers of cells listen on.
@@ -66,19 +67,10 @@ pub enum Outcome<T> {
     Refused(ErrorRecord, u64),
 }
 
-/// A rule that the case makes an end break.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Illegal {
-    /// It is broken in every run.
-    Sure(Rule),
-    /// It may be broken.
-    Possible(Rule),
-}
-
 /// A cell while it runs.
 pub struct Cell {
-    /// What must carry the bytes; a case may narrow it once it knows more.
-    pub expect: Expect,
+    /// What must be seen, once the cell is over. Rules and boxes are in `on_the_wire` until then.
+    pub(crate) demands: Demands,
     pub(crate) lab: Lab,
     pub(crate) client: Peer,
     pub(crate) server: Peer,
@@ -87,18 +79,9 @@ pub struct Cell {
     pub(crate) ip: Ip,
     pub(crate) protocol: SocketProtocol,
     pub(crate) scratch: PathBuf,
-    pub(crate) each: Vec<Expect>,
-    /// Sides whose segments must not wait for an ACK, and how many rounds would show it.
-    pub(crate) no_holding: Vec<(Side, u32)>,
-    /// No packet with RST may have arrived.
-    pub(crate) no_reset: bool,
-    /// Every message must be compressed on the wire.
-    pub(crate) compressed: bool,
-    /// Rules that the case breaks.
-    pub(crate) illegal: Vec<Illegal>,
     /// Rules and boxes that the case put on the wire.
     pub(crate) on_the_wire: Mutex<Vec<OnTheWire>>,
-    /// Events of the paths, and what must be seen of them.
+    /// Events of the paths.
     pub(crate) paths: Paths,
     pub(crate) witness: Witness,
     pub(crate) sabotage: Option<Sabotage>,
@@ -133,9 +116,14 @@ impl Cell {
         self.ip = ip;
     }
 
+    /// What must carry the bytes.
+    pub fn expect(&self) -> Expect {
+        self.demands.transport
+    }
+
     /// Says what must carry each connection, in the order of their SYNs, instead of one word for all.
     pub fn expect_each(&mut self, each: Vec<Expect>) {
-        self.each = each;
+        self.demands.each = each;
     }
 
     /// Segments of this side must not have waited for an ACK in half of so many rounds or more; the wire tells, once
@@ -144,28 +132,28 @@ impl Cell {
     /// A program that was not scheduled for as long as a delayed ACK takes looks held for that one round. Nagle's
     /// algorithm holds a segment in every round.
     pub fn must_not_hold(&mut self, side: Side, rounds: u32) {
-        self.no_holding.push((side, rounds));
+        self.demands.no_holding.push(NoHolding { side, rounds });
     }
 
     /// No reset may have crossed the wire; it tells, once the cell is over.
     pub fn must_not_reset(&mut self) {
-        self.no_reset = true;
+        self.demands.no_reset = true;
     }
 
     /// Every message, either way, must be compressed (RFC 7692) on the wire; the wire tells, once the cell is over.
     pub fn must_compress(&mut self) {
-        self.compressed = true;
+        self.demands.compressed = true;
     }
 
     /// An end breaks this rule because the case makes it; the wire must show that, once the cell is over. Without this,
     /// a broken rule is a failure.
     pub fn breaks(&mut self, rule: Rule) {
-        self.illegal.push(Illegal::Sure(rule));
+        self.demands.illegal.push(Illegal::Sure(rule));
     }
 
     /// The case may make an end break this rule; whether it does depends on chance or on the peer.
     pub fn may_break(&mut self, rule: Rule) {
-        self.illegal.push(Illegal::Possible(rule));
+        self.demands.illegal.push(Illegal::Possible(rule));
     }
 
     /// A certificate for the server's addresses, made for this cell, as files for both sides.
@@ -310,14 +298,6 @@ impl Cell {
     /// Records a value that changes from run to run: kept, never compared.
     pub fn record_volatile(&mut self, name: &str, value: impl Into<Value>) {
         self.recorded.insert(format!("~{name}"), value.into());
-    }
-}
-
-impl Illegal {
-    pub(crate) fn rule(self) -> Rule {
-        match self {
-            Self::Sure(rule) | Self::Possible(rule) => rule,
-        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Rules and middleboxes that a case puts on the wire.
 //!
-//! Each of them must do something to a packet, as the capture shows it: the oracle judges that once the cell is over, so no case
+//! Each of them must do something to a packet, as the capture shows it: the judge looks at that once the cell is over, so no case
 //! need ask for it.
 
 use std::sync::{MutexGuard, PoisonError};
 
+use mpws_judge::wire::Deed;
+use mpws_judge::{Placed, PlacedKind};
 use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::{Action, Rule};
 use mpws_lab::{BoxId, RuleId};
@@ -15,21 +17,8 @@ use crate::sabotage::Sabotage;
 /// A rule or box that the case put on the wire.
 #[derive(Clone, Debug)]
 pub(crate) struct OnTheWire {
-    pub(crate) mark: Mark,
+    pub(crate) placed: Placed,
     pub(crate) counted: Counted,
-    /// There may be no packet for it.
-    pub(crate) may_idle: bool,
-}
-
-/// How the capture shows what a rule or box did.
-#[derive(Clone, Debug)]
-pub(crate) struct Mark {
-    /// The name that stands beside each packet that it did something to.
-    pub(crate) name: String,
-    /// The path that it is for; all where absent.
-    pub(crate) path: Option<u8>,
-    /// What a rule does; none for a box.
-    pub(crate) action: Option<Action>,
 }
 
 /// Where it is counted how many packets came for it.
@@ -41,14 +30,6 @@ pub(crate) enum Counted {
     Lifted(u64),
     /// A middlebox of the lab.
     Box(BoxId),
-}
-
-impl Mark {
-    /// `rule NAME` or `box NAME`.
-    pub(crate) fn describe(&self) -> String {
-        let kind = if self.action.is_some() { "rule" } else { "box" };
-        format!("{kind} {}", self.name)
-    }
 }
 
 impl Cell {
@@ -65,21 +46,21 @@ impl Cell {
     }
 
     fn install(&self, mut rule: Rule, may_idle: bool) -> Result<RuleId, CellEnd> {
-        let mark = Mark {
+        let placed = Placed {
             name: rule.name.clone(),
             path: rule.when.path,
-            action: Some(rule.then.clone()),
+            kind: PlacedKind::Rule(deed_of(&rule.then)),
+            may_idle,
         };
         if self.sabotage == Some(Sabotage::RuleLeftOut) {
             rule.then = Action::Pass;
         }
         let id = self.lab.install(&rule).map_err(|error| {
-            CellEnd::broken(format!("rule {} was not installed", mark.name), &error)
+            CellEnd::broken(format!("rule {} was not installed", placed.name), &error)
         })?;
         self.on_the_wire().push(OnTheWire {
-            mark,
+            placed,
             counted: Counted::Rule(id),
-            may_idle,
         });
         Ok(id)
     }
@@ -103,13 +84,13 @@ impl Cell {
         let id =
             id.map_err(|error| CellEnd::broken(format!("box {name} was not placed"), &error))?;
         self.on_the_wire().push(OnTheWire {
-            mark: Mark {
+            placed: Placed {
                 name: name.to_owned(),
                 path: Some(path),
-                action: None,
+                kind: PlacedKind::Box,
+                may_idle: !self.over_mptcp() && path > 1,
             },
             counted: Counted::Box(id),
-            may_idle: !self.over_mptcp() && path > 1,
         });
         Ok(id)
     }
@@ -149,5 +130,17 @@ impl Cell {
         self.on_the_wire
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a rule with this action does to the packets that it is for.
+fn deed_of(action: &Action) -> Deed {
+    match action {
+        Action::Pass => Deed::Pass,
+        Action::Delay(_) => Deed::Delay,
+        Action::Drop => Deed::Drop,
+        Action::Duplicate => Deed::Duplicate,
+        Action::Reset => Deed::Reset,
+        Action::Rewrite(_) => Deed::Rewrite,
     }
 }

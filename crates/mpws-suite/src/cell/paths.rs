@@ -9,6 +9,8 @@ use mptcp::counters::CounterDelta;
 use mptcp::pm::{Endpoint, EndpointFlags, Event, EventKind, EventSocket, Limits, NetlinkError};
 use mptcp::pm::{KernelRefusal, PathManager};
 use mptcp::{AddressId, Token};
+use mpws_judge::Count;
+use mpws_judge::demands::Carried;
 use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::{Action, Rule};
 use mpws_lab::{BoxId, RuleId};
@@ -18,12 +20,11 @@ use crate::case::Side;
 use crate::deadline;
 use crate::sabotage::Sabotage;
 
-/// What a cell knows of its paths, and what must be seen of them.
+/// What a cell has heard of its paths.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
     client: Ears,
     server: Ears,
-    pub(crate) expected: PathsExpected,
 }
 
 /// The events of one host.
@@ -33,73 +34,35 @@ struct Ears {
     heard: Vec<Event>,
 }
 
-/// What wire and kernels must show of the one connection of a cell, once it is over.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PathsExpected {
-    pub(crate) joins: Option<Count>,
-    /// Path, and whether it must have carried payload or must not.
-    pub(crate) carried: Vec<(u8, bool)>,
-    /// Paths on which packets must have been lost.
-    pub(crate) dropped: Vec<u8>,
-    /// Every message to the server came back once, in order.
-    pub(crate) echoed: bool,
-    /// At least one message arrived in parts on different paths.
-    pub(crate) split: bool,
-}
-
-/// How many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
-    /// So many.
-    Exactly(u32),
-    /// So many or more.
-    AtLeast(u32),
-}
-
-impl Count {
-    /// Whether this is such a number.
-    pub fn holds(self, number: i64) -> bool {
-        match self {
-            Self::Exactly(count) => number == i64::from(count),
-            Self::AtLeast(count) => number >= i64::from(count),
-        }
-    }
-
-    /// In words, for checks.
-    pub fn describe(self) -> String {
-        match self {
-            Self::Exactly(count) => count.to_string(),
-            Self::AtLeast(count) => format!("at least {count}"),
-        }
-    }
-}
-
 /// What must be seen once the cell is over.
 impl Cell {
     /// So many further subflows must have joined the one connection of the cell: complete on the wire, and counted by both
     /// kernels.
     pub fn expect_joins(&mut self, joins: Count) {
-        self.paths.expected.joins = Some(joins);
+        self.demands.joins = Some(joins);
     }
 
     /// A path must have carried payload of the connection, or must not.
     pub fn expect_carried(&mut self, path: u8, carried: bool) {
-        self.paths.expected.carried.push((path, carried));
+        self.demands.carried.push(Carried {
+            path,
+            payload: carried,
+        });
     }
 
     /// The wire must show that every message to the server came back once, in order, whatever the programs say.
     pub fn expect_echoes(&mut self) {
-        self.paths.expected.echoed = true;
+        self.demands.echoed = true;
     }
 
     /// The wire must have lost packets of the connection on this path.
     pub fn expect_dropped(&mut self, path: u8) {
-        self.paths.expected.dropped.push(path);
+        self.demands.dropped.push(path);
     }
 
     /// The wire must show a message whose parts arrived on different paths.
     pub fn expect_split_message(&mut self) {
-        self.paths.expected.split = true;
+        self.demands.split = true;
     }
 }
 

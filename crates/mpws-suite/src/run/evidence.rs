@@ -2,30 +2,30 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use mptcp::counters::CounterDelta;
+use mpws_judge::saved::{CAPTURE, FILE, SCHEMA, Saved, SavedError};
 
 use crate::cell::Cell;
 use crate::result::CellResult;
 use crate::run::execute::folder_of;
-
-/// What there is to keep.
-pub struct Kept<'a> {
-    /// The cell, its peers shut down.
-    pub cell: &'a Cell,
-    /// All that crossed the wire.
-    pub capture: &'a mut File,
-    /// Counters of client and server.
-    pub moved: [&'a CounterDelta; 2],
-}
+use crate::witness::Snapshot;
+use crate::witness::gather::Gathered;
 
 /// Why evidence is not kept.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", .path.display())]
-pub struct KeepError {
-    path: std::path::PathBuf,
-    source: io::Error,
+pub enum KeepError {
+    /// A file or folder cannot be written, on a full disk for example.
+    #[error("{}", .path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// What the cell was judged by cannot be written.
+    #[error("the testimony cannot be written")]
+    Testimony(#[from] SavedError),
 }
 
 /// Writes the folder and notes its files in the result.
@@ -33,23 +33,36 @@ pub struct KeepError {
 /// # Errors
 ///
 /// When a file cannot be written, a full disk for example.
-pub fn keep(out: &Path, result: &mut CellResult, kept: Kept<'_>) -> Result<(), KeepError> {
+pub(crate) fn keep(
+    out: &Path,
+    result: &mut CellResult,
+    cell: &Cell,
+    gathered: &mut Gathered,
+) -> Result<(), KeepError> {
     let below = folder_of(&result.cell);
     let folder = out.join(&below);
     let failed = |path: &Path| {
         let path = path.to_owned();
-        move |source| KeepError { path, source }
+        move |source| KeepError::File { path, source }
     };
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(failed(&folder))?;
     }
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
-    let capture = folder.join("capture.pcapng");
-    copy_capture(kept.capture, &capture).map_err(failed(&capture))?;
-    let cell = kept.cell;
-    let counters = kept.moved.map(|moved| {
+    let capture = folder.join(CAPTURE);
+    copy_capture(&mut gathered.capture, &capture).map_err(failed(&capture))?;
+    let saved = Saved {
+        schema: SCHEMA.to_owned(),
+        cell: result.cell.to_string(),
+        parties: gathered.parties.clone(),
+        demands: gathered.demands.clone(),
+        testimony: gathered.testimony.clone(),
+    };
+    saved.write(&folder)?;
+    let kernels = gathered.testimony.kernels.both();
+    let counters = kernels.map(|(_, kernel)| {
+        let moved = kernel.moved.moved();
         moved
-            .moved()
             .map(|(name, by)| format!("{name} {by:+}\n"))
             .collect::<String>()
     });
@@ -60,9 +73,9 @@ pub fn keep(out: &Path, result: &mut CellResult, kept: Kept<'_>) -> Result<(), K
         ("server.transcript", lines(&cell.server.transcript())),
         ("client.counters", counters[0].clone()),
         ("server.counters", counters[1].clone()),
-        ("sockets.txt", format!("{:#?}\n", cell.snapshots)),
+        ("sockets.json", json(&cell.snapshots)),
     ];
-    let mut names = vec!["capture.pcapng".to_owned()];
+    let mut names = vec![CAPTURE.to_owned(), FILE.to_owned()];
     for (name, text) in files {
         let path = folder.join(name);
         fs::write(&path, text).map_err(failed(&path))?;
@@ -82,4 +95,11 @@ fn copy_capture(capture: &mut File, path: &Path) -> io::Result<()> {
 
 fn lines(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// What was said of sockets at each moment at which somebody asked.
+fn json(snapshots: &[Snapshot]) -> String {
+    let text = serde_json::to_string_pretty(snapshots);
+    // Plain data has no way to fail but a map whose keys are no text, and there is none.
+    text.map_or_else(|error| format!("{error}\n"), |text| text + "\n")
 }

@@ -5,25 +5,26 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use mpws_judge::Demands;
 use mpws_lab::preset::OnPath;
-use mpws_lab::{Exit, Lab, MAX_BACKLOG};
+use mpws_lab::{Lab, MAX_BACKLOG};
+use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::{Ahead, LaunchError, LaunchOptions, Launcher, Peer, PeerSpec, Program};
 
 use crate::case::Side;
 use crate::cell::{Cell, CellEnd, Paths};
-use crate::deadline;
-use crate::oracle;
 use crate::plan::{PlannedCell, word};
 use crate::result::{
     CellResult, Control, ControlRole, Environment, Evidence, PeerFacts, Transport, TransportKind,
     Verdict,
 };
-use crate::run::evidence::{self, Kept};
+use crate::run::evidence;
 use crate::run::{Keep, LauncherKind, RunOptions};
 use crate::sabotage::Sabotage;
 use crate::witness::Witness;
+use crate::witness::gather::gather;
 
 /// The reason of cells that did not run because the run was stopped.
 pub const NOT_RUN: &str = "not run: the run was stopped before";
@@ -124,7 +125,11 @@ impl Bench<'_> {
         let facts =
             [(&planned.client, &client), (&planned.server, &server)].map(|(s, p)| facts(s, p));
         let mut cell = Cell {
-            expect: planned.case.transport,
+            demands: Demands {
+                control: planned.protocol == SocketProtocol::Tcp,
+                transport: planned.case.transport,
+                ..Demands::default()
+            },
             lab,
             client,
             server,
@@ -133,11 +138,6 @@ impl Bench<'_> {
             ip: planned.ip,
             protocol: planned.protocol,
             scratch: scratch.path().to_owned(),
-            each: Vec::new(),
-            no_holding: Vec::new(),
-            no_reset: false,
-            compressed: false,
-            illegal: Vec::new(),
             on_the_wire: Mutex::default(),
             paths: Paths::default(),
             witness,
@@ -153,7 +153,7 @@ impl Bench<'_> {
         }
         let end = (planned.case.steps)(&mut cell);
         let placed = cell.on_the_wire().clone();
-        let placed: Vec<String> = placed.iter().map(|one| one.mark.describe()).collect();
+        let placed: Vec<String> = placed.iter().map(|one| one.placed.describe()).collect();
         if let Some(first) = placed.first() {
             if !planned.case.mutants.contains(&Sabotage::RuleLeftOut.name()) {
                 let mutant = Sabotage::RuleLeftOut.name();
@@ -241,78 +241,20 @@ impl Bench<'_> {
         mut cell: Cell,
         end: Result<(), CellEnd>,
     ) -> Result<CellResult, CellEnd> {
-        let mut capture = cell
-            .lab
-            .capture()
-            .map_err(|error| CellEnd::broken("the wire gave no capture", &error))?;
-        // After the capture: what the wire has handed on by then has reached its kernel.
-        let (client_moved, server_moved) = cell.witness.deltas()?;
-        let packets = mpws_trace::read_pcapng(std::io::BufReader::new(&mut capture))
-            .map_err(|error| CellEnd::broken("the capture cannot be read", &error))?;
-        let trace = mpws_trace::analyse(&packets);
-        let judgement = oracle::judge(&cell, &trace, &client_moved, &server_moved);
-        let took_effect = oracle::on_the_wire::judge(&cell, &packets, end.is_ok())?;
-        cell.recorded.extend(judgement.recorded);
-        let mut checks = std::mem::take(&mut cell.checks);
-        let judged_by_case = checks.len();
-        checks.extend(judgement.checks);
-        checks.extend(took_effect);
-        if let Err(CellEnd::Failed(reason)) = &end {
-            // A check like the others, so that no expectation about another one can explain it away.
-            checks.push(crate::result::Check {
-                name: "the steps go through".to_owned(),
-                expected: "to the end".to_owned(),
-                observed: reason.clone(),
-                held: false,
-            });
-        }
-        let cut_short = end.is_err();
-        let (verdict, mut reason) = verdict(&checks, judged_by_case, end);
-        let mut evidence = judgement.evidence;
-        if cut_short {
-            // Programs only see silence; the wire shows which kernel keeps it.
-            for told in oracle::held_back(&cell, &trace) {
-                reason.push_str(&format!("; {told}"));
-                evidence.wire.push(told);
-            }
-        }
-        for (side, peer) in [("client", &cell.client), ("server", &cell.server)] {
-            match peer.shutdown(Duration::from_millis(deadline::PEER_EXIT_MS)) {
-                Ok(Exit::Code(_)) => {}
-                // A crash shows at the other end as no more than a connection that ends.
-                Ok(Exit::Signal(signal)) => {
-                    let how = format!("was killed by signal {signal}");
-                    if cut_short && !reason.contains(&how) {
-                        reason.push_str(&format!("; the {side} {how}"));
-                    }
-                    evidence.peer.push(format!("{side}: {how}"));
-                }
-                Err(error) => {
-                    cell.recorded
-                        .insert(format!("~{side} at the end"), error.to_string().into());
-                }
-            }
+        let mut gathered = gather(&mut cell, end)?;
+        let judgement = mpws_judge::judge(&gathered.demands, &gathered.testimony);
+        for (name, value) in judgement.volatile {
+            cell.record_volatile(&name, value);
         }
         let mut result = CellResult {
-            control: Control {
-                role: ControlRole::None,
-                cell: None,
-                differs: None,
-                differences: Vec::new(),
-            },
             transport: judgement.transport,
-            checks,
+            checks: judgement.checks,
             recorded: std::mem::take(&mut cell.recorded),
-            evidence,
-            ..self.empty(planned, verdict, reason)
+            evidence: judgement.evidence,
+            ..self.empty(planned, judgement.verdict, judgement.reason)
         };
-        if self.keeps(verdict) {
-            let kept = Kept {
-                cell: &cell,
-                capture: &mut capture,
-                moved: [&client_moved, &server_moved],
-            };
-            evidence::keep(&self.options.out, &mut result, kept)
+        if self.keeps(judgement.verdict) {
+            evidence::keep(&self.options.out, &mut result, &cell, &mut gathered)
                 .map_err(|error| CellEnd::broken("evidence was not written", &error))?;
         }
         Ok(result)
@@ -438,39 +380,6 @@ fn not_started(spec: &PeerSpec, side: Side, error: LaunchError) -> CellEnd {
     }
 }
 
-/// The verdict of a cell that was judged. Steps that ended early outweigh checks that held so far.
-fn verdict(
-    checks: &[crate::result::Check],
-    judged_by_case: usize,
-    end: Result<(), CellEnd>,
-) -> (Verdict, String) {
-    match end {
-        Err(CellEnd::Broken(reason)) => return (Verdict::Error, reason),
-        Err(CellEnd::Unprovable(reason)) => return (Verdict::Unprovable, reason),
-        Err(CellEnd::Unsupported(reason)) => return (Verdict::Unsupported, reason),
-        Err(CellEnd::Failed(reason)) => return (Verdict::Fail, reason),
-        Ok(()) => {}
-    }
-    if judged_by_case == 0 {
-        return (Verdict::Error, "the case judged nothing".to_owned());
-    }
-    let failed: Vec<&crate::result::Check> = checks.iter().filter(|check| !check.held).collect();
-    match failed.as_slice() {
-        [] => (Verdict::Pass, format!("{} checks held", checks.len())),
-        [first, rest @ ..] => {
-            let more = match rest.len() {
-                0 => String::new(),
-                n => format!(" (and {n} more)"),
-            };
-            let reason = format!(
-                "{}: expected {}, observed {}{more}",
-                first.name, first.expected, first.observed
-            );
-            (Verdict::Fail, reason)
-        }
-    }
-}
-
 fn facts(spec: &PeerSpec, peer: &Peer) -> PeerFacts {
     let hello = peer.hello();
     PeerFacts {
@@ -494,48 +403,4 @@ pub(crate) fn folder_of(cell: &str) -> PathBuf {
         })
         .collect();
     Path::new("evidence").join(safe)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::result::Check;
-
-    fn check(held: bool) -> Check {
-        Check {
-            name: "answer".to_owned(),
-            expected: "42".to_owned(),
-            observed: if held { "42" } else { "41" }.to_owned(),
-            held,
-        }
-    }
-
-    #[test]
-    fn a_case_that_judged_nothing_is_a_fault_of_the_suite_whatever_the_oracle_adds() {
-        let (is, why) = verdict(&[check(true)], 0, Ok(()));
-        assert_eq!(
-            (is, why.as_str()),
-            (Verdict::Error, "the case judged nothing")
-        );
-    }
-
-    #[test]
-    fn one_check_that_did_not_hold_is_enough_to_fail() {
-        let (is, why) = verdict(&[check(true), check(false)], 1, Ok(()));
-        assert_eq!(is, Verdict::Fail);
-        assert_eq!(why, "answer: expected 42, observed 41");
-    }
-
-    #[test]
-    fn steps_that_ended_early_are_never_green_for_the_checks_that_held_before() {
-        let ends = [
-            (CellEnd::Failed(String::new()), Verdict::Fail),
-            (CellEnd::Unsupported(String::new()), Verdict::Unsupported),
-            (CellEnd::Unprovable(String::new()), Verdict::Unprovable),
-            (CellEnd::Broken(String::new()), Verdict::Error),
-        ];
-        for (end, expected) in ends {
-            assert_eq!(verdict(&[check(true)], 1, Err(end)).0, expected);
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! The kernels' word: counters and MPTCP sockets of both hosts.
 
+pub(crate) mod gather;
+
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::sync::OnceLock;
@@ -14,7 +16,7 @@ use crate::case::Side;
 use crate::cell::CellEnd;
 
 /// What kernels and peers said at one moment, while a connection stood.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Snapshot {
     /// MPTCP sockets of the client's host, listeners left out.
     pub client_sockets: Vec<MptcpSocket>,

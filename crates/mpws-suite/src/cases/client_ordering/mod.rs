@@ -126,7 +126,7 @@ fn other_end(cell: &mut Cell) -> Result<(), CellEnd> {
     let wait = ServerWait {
         server,
         seen: 0,
-        ended: u32::from(cell.expect != Expect::Silence),
+        ended: u32::from(cell.expect() != Expect::Silence),
         serving_ended: false,
         deadline_ms: deadline::GLANCE_MS,
     };

@@ -133,7 +133,7 @@ fn inherit(
     let client = cell.bench_socket(Side::Client, client)?;
     let wired = cell.bench_dial(client, listener)?;
     let facts = mptcp::sockopt::so_protocol(&wired.server).map_err(refused("SO_PROTOCOL"))?;
-    let accepted = if cell.over_mptcp() && cell.expect == Expect::Mptcp {
+    let accepted = if cell.over_mptcp() && cell.expect() == Expect::Mptcp {
         IPPROTO_MPTCP
     } else {
         IPPROTO_TCP
