@@ -189,7 +189,7 @@ pub fn judge_again(out: &Path, result: &CellResult) -> Result<Again, SavedError>
     };
     let folder = out.join(folder);
     let saved = Saved::read(&folder)?;
-    if saved.cell != result.cell.to_string() {
+    if saved.cell != result.cell {
         return Err(SavedError::Cell {
             path: folder.join(FILE),
             found: saved.cell,

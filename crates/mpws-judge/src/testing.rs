@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use mptcp::counters::{CounterDelta, Counters};
 use mpws_model::result::Check;
 use mpws_trace::TransportTruth;
-use sha2::{Digest, Sha256};
 
 use crate::testimony::{Kernel, MptcpSocket, Peer, PeerConnection, Sides, Steps, Testimony};
-use crate::wire::{SeenConnection, SeenDirection, SeenMessage, SeenSubflow, Wire};
+use crate::wire::{
+    SeenConnection, SeenContent, SeenDirection, SeenKind, SeenMessage, SeenSubflow, Wire,
+};
 
 /// An MPTCP connection with one subflow on the first path, and nothing remarkable about it.
 pub fn connection() -> SeenConnection {
@@ -35,16 +36,17 @@ pub fn carried_by(transport: TransportTruth) -> SeenConnection {
     }
 }
 
-/// A message that the first path carried.
-pub fn message(opcode: u8, content: &[u8]) -> SeenMessage {
-    let digest = Sha256::digest(content);
+/// A message that the first path carried. Its digest is the content itself in hexadecimal digits.
+pub fn message(kind: SeenKind, content: &[u8]) -> SeenMessage {
     SeenMessage {
-        opcode,
-        length: content.len() as u64,
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        kind,
         compressed: false,
         last_ns: 0,
         paths: vec!["path1".to_owned()],
+        content: Some(SeenContent {
+            length: content.len() as u64,
+            sha256: content.iter().map(|byte| format!("{byte:02x}")).collect(),
+        }),
     }
 }
 

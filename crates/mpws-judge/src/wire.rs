@@ -6,11 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use mpws_model::Side;
 use mpws_packet::{Act, Did};
 use mpws_trace::{
-    Connection, Direction, Dissection, Options, PacketRecord, Role, Rule, Trace, TransportTruth,
-    WireFrame,
+    Connection, Direction, Dissection, Keep, Message, MessageKind, Offence, Options, PacketRecord,
+    Role, Rule, Trace, TransportTruth,
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// Who is who in a capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +70,7 @@ pub struct SeenDirection {
     /// Data that arrived and that the kernel of its receiver did not acknowledge, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unacknowledged: Option<String>,
-    /// Data messages that arrived whole, in order.
+    /// Data messages, in order.
     pub messages: Vec<SeenMessage>,
 }
 
@@ -109,18 +108,40 @@ pub struct SeenJoin {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeenMessage {
-    /// Opcode of its first frame: 1 text, 2 binary; 0 a continuation of nothing.
-    pub opcode: u8,
-    /// Bytes of its content.
-    pub length: u64,
-    /// SHA-256 of its content, in hexadecimal digits.
-    pub sha256: String,
-    /// RSV1 on its first frame.
+    /// What its first frame says that it is.
+    pub kind: SeenKind,
+    /// RSV1 on its first frame, with permessage-deflate agreed on.
     pub compressed: bool,
     /// When the last of it was at the wire, in nanoseconds since the epoch.
     pub last_ns: u64,
     /// Names of the paths that carried it, each once.
     pub paths: Vec<String>,
+    /// What its program wrote, inflated where it was compressed; absent where that is not known, because it did not arrive whole or
+    /// could not be inflated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<SeenContent>,
+}
+
+/// What a data message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeenKind {
+    /// Text.
+    Text,
+    /// Binary.
+    Binary,
+    /// A continuation of nothing, or a reserved opcode.
+    Neither,
+}
+
+/// The content of a message, as far as it can be compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeenContent {
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its SHA-256, in hexadecimal digits.
+    pub sha256: String,
 }
 
 /// Something that a lab rule, a middlebox or a link did to at least one packet.
@@ -168,29 +189,60 @@ pub struct Broken {
 impl Wire {
     /// What a capture shows: its packets, and the connections that were found in them.
     pub fn of(trace: &Trace, packets: &[PacketRecord], parties: &Parties) -> Self {
-        let ours = trace.connections.iter().filter(|one| {
-            one.responder.port() == parties.port
-                && parties.client.contains(&one.initiator.ip())
-                && !matches!(one.role, Role::Join(_))
-        });
-        Self {
+        let options = Options {
+            keep: Keep::Digest,
+            ..Options::default()
+        };
+        let mut wire = Self {
             any_tcp: !trace.connections.is_empty(),
-            connections: ours.map(SeenConnection::of).collect(),
             effects: packets.iter().flat_map(effects).collect(),
-            broken: broken(trace),
+            ..Self::default()
+        };
+        for connection in &trace.connections {
+            let dissection = Dissection::of(connection, &options);
+            for offence in &dissection.offences {
+                let broken = wire.broken.entry(offence.rule);
+                broken.or_insert_with(|| Broken::of(offence));
+            }
+            if parties.include(connection) {
+                wire.connections.push(SeenConnection::of(&dissection));
+            }
+        }
+        wire
+    }
+}
+
+impl Parties {
+    /// Whether the client opened this connection to the server.
+    fn include(&self, connection: &Connection) -> bool {
+        connection.responder.port() == self.port
+            && self.client.contains(&connection.initiator.ip())
+            && !matches!(connection.role, Role::Join(_))
+    }
+}
+
+impl Broken {
+    fn of(offence: &Offence) -> Self {
+        Self {
+            side: match offence.direction {
+                Direction::ToResponder => Side::Client,
+                Direction::ToInitiator => Side::Server,
+            },
+            seen: offence.to_string(),
         }
     }
 }
 
 impl SeenConnection {
-    fn of(connection: &Connection) -> Self {
+    fn of(dissection: &Dissection<'_>) -> Self {
+        let connection = dissection.connection;
         Self {
             client: connection.initiator,
             server: connection.responder,
             transport: connection.transport(),
             subflows: connection.subflows().map(SeenSubflow::of).collect(),
-            to_server: SeenDirection::of(connection, Direction::ToResponder),
-            to_client: SeenDirection::of(connection, Direction::ToInitiator),
+            to_server: SeenDirection::of(dissection, Direction::ToResponder),
+            to_client: SeenDirection::of(dissection, Direction::ToInitiator),
         }
     }
 
@@ -204,19 +256,43 @@ impl SeenConnection {
 }
 
 impl SeenDirection {
-    fn of(connection: &Connection, direction: Direction) -> Self {
+    fn of(dissection: &Dissection<'_>, direction: Direction) -> Self {
+        let connection = dissection.connection;
         let sent = &connection.flow(direction).sent;
+        let messages = dissection.messages(direction);
         Self {
             syn: sent.syn,
             syn_mp_capable: sent.syn_mp_capable,
             bytes: connection.delivered_bytes(direction),
             segments: connection.data_segments(direction).len() as u64,
             held: connection.held_segments(direction).len() as u64,
-            unacknowledged: connection
+            unacknowledged: dissection
                 .data(direction)
                 .held_back()
                 .map(|held| held.to_string()),
-            messages: messages(&connection.frames(direction)),
+            messages: messages
+                .filter(|one| one.is_data())
+                .map(SeenMessage::of)
+                .collect(),
+        }
+    }
+}
+
+impl SeenMessage {
+    fn of(message: &Message) -> Self {
+        Self {
+            kind: match message.kind {
+                MessageKind::Text => SeenKind::Text,
+                MessageKind::Binary => SeenKind::Binary,
+                _ => SeenKind::Neither,
+            },
+            compressed: message.compressed,
+            last_ns: message.last_ns,
+            paths: message.paths.iter().map(|path| path.to_string()).collect(),
+            content: message.content.as_ref().map(|content| SeenContent {
+                length: content.length,
+                sha256: content.sha256_hex(),
+            }),
         }
     }
 }
@@ -237,41 +313,6 @@ impl SeenSubflow {
             resets: flows.map(|flow| flow.delivered.rst).iter().sum(),
         }
     }
-}
-
-/// The data messages, fragments put together.
-fn messages(frames: &[WireFrame]) -> Vec<SeenMessage> {
-    let mut messages: Vec<(SeenMessage, Sha256)> = Vec::new();
-    for frame in frames.iter().filter(|frame| frame.opcode < CONTROL) {
-        if frame.opcode != CONTINUATION || messages.is_empty() {
-            let message = SeenMessage {
-                opcode: frame.opcode,
-                length: 0,
-                sha256: String::new(),
-                compressed: frame.rsv & RSV1 != 0,
-                last_ns: 0,
-                paths: Vec::new(),
-            };
-            messages.push((message, Sha256::new()));
-        }
-        let Some((message, content)) = messages.last_mut() else {
-            continue;
-        };
-        content.update(&frame.payload);
-        message.length += frame.payload.len() as u64;
-        message.last_ns = frame.last_ns;
-        for path in &frame.paths {
-            if !message.paths.contains(path) {
-                message.paths.push(path.clone());
-            }
-        }
-    }
-    let done = messages.into_iter().map(|(mut message, content)| {
-        let digest = content.finalize();
-        message.sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        message
-    });
-    done.collect()
 }
 
 /// What was done to a packet, and by whom. A record that cannot be read was refused when the capture was read.
@@ -307,89 +348,4 @@ fn deed(did: &Did) -> Option<Deed> {
         Did::Rewritten(_) | Did::Replacement(_) => Deed::Rewrite,
         Did::Forged(_) => Deed::Forge,
     })
-}
-
-fn broken(trace: &Trace) -> BTreeMap<Rule, Broken> {
-    let options = Options::default();
-    let mut broken = BTreeMap::new();
-    for connection in &trace.connections {
-        for offence in Dissection::of(connection, &options).offences {
-            let side = match offence.direction {
-                Direction::ToResponder => Side::Client,
-                Direction::ToInitiator => Side::Server,
-            };
-            broken.entry(offence.rule).or_insert_with(|| Broken {
-                side,
-                seen: offence.to_string(),
-            });
-        }
-    }
-    broken
-}
-
-/// Opcode of a continuation frame (RFC 6455 section 5.2).
-const CONTINUATION: u8 = 0;
-/// Opcodes from here on are control frames.
-const CONTROL: u8 = 8;
-/// RSV1 among the three reserved bits; it stands on the first frame of a compressed message (RFC 7692 section 6).
-const RSV1: u8 = 4;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(opcode: u8, payload: &[u8], paths: &[&str], last_ns: u64) -> WireFrame {
-        WireFrame {
-            opcode,
-            fin: true,
-            rsv: 0,
-            masked: false,
-            payload: payload.to_vec(),
-            violations: Vec::new(),
-            first_ns: 0,
-            last_ns,
-            paths: paths.iter().map(|&path| path.to_owned()).collect(),
-        }
-    }
-
-    #[test]
-    fn fragments_are_one_message_and_control_frames_none() {
-        let seen = messages(&[
-            frame(1, b"a", &["path1"], 10),
-            frame(9, b"ping", &["path3"], 11),
-            frame(0, b"b", &["path2"], 12),
-            frame(2, b"ab", &["path2"], 13),
-        ]);
-        let told: Vec<_> = seen
-            .iter()
-            .map(|one| (one.opcode, one.length, one.paths.join(" "), one.last_ns))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                (1, 2, "path1 path2".to_owned(), 12),
-                (2, 2, "path2".to_owned(), 13)
-            ]
-        );
-        assert_eq!(seen[0].sha256, seen[1].sha256);
-        assert!(seen[0].sha256.starts_with("fb8e20fc2e4c3f24"));
-    }
-
-    #[test]
-    fn a_continuation_of_nothing_is_told_as_what_it_is() {
-        let seen = messages(&[frame(0, b"a", &[], 1), frame(1, b"b", &[], 2)]);
-        let opcodes: Vec<u8> = seen.iter().map(|one| one.opcode).collect();
-        assert_eq!(opcodes, [0, 1]);
-    }
-
-    #[test]
-    fn only_the_first_frame_says_whether_a_message_is_compressed() {
-        let rsv = |opcode, rsv| WireFrame {
-            rsv,
-            ..frame(opcode, b"x", &[], 0)
-        };
-        let seen = messages(&[rsv(1, 4), rsv(0, 0), rsv(1, 0), rsv(0, 4)]);
-        let told: Vec<bool> = seen.iter().map(|one| one.compressed).collect();
-        assert_eq!(told, [true, false]);
-    }
 }

@@ -4,7 +4,7 @@ use mpws_model::result::Check;
 
 use super::check;
 use crate::demands::{Demands, NoHolding};
-use crate::wire::{SeenMessage, Wire};
+use crate::wire::{SeenKind, SeenMessage, Wire};
 
 /// Judges what was demanded of these; nothing where nothing was.
 pub(super) fn judge(demands: &Demands, wire: &Wire) -> Vec<Check> {
@@ -57,7 +57,7 @@ fn judge_compression(wire: &Wire) -> Check {
     let connections = wire.connections.iter();
     let all =
         connections.flat_map(|one| one.to_server.messages.iter().chain(&one.to_client.messages));
-    let messages: Vec<&SeenMessage> = all.filter(|one| matches!(one.opcode, 1 | 2)).collect();
+    let messages: Vec<&SeenMessage> = all.filter(|one| one.kind != SeenKind::Neither).collect();
     let plain = messages.iter().filter(|one| !one.compressed).count();
     let observed = match (messages.len(), plain) {
         (0, _) => "no message was seen".to_owned(),
@@ -148,23 +148,25 @@ mod tests {
 
     #[test]
     fn every_text_and_binary_message_must_be_compressed_either_way() {
-        let compressed = |opcode| SeenMessage {
+        let compressed = |kind| SeenMessage {
             compressed: true,
-            ..message(opcode, b"x")
+            ..message(kind, b"x")
         };
         let mut one = connection();
-        one.to_server.messages = vec![compressed(1), compressed(2)];
-        one.to_client.messages = vec![compressed(1)];
+        one.to_server.messages = vec![compressed(SeenKind::Text), compressed(SeenKind::Binary)];
+        one.to_client.messages = vec![compressed(SeenKind::Text)];
         assert!(judge_compression(&wire(vec![one.clone()])).held);
-        for opcode in [1, 2] {
+        for kind in [SeenKind::Text, SeenKind::Binary] {
             let mut plain = one.clone();
-            plain.to_client.messages.push(message(opcode, b"y"));
+            plain.to_client.messages.push(message(kind, b"y"));
             let check = judge_compression(&wire(vec![plain]));
             assert!(!check.held);
             assert_eq!(check.observed, "1 of 4 without RSV1");
         }
         // A continuation of nothing is another rule's affair.
-        one.to_client.messages.push(message(0, b"y"));
+        one.to_client
+            .messages
+            .push(message(SeenKind::Neither, b"y"));
         assert!(judge_compression(&wire(vec![one])).held);
         let none = judge_compression(&wire(vec![connection()]));
         assert!(!none.held && none.observed == "no message was seen");
