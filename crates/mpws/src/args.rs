@@ -44,6 +44,8 @@ pub enum Command {
     Connect(Connect),
     /// Tell what captures show: transport, subflows, WebSocket messages, broken rules.
     Check(Check),
+    /// Judge the evidence of an earlier run again, and tell what differs.
+    Judge(Judge),
 }
 
 /// Which cells.
@@ -390,6 +392,18 @@ pub enum Behaviour {
     FaultyReorder,
 }
 
+/// `mpws judge`.
+#[derive(Args, Debug)]
+#[command(after_help = with_exit_codes(JUDGE_EXAMPLES))]
+pub struct Judge {
+    /// Folder of an earlier run, or its result.json. The evidence lies beside it.
+    #[arg(value_name = "RESULTS")]
+    pub results: PathBuf,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `mpws connect`.
 #[derive(Args, Debug)]
 #[command(after_help = CONNECT_EXAMPLES)]
@@ -567,6 +581,15 @@ Examples:
   tcpdump -w - -i any tcp port 8765 | mpws check -
 
 The capture need not come from mpws. Take it where all subflows pass, with whole packets.";
+
+const JUDGE_EXAMPLES: &str = "\
+Examples:
+  mpws judge results                              does this version come to the same verdicts?
+  mpws run --keep all --out results               before it, so that green cells have evidence too
+  mpws judge results/result.json --json | jq -r '.differences[].cell'
+
+A cell is judged by the testimony.json and capture.pcapng in its folder of evidence; captures are read anew. The exit
+code is 1 when a judgement differs from that of the result, and 2 when no cell has evidence.";
 
 const CONNECT_EXAMPLES: &str = "\
 Examples:

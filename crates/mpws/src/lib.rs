@@ -19,6 +19,7 @@ mod deflate;
 mod doctor;
 mod explain;
 mod interrupt;
+mod judge;
 mod list;
 mod live;
 mod matrix;
@@ -58,6 +59,7 @@ pub fn main() -> Exit {
         Command::Serve(args) => serve::run(&args),
         Command::Connect(args) => connect::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Judge(args) => judge::run(&args),
     };
     outcome.unwrap_or_else(|failure| {
         let exit = failure.exit();

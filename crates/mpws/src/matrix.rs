@@ -31,7 +31,8 @@ pub(crate) fn run(args: &Matrix) -> Result<Exit, Failure> {
     output.finish()
 }
 
-fn read(path: &Path) -> Result<RunResult, Failure> {
+/// The result of a run, from its `result.json`.
+pub(crate) fn read(path: &Path) -> Result<RunResult, Failure> {
     let doing = || format!("cannot read {}", path.display());
     let wanted = "name the result.json of an `mpws run`";
     let text = std::fs::read_to_string(path)

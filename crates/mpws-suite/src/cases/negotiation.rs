@@ -354,7 +354,7 @@ fn identity_before_connect(cell: &mut Cell) -> Result<(), CellEnd> {
     support::close_cleanly(cell, opened.connection)
 }
 
-/// One side's kernel asks for checksums; both must use them. The oracle checks each mapping's.
+/// One side's kernel asks for checksums; both must use them. The judge looks at each mapping's.
 fn checksum_asked_by(cell: &mut Cell, side: Side) -> Result<(), CellEnd> {
     cell.sysctl(side, "net.mptcp.checksum_enabled", "1")?;
     let server = cell.serve(Serve::echo())?;

@@ -44,7 +44,7 @@ impl Cell {
         Ok((outcome, done?))
     }
 
-    /// Makes a socket on a side; the errno of a refusal is remembered for the oracle.
+    /// Makes a socket on a side; the errno of a refusal is remembered for the judge.
     pub fn socket(
         &mut self,
         side: Side,

@@ -2,7 +2,7 @@
 
 use crate::support;
 
-const SUBCOMMANDS: [&[&str]; 14] = [
+const SUBCOMMANDS: [&[&str]; 15] = [
     &["run"],
     &["list"],
     &["matrix"],
@@ -17,6 +17,7 @@ const SUBCOMMANDS: [&[&str]; 14] = [
     &["serve"],
     &["connect"],
     &["check"],
+    &["judge"],
 ];
 
 fn help(args: &[&str]) -> String {

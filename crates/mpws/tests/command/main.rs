@@ -6,6 +6,7 @@ mod claims;
 mod conditions;
 mod help;
 mod interrupt;
+mod judge;
 mod outcome;
 mod peers;
 mod support;

@@ -305,7 +305,7 @@ fn come_and_go(cell: &mut Cell, listeners: u16, each: u16) -> Result<(), CellEnd
     let before = cell.sockets_in_use()?;
     let mut open = Vec::new();
     for number in 0..listeners {
-        // Ports of their own: the oracle looks at connections to the cell's port alone.
+        // Ports of their own: the judge looks at connections to the cell's port alone.
         let target = cell.bench_target(PORT + 1 + number)?;
         let listener = cell.bench_socket(Side::Server, protocol)?;
         listener
