@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use mpws_model::Side;
-use mpws_packet::{Act, Did};
+use mpws_packet::Did;
 use mpws_trace::{
     Connection, Direction, Dissection, Keep, Message, MessageKind, Offence, Options, PacketRecord,
     Role, Rule, Trace, TransportTruth,
@@ -315,13 +315,11 @@ impl SeenSubflow {
     }
 }
 
-/// What was done to a packet, and by whom. A record that cannot be read was refused when the capture was read.
+/// What was done to a packet, and by whom. [`mpws_trace::read_pcapng`] refuses a capture with a record
+/// of which that cannot be read; here it shows nothing, so that what should have acted stays unproven.
 fn effects(packet: &PacketRecord) -> Vec<Effect> {
-    let marked = Act::of_comments(&packet.comments).unwrap_or_default();
-    // The lab still writes its comments without the mark.
-    let act = match marked == Act::default() {
-        true => packet.comments.join("; ").parse().unwrap_or_default(),
-        false => marked,
+    let Ok(act) = packet.act() else {
+        return Vec::new();
     };
     let did = act.did();
     let lost = act.lost_by().map(|by| (Deed::Drop, by));

@@ -1,6 +1,6 @@
 //! What happened to a packet.
 
-use crate::by::{By, Link};
+use crate::by::{By, Quality};
 use crate::due::{self, Due};
 use crate::error::UnreadableAct;
 use std::fmt;
@@ -119,7 +119,7 @@ impl Act {
 
     /// Whether it was lost by chance, and not by a rule, a box or a bound.
     pub fn is_lost_by_chance(&self) -> bool {
-        self.lost_by().is_some_and(|by| by.includes(Link::Loss))
+        self.lost_by().is_some_and(|by| by.includes(Quality::Loss))
     }
 
     /// What all that comes to.

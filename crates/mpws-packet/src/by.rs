@@ -6,13 +6,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// Name of a rule or middlebox: 1 to 100 bytes without control character, `+` or `;`, and none of
-/// the words of [`Link`].
+/// the words of [`Quality`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
 /// A property of a link that does something to a packet by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Link {
+pub enum Quality {
     /// `queue`: there was no room before the rate's bottleneck.
     Queue,
     /// `loss`: the chance of loss.
@@ -35,7 +35,7 @@ pub enum Actor {
     /// A rule or a middlebox.
     Named(Name),
     /// The link that the packet was on.
-    Link(Link),
+    Link(Quality),
 }
 
 /// All who had a hand in it, in their order; at least one. As text they are joined by `+`.
@@ -55,7 +55,7 @@ impl Name {
         if text.contains(splits) {
             return Err(InvalidName::Character);
         }
-        if Link::named(text).is_some() {
+        if Quality::named(text).is_some() {
             return Err(InvalidName::Taken);
         }
         Ok(Self(Arc::from(text)))
@@ -67,7 +67,7 @@ impl Name {
     }
 }
 
-impl Link {
+impl Quality {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Queue,
@@ -123,7 +123,7 @@ impl By {
     }
 
     /// Whether this property of the link is among them.
-    pub fn includes(&self, link: Link) -> bool {
+    pub fn includes(&self, link: Quality) -> bool {
         self.0.contains(&Actor::Link(link))
     }
 }
@@ -140,8 +140,8 @@ impl From<Name> for Actor {
     }
 }
 
-impl From<Link> for Actor {
-    fn from(link: Link) -> Self {
+impl From<Quality> for Actor {
+    fn from(link: Quality) -> Self {
         Self::Link(link)
     }
 }
@@ -173,7 +173,7 @@ impl FromStr for Actor {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        match Link::named(text) {
+        match Quality::named(text) {
             Some(link) => Ok(Self::Link(link)),
             None => Name::new(text).map(Self::Named),
         }
@@ -223,7 +223,7 @@ mod tests {
         for name in ["a+b", "a;b", "a\nb", "\u{7f}"] {
             assert_eq!(Name::new(name), Err(InvalidName::Character), "{name:?}");
         }
-        for link in Link::ALL {
+        for link in Quality::ALL {
             assert_eq!(Name::new(link.word()), Err(InvalidName::Taken));
             assert_eq!(link.word().parse(), Ok(Actor::Link(link)));
         }
@@ -234,7 +234,7 @@ mod tests {
         let by: By = "cut+nat+corrupt".parse().expect("three");
         assert_eq!(by.actors().len(), 3);
         assert!(by.names("cut") && by.names("nat") && !by.names("cutter"));
-        assert!(by.includes(Link::Corrupt) && !by.names("corrupt"));
+        assert!(by.includes(Quality::Corrupt) && !by.names("corrupt"));
         for text in ["", "cut+", "+cut", "cut++nat"] {
             assert!(text.parse::<By>().is_err(), "{text:?}");
         }

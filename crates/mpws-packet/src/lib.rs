@@ -27,7 +27,7 @@ mod ip;
 mod text;
 
 pub use act::{Act, Delivery, Did};
-pub use by::{Actor, By, Link, Name};
+pub use by::{Actor, By, Name, Quality};
 pub use comment::MARK;
 pub use due::Due;
 pub use error::{InvalidName, UnknownIp, UnreadableAct};

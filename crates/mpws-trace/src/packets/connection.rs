@@ -32,6 +32,9 @@ pub struct Counts {
     pub cut_in_headers: u64,
     /// Too broken to tell what they are.
     pub malformed: u64,
+    /// With a comment of a lab's wire that cannot be read: what the wire did to them, and so whether
+    /// they arrived, is unknown.
+    pub unreadable_acts: u64,
     /// Of link types that cannot be read, by link type.
     pub link_types: BTreeMap<LinkType, u64>,
 }
@@ -168,7 +171,8 @@ impl Counts {
     /// Packets that may have belonged to a connection, but cannot be read.
     pub fn lost(&self) -> u64 {
         let unknown_links: u64 = self.link_types.values().sum();
-        self.fragments + self.cut_in_headers + self.malformed + unknown_links
+        let unreadable = self.cut_in_headers + self.malformed + self.unreadable_acts;
+        self.fragments + unreadable + unknown_links
     }
 }
 

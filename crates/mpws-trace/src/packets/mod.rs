@@ -9,6 +9,6 @@ mod translation;
 pub use connection::{Connection, Counts, Flow, Role, Seen, Trace};
 pub use direction::Direction;
 pub use packet::Image;
-pub(crate) use packet::{Act, Packet, Unread, View};
+pub(crate) use packet::{Packet, Unread, View};
 pub use proof::{JoinCheck, Proof};
 pub(crate) use translation::Translation;

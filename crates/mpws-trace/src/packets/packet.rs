@@ -84,55 +84,8 @@ pub(crate) enum Unread {
     /// It was cut before the end of its TCP options.
     CutInHeaders,
     Malformed,
-}
-
-/// What the wire did to a packet, by its comment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
-    /// Nothing that changes what arrives.
-    Passed,
-    /// It arrived, late or twice.
-    Touched(String),
-    /// It did not arrive.
-    Lost(String),
-    /// The next record holds what arrived instead.
-    Rewritten(String),
-    /// It is what arrived instead of the record before.
-    Replacement(String),
-    /// The same, but it was lost on its way.
-    LostReplacement(String),
-    /// Nobody sent it.
-    Forged(String),
-    /// Nobody sent it and nobody got it.
-    Void,
-}
-
-impl Act {
-    pub(crate) fn of(record: &PacketRecord) -> Self {
-        let acts = record.comments.iter().filter_map(|comment| {
-            let (word, rule) = comment.split_once(" by ")?;
-            let rule = rule.to_owned();
-            match word {
-                "drop" | "reset" => Some(Self::Lost(rule)),
-                "delay" | "duplicate" | "pass" => Some(Self::Touched(rule)),
-                "rewrite" => Some(Self::Rewritten(rule)),
-                "rewritten" => Some(Self::Replacement(rule)),
-                "forged" => Some(Self::Forged(rule)),
-                _ => None,
-            }
-        });
-        acts.reduce(Self::and_then).unwrap_or(Self::Passed)
-    }
-
-    /// What both come to.
-    fn and_then(self, next: Self) -> Self {
-        match (self, next) {
-            (Self::Forged(_), Self::Lost(_)) => Self::Void,
-            (Self::Replacement(_), Self::Lost(rule)) => Self::LostReplacement(rule),
-            (Self::Touched(_), Self::Lost(rule)) => Self::Lost(rule),
-            (first, _) => first,
-        }
-    }
+    /// What the wire did to it cannot be read.
+    Act,
 }
 
 impl PacketRecord {

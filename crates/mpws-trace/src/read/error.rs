@@ -75,6 +75,9 @@ pub enum ReadProblem {
         /// Bytes that it had.
         original: u32,
     },
+    /// What the wire of a lab says of a packet cannot be read.
+    #[error("what the wire did to a packet is unknown")]
+    Act(#[source] mpws_packet::UnreadableAct),
     /// A time that is not within 64 bits of nanoseconds since the epoch.
     #[error("time stamp out of range")]
     Time,

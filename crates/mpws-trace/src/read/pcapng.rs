@@ -1,6 +1,8 @@
 //! pcapng (draft-ietf-opsawg-pcapng): sections of blocks, of which some are packets.
 
-use std::{io::Read, ops::Range, sync::Arc};
+use std::{borrow::Cow, io::Read, ops::Range, sync::Arc};
+
+use mpws_packet::{Act, MARK};
 
 use super::{
     error::{MAX_BLOCK, ReadProblem},
@@ -14,6 +16,8 @@ use super::{
 pub(super) struct Pcapng {
     /// Byte order of the current section.
     order: Order,
+    /// Whether the wire of a lab wrote the current section.
+    of_lab: bool,
     /// Interfaces of the current section, by number.
     interfaces: Vec<Interface>,
 }
@@ -55,11 +59,14 @@ const ENHANCED_PACKET: u32 = 6;
 const BYTE_ORDER_BIG: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
 const BYTE_ORDER_LITTLE: [u8; 4] = [0x4d, 0x3c, 0x2b, 0x1a];
 const VERSION: u16 = 1;
+/// How the name of the program begins that writes captures of labs.
+const LAB: &[u8] = b"mpws-lab ";
 const HEAD: usize = 8;
 const MIN_BLOCK: u32 = 12;
 const OPTION_END: u16 = 0;
 const OPTION_COMMENT: u16 = 1;
 const OPTION_IF_NAME: u16 = 2;
+const OPTION_SHB_USERAPPL: u16 = 4;
 const OPTION_IF_TSRESOL: u16 = 9;
 const OPTION_IF_TSOFFSET: u16 = 14;
 
@@ -140,6 +147,7 @@ impl Pcapng {
                     });
                 }
                 self.interfaces.clear();
+                self.of_lab = of_lab(&mut fields);
             }
             INTERFACE => {
                 let interface = read_interface(&mut fields).ok_or_else(short)?;
@@ -179,7 +187,7 @@ impl Pcapng {
         let mut comments = Vec::new();
         while let Some((code, value)) = fields.option().ok_or_else(&short)? {
             if code == OPTION_COMMENT {
-                comments.push(String::from_utf8_lossy(value).into_owned());
+                comments.push(self.comment(String::from_utf8_lossy(value)));
             }
         }
         Ok(Found {
@@ -216,6 +224,15 @@ impl Pcapng {
         })
     }
 
+    /// The first labs wrote comments without a mark; here they have one too.
+    fn comment(&self, text: Cow<'_, str>) -> String {
+        if self.of_lab && Act::is_unmarked(&text) {
+            format!("{MARK}{text}")
+        } else {
+            text.into_owned()
+        }
+    }
+
     fn interface(&self, id: u32) -> Result<&Interface, ReadProblem> {
         let index = usize::try_from(id).ok();
         index
@@ -245,6 +262,14 @@ impl Interface {
 }
 
 const NANOSECONDS: u128 = 1_000_000_000;
+
+/// Whether a section says that a lab wrote it, from its minor version on. Options that cannot be
+/// read say nothing.
+fn of_lab(fields: &mut Fields<'_>) -> bool {
+    let _minor_and_length = (fields.u16(), fields.u32(), fields.u32());
+    let mut options = std::iter::from_fn(|| fields.option().flatten());
+    options.any(|(code, value)| code == OPTION_SHB_USERAPPL && value.starts_with(LAB))
+}
 
 fn read_interface(fields: &mut Fields<'_>) -> Option<Interface> {
     let link_type = LinkType(fields.u16()?);

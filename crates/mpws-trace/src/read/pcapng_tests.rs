@@ -77,6 +77,61 @@ fn packets_come_with_interface_time_and_comments() {
     );
 }
 
+fn section_of(program: &str) -> Vec<u8> {
+    let program = option(4, program.as_bytes());
+    let head = [&BYTE_ORDER_LITTLE[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
+    block(SECTION_HEADER, &[head, program, vec![0; 4]].concat())
+}
+
+/// The comment of the only packet in a section of this program.
+fn comment_of(program: &str, comment: &str) -> String {
+    let file = [
+        section_of(program),
+        interface("path1", &[]),
+        packet(0, 0, &[1, 2, 3], &[comment]),
+    ]
+    .concat();
+    let records = CaptureReader::new(&file[..]).map(|record| record.expect("a packet"));
+    records.flat_map(|record| record.comments).collect()
+}
+
+#[test]
+fn comments_that_the_first_labs_wrote_get_the_mark_and_no_others_do() {
+    let lab = |comment| comment_of("mpws-lab 0.1.0", comment);
+    assert_eq!(lab("drop by cut"), "mpws 1: drop by cut");
+    assert_eq!(lab("due +0.010000000 s"), "mpws 1: due +0.010000000 s");
+    for comment in [
+        "mpws 1: drop by cut",
+        "mpws 2: eaten by cut",
+        "look here",
+        "",
+    ] {
+        assert_eq!(lab(comment), comment);
+    }
+    for program in ["Wireshark", "mpws-labour", "not mpws-lab 0.1.0"] {
+        assert_eq!(comment_of(program, "reset by peer"), "reset by peer");
+    }
+}
+
+#[test]
+fn a_comment_of_the_wire_that_cannot_be_read_is_an_error_where_all_must_be_true() {
+    let file = |comment| {
+        [
+            section_of("mpws-lab 0.1.0"),
+            interface("path1", &[]),
+            packet(0, 0, &[1, 2, 3], &[comment]),
+        ]
+        .concat()
+    };
+    for comment in ["mpws 1: eaten by cut", "mpws 2: drop by cut"] {
+        let error = read_pcapng(&file(comment)[..]).expect_err(comment);
+        assert!(matches!(error.problem, ReadProblem::Act(_)), "{error:?}");
+        let one = CaptureReader::new(&file(comment)[..]).next().expect("one");
+        assert!(one.expect("a packet").act().is_err(), "{comment:?}");
+    }
+    assert!(read_pcapng(&file("mpws 1: drop by cut")[..]).is_ok());
+}
+
 #[test]
 fn a_file_cut_anywhere_is_an_error_at_the_block_that_is_cut() {
     let whole = sample();

@@ -95,6 +95,8 @@ pub fn read_pcapng(input: impl Read) -> Result<Vec<PacketRecord>, ReadError> {
                 captured: packet.data.len(),
                 original: packet.length,
             })
+        } else if let Err(unreadable) = packet.act() {
+            refuse(ReadProblem::Act(unreadable))
         } else {
             Ok(packet)
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use mpws_packet::{Act, UnreadableAct};
 
 use super::link::LinkType;
 
@@ -15,7 +16,7 @@ pub struct PacketRecord {
     pub time_ns: u64,
     /// Name of the interface; empty where the file has none.
     pub interface: Arc<str>,
-    /// Comments, in order.
+    /// Comments, in order. Those of a lab's wire begin with [`mpws_packet::MARK`].
     pub comments: Vec<String>,
     /// What `data` begins with.
     pub link_type: LinkType,
@@ -29,5 +30,15 @@ impl PacketRecord {
     /// Whether the capture holds only the first bytes of it.
     pub fn is_cut(&self) -> bool {
         self.data.len() < self.length as usize
+    }
+
+    /// What the wire of a lab did to it. In the captures of other programs every packet passed.
+    ///
+    /// # Errors
+    ///
+    /// A comment is the wire's, but cannot be read or contradicts another: what became of the packet
+    /// is unknown.
+    pub fn act(&self) -> Result<Act, UnreadableAct> {
+        Act::of_comments(&self.comments)
     }
 }

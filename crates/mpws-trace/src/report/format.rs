@@ -42,8 +42,9 @@ pub struct FileSummary {
     pub cut: u64,
     /// Fragments of TCP packets: what they carried is unknown.
     pub fragments: u64,
-    /// Cut before the end of the TCP header, too broken to tell what they are, or of an unknown link type: what they
-    /// carried is unknown.
+    /// Cut before the end of the TCP header, too broken to tell what they are, or of an unknown link
+    /// type: what they carried is unknown. Or what a lab's wire did to them cannot be read: whether
+    /// they arrived is unknown.
     pub unreadable: u64,
     /// Time of the first TCP packet, in nanoseconds since the epoch.
     pub first_ns: Option<u64>,
@@ -190,13 +191,12 @@ impl Report {
     pub fn of(trace: &Trace, file: FileSummary, options: &Options) -> Self {
         let all = || trace.connections.iter().flat_map(Connection::subflows);
         let counts = &trace.counts;
-        let unknown_links: u64 = counts.link_types.values().sum();
         let file = FileSummary {
             packets: counts.packets,
             not_tcp: counts.not_tcp,
             cut: counts.cut,
             fragments: counts.fragments,
-            unreadable: counts.cut_in_headers + counts.malformed + unknown_links,
+            unreadable: counts.lost() - counts.fragments,
             first_ns: all().map(|subflow| subflow.first_ns).min(),
             last_ns: all().map(|subflow| subflow.last_ns).max(),
             ..file

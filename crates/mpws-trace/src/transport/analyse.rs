@@ -3,11 +3,12 @@
 use std::{borrow::Borrow, collections::HashMap, net::SocketAddr, sync::Arc};
 
 use mpws_codec::mptcp::{Key, MpJoin};
+use mpws_packet::{By, Delivery};
 
 use super::facts;
 use crate::{
     packets::{
-        Act, Connection, Counts, Direction, Flow, Image, Packet, Role, Trace, Translation, Unread,
+        Connection, Counts, Direction, Flow, Image, Packet, Role, Trace, Translation, Unread,
     },
     read::PacketRecord,
 };
@@ -25,18 +26,26 @@ pub fn analyse_packets<R: Borrow<PacketRecord>>(records: impl IntoIterator<Item 
     let mut sorter = Sorter::default();
     let mut records = records.into_iter().peekable();
     while let Some(record) = records.next() {
-        let act = Act::of(record.borrow());
-        let replacement = match act {
-            Act::Rewritten(_) => {
-                let replaces = |act| matches!(act, Act::Replacement(_) | Act::LostReplacement(_));
-                records.next_if(|next| replaces(Act::of(next.borrow())))
-            }
+        let delivery = delivery_of(record.borrow());
+        let replacement = match delivery {
+            Some(Delivery::Rewritten(_)) => records.next_if(|next| {
+                let next = delivery_of(next.borrow());
+                matches!(
+                    next,
+                    Some(Delivery::Replacement(_) | Delivery::LostReplacement(_))
+                )
+            }),
             _ => None,
         };
         let replacement = replacement.as_ref().map(Borrow::borrow);
-        sorter.take(record.borrow(), act, replacement);
+        sorter.take(record.borrow(), delivery, replacement);
     }
     sorter.finish()
+}
+
+/// What became of a packet at the hands of the wire; `None` where that cannot be read.
+fn delivery_of(record: &PacketRecord) -> Option<Delivery> {
+    record.act().ok().map(|act| act.delivery())
 }
 
 #[derive(Default)]
@@ -58,26 +67,38 @@ struct Attempt {
 }
 
 impl Sorter {
-    fn take(&mut self, record: &PacketRecord, act: Act, replacement: Option<&PacketRecord>) {
+    fn take(
+        &mut self,
+        record: &PacketRecord,
+        delivery: Option<Delivery>,
+        replacement: Option<&PacketRecord>,
+    ) {
         self.counts.packets += 1 + u64::from(replacement.is_some());
         let image = match Image::parse(record) {
             Ok(image) => Arc::new(image),
             Err(unread) => return self.counts.leave(unread),
         };
+        let Some(delivery) = delivery else {
+            return self.counts.leave(Unread::Act);
+        };
         self.counts.cut += u64::from(image.payload.len() < image.payload_length);
-        let (mut sent, mut delivered, rule) = match act {
-            Act::Passed => (Some(image.clone()), Some(image.clone()), None),
-            Act::Touched(rule) => (Some(image.clone()), Some(image.clone()), Some(rule)),
-            Act::Lost(rule) => (Some(image.clone()), None, Some(rule)),
-            Act::Rewritten(rule) => {
+        let (mut sent, mut delivered, by) = match delivery {
+            Delivery::Arrived(by) => (Some(image.clone()), Some(image.clone()), by),
+            Delivery::Lost(by) => (Some(image.clone()), None, Some(by)),
+            Delivery::Rewritten(by) => {
+                let arrived = |record: &&PacketRecord| {
+                    matches!(delivery_of(record), Some(Delivery::Replacement(_)))
+                };
                 let delivered = replacement
-                    .filter(|record| !matches!(Act::of(record), Act::LostReplacement(_)))
+                    .filter(arrived)
                     .and_then(|record| Image::parse(record).ok())
                     .map(Arc::new);
-                (Some(image.clone()), delivered, Some(rule))
+                (Some(image.clone()), delivered, Some(by))
             }
-            Act::LostReplacement(_) | Act::Void => return,
-            Act::Replacement(rule) | Act::Forged(rule) => (None, Some(image.clone()), Some(rule)),
+            Delivery::LostReplacement(_) | Delivery::LostForgery(_) => return,
+            Delivery::Replacement(by) | Delivery::Forged(by) => {
+                (None, Some(image.clone()), Some(by))
+            }
         };
         self.translation.undo(&mut sent, &mut delivered);
         let Some(image) = sent.clone().or_else(|| delivered.clone()) else {
@@ -95,7 +116,7 @@ impl Sorter {
             direction,
             sent,
             delivered,
-            rule,
+            rule: by.as_ref().map(By::to_string),
         });
     }
 
@@ -182,6 +203,7 @@ impl Counts {
             Unread::Fragment => self.fragments += 1,
             Unread::CutInHeaders => self.cut_in_headers += 1,
             Unread::Malformed => self.malformed += 1,
+            Unread::Act => self.unreadable_acts += 1,
         }
     }
 }

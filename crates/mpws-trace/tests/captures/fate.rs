@@ -53,3 +53,39 @@ fn a_packet_that_nobody_sent_and_nobody_got_is_none() {
     );
     assert_eq!((flow.dropped, flow.delivered.forged), (0, 0));
 }
+
+#[test]
+fn a_packet_of_which_the_wire_says_what_nobody_understands_did_not_pass() {
+    for comment in ["eaten by rule", "drop by ", "delay by rule; drop by rule"] {
+        let mut talk = Talk::new();
+        talk.mptcp_handshake()
+            .data(Client, b"first")
+            .comment(comment);
+        let trace = mpws_trace::analyse(&talk.records);
+        assert_eq!(trace.counts.unreadable_acts, 1, "{comment:?}");
+        assert_eq!(trace.counts.lost(), 1, "{comment:?}");
+        let flow = &trace.connections[0].to_responder;
+        assert_eq!(
+            (flow.sent.payload_bytes, flow.delivered.payload_bytes),
+            (0, 0)
+        );
+    }
+}
+
+#[test]
+fn what_others_write_beside_a_packet_says_nothing_of_it() {
+    for comment in ["reset by peer", "drop by rule", "forged by hand"] {
+        let mut talk = Talk::new();
+        talk.mptcp_handshake().data(Client, b"first");
+        let last = talk.records.last_mut().expect("a packet");
+        last.comments.push(comment.to_owned());
+        let trace = mpws_trace::analyse(&talk.records);
+        assert_eq!(trace.counts.lost(), 0, "{comment:?}");
+        let flow = &trace.connections[0].to_responder;
+        assert_eq!(
+            (flow.dropped, flow.delivered.payload_bytes),
+            (0, 5),
+            "{comment:?}"
+        );
+    }
+}

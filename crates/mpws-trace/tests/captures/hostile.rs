@@ -1,5 +1,6 @@
 //! Captures that nobody would write on purpose.
 
+use mpws_packet::MARK;
 use mpws_trace::{
     Direction, Keep, LinkType, Options, PacketRecord, analyse,
     report::{Detail, FileSummary, Report, render},
@@ -84,7 +85,7 @@ proptest! {
         }
         let words = ["drop", "reset", "delay", "duplicate", "rewrite", "rewritten", "forged"];
         for (record, word) in comments {
-            record.get_mut(&mut records).comments.push(format!("{} by rule", words[word]));
+            record.get_mut(&mut records).comments.push(format!("{MARK}{} by rule", words[word]));
         }
         ask_everything(&records);
     }

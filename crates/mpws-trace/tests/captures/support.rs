@@ -7,6 +7,7 @@ use mpws_codec::mptcp::{
     CapableFlags, CapableForm, DataSeq, Dss, JoinForm, Key, Mapping, MpCapable, MpJoin,
     MptcpOption, Nonce, SubflowSeq, WireSeq, crypto::join_hmac, edit,
 };
+use mpws_packet::MARK;
 use mpws_trace::{Connection, LinkType, PacketRecord, analyse};
 
 pub const CLIENT_KEY: Key = Key(0x0123_4567_89ab_cdef);
@@ -140,7 +141,7 @@ impl Talk {
 
     /// The wire says something of the last packet.
     pub fn comment(&mut self, comment: &str) -> &mut Self {
-        self.last().comments.push(comment.to_owned());
+        self.last().comments.push(format!("{MARK}{comment}"));
         self
     }
 
@@ -158,8 +159,8 @@ impl Talk {
     /// The wire changes TCP options or payload of the last packet.
     pub fn rewritten(&mut self, change: impl FnOnce(&mut [u8], &mut [u8])) -> &mut Self {
         let mut delivered = self.last().clone();
-        self.last().comments.push("rewrite by rule".to_owned());
-        delivered.comments.push("rewritten by rule".to_owned());
+        self.comment("rewrite by rule");
+        delivered.comments.push(format!("{MARK}rewritten by rule"));
         let mut data = delivered.data.to_vec();
         let header = usize::from(data[TCP_HEADER_AT + 12] >> 4) * 4;
         let (head, payload) = data.split_at_mut(TCP_HEADER_AT + header);
