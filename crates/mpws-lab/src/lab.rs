@@ -1,12 +1,13 @@
 //! A lab, as its owner sees it.
 
 use crate::channel::Shared;
+use crate::entry::LAB_ENTRY;
 use crate::error::{InstallError, PathError, StartError, StartStep};
 use crate::host::Host;
 use crate::message::{Answer, Failure, Request};
 use crate::middlebox::Middlebox;
 use crate::reexec;
-use crate::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
+use crate::rule::Rule;
 use crate::shape::Shape;
 use crate::sys;
 use crate::topology::{MAX_BACKLOG, Recording, Topology};
@@ -165,7 +166,7 @@ impl Lab {
     fn launch(topology: Topology, entered: &[BorrowedFd<'_>]) -> Result<Self, StartError> {
         let failed = |step| move |source| StartError::Failed { step, source };
         let (ours, theirs) = sys::socket_pair().map_err(failed(StartStep::Launch))?;
-        let outer = reexec::command(sys::LAB_ENTRY)
+        let outer = reexec::command(LAB_ENTRY)
             .and_then(|mut command| {
                 command
                     .stdin(Stdio::from(theirs))
@@ -335,16 +336,14 @@ impl Lab {
     /// All that crossed the wire up to this call, as pcapng in a memory file of its own that stands at its start.
     ///
     /// Each path is an interface (`path1`, …). Packets stand as their sender sent them, outbound when they come
-    /// from the host that its path named first. A packet comment says what a rule or a middlebox did:
-    /// `drop by NAME`, `reset by NAME`, `delay by NAME`, `duplicate by NAME`, `rewrite by NAME` (the packet that was
-    /// delivered instead follows at once as `rewritten by NAME`), and `forged by NAME` on packets that nobody sent.
-    /// Where several had a hand in a packet, NAME is all of them, joined by `+`.
+    /// from the host that its path named first. Packet comments say what happened to a packet:
+    /// [`mpws_packet::Act::of_comments`] reads them.
     ///
-    /// The names of a shape are `drop by queue`, `drop by loss`, `drop by mtu`, `forged by mtu` (the ICMP message),
-    /// `delay by shape`, `duplicate by shape`, `pass by reorder` and `rewrite by corrupt`; `drop by link-down` stands
-    /// beside what was lost because a host's interface was down, or went down before the packet had arrived. A
-    /// packet that does not arrive at once has a second comment `due +SECONDS s`, counted from its time stamp. What
-    /// was forged and then lost has a second comment `drop by NAME`.
+    /// A packet that was changed stands there as it was sent ([`Did::Rewritten`]), and what was
+    /// delivered instead follows at once ([`Did::Replacement`]).
+    ///
+    /// [`Did::Rewritten`]: mpws_packet::Did::Rewritten
+    /// [`Did::Replacement`]: mpws_packet::Did::Replacement
     ///
     /// # Errors
     /// When the wire lost packets for want of room, or the capture grew past [`Builder::capture_limit`]: it would not
@@ -408,13 +407,10 @@ impl Lab {
         {
             return Err(InstallError::NoSuchPath { rule: name(), path });
         }
-        match nonsense(rule) {
-            Some(reason) => Err(InstallError::Senseless {
-                rule: name(),
-                reason,
-            }),
-            None => Ok(()),
-        }
+        rule.check().map_err(|reason| InstallError::Senseless {
+            rule: name(),
+            reason,
+        })
     }
 }
 
@@ -425,47 +421,6 @@ impl Drop for Lab {
             let _ = self.outer.kill();
             let _ = self.outer.wait();
         }
-    }
-}
-
-/// Why a rule can never do what it says.
-pub(crate) fn nonsense(rule: &Rule) -> Option<&'static str> {
-    const BITS: std::ops::RangeInclusive<u8> = 0..=15;
-    if rule.name.is_empty() || rule.name.len() > 100 || rule.name.chars().any(char::is_control) {
-        return Some("a name is 1 to 100 bytes without control characters");
-    }
-    match rule.when.which {
-        Which::First(0) | Which::Nth(0) | Which::Every(0) => {
-            return Some("packets are counted from 1");
-        }
-        _ => {}
-    }
-    if rule.when.bytes.is_some_and(|bytes| bytes.from >= bytes.to) {
-        return Some("a part of the stream has at least one byte");
-    }
-    if matches!(rule.when.mptcp, Some(MptcpMatch::Subtype(subtype)) if !BITS.contains(&subtype)) {
-        return Some("a subtype is 0 to 15");
-    }
-    match rule.then {
-        Action::Delay(time) if time > Duration::from_secs(3600) => {
-            Some("a delay is at most 1 hour")
-        }
-        Action::Rewrite(
-            Rewrite::StripSubtype(subtype) | Rewrite::FlipOptionByte { subtype, .. },
-        ) if !BITS.contains(&subtype) => Some("a subtype is 0 to 15"),
-        Action::Rewrite(Rewrite::FlipOptionByte { offset: 0..4, .. }) => {
-            Some("the first 4 bytes of an option stay as they are")
-        }
-        Action::Rewrite(Rewrite::SetCapableVersion(version)) if !BITS.contains(&version) => {
-            Some("a version is 0 to 15")
-        }
-        Action::Rewrite(Rewrite::StripKind(0 | 1)) => Some("padding is not stripped"),
-        Action::Rewrite(
-            Rewrite::CorruptPayload { mask: 0, .. }
-            | Rewrite::FlipOptionByte { mask: 0, .. }
-            | Rewrite::FlipCapableFlags(0),
-        ) => Some("a mask of 0 changes nothing"),
-        _ => None,
     }
 }
 

@@ -38,7 +38,9 @@
 
 mod apply;
 mod channel;
+mod entry;
 mod error;
+mod exit;
 mod host;
 mod inside;
 mod lab;

@@ -29,8 +29,9 @@ pub enum Middlebox {
         /// All mappings are lost once, after so many TCP packets; never where absent.
         flush_after: Option<u64>,
     },
-    /// Rewrites sequence numbers both ways, SACK blocks too.
-    Sequence,
+    /// Gives connections other initial sequence numbers (ISN): rewrites sequence numbers both
+    /// ways, SACK blocks too.
+    Isn,
     /// An application gateway: searches and replaces in the payload of each packet, and mends sequence numbers. What
     /// would not fit into the packet is not replaced.
     Replace {
@@ -56,17 +57,18 @@ pub enum Middlebox {
     SplitTcp,
     /// The second host seems to send unknown options of a SYN, MPTCP's, back in its SYN/ACK.
     EchoOptions,
-    /// Resets joins of the first host, as a server does that knows no such token: the load balancer sent them to it.
-    UnknownToken,
-    /// A load balancer between the first host and the second, which sends some connections to another host.
+    /// A load balancer between the first host and the second, which sends some connections to
+    /// another host.
     Balance {
-        /// A path that leads to that host.
-        to: u8,
+        /// A path that leads to that host. Where absent, the box speaks for it: it resets these
+        /// connections, as a server does that does not know their token.
+        to: Option<u8>,
         /// Which connections.
         by: BalanceBy,
     },
-    /// Drops TCP packets that fit no connection which it saw begin, or not its window.
-    Checker,
+    /// Connection tracking: drops TCP packets that fit no connection which it saw begin, or not
+    /// its window.
+    Conntrack,
     /// Cuts each connection by resets to both ends.
     ResetAfter {
         /// After so many packets with payload.
@@ -94,15 +96,15 @@ impl Middlebox {
             Self::Bridge => "bridge",
             Self::Rule(rule) => &rule.name,
             Self::Nat { .. } => "nat",
-            Self::Sequence => "isn",
+            Self::Isn => "isn",
             Self::Replace { .. } => "replace",
             Self::Resegment { .. } => "resegment",
             Self::Coalesce { .. } => "coalesce",
             Self::SynProxy => "syn-proxy",
             Self::SplitTcp => "split-tcp",
             Self::EchoOptions => "echo-options",
-            Self::UnknownToken | Self::Balance { .. } => "balance",
-            Self::Checker => "conntrack",
+            Self::Balance { .. } => "balance",
+            Self::Conntrack => "conntrack",
             Self::ResetAfter { .. } => "reset-after",
             Self::Unreachable => "unreachable",
         }
@@ -121,7 +123,7 @@ impl Middlebox {
                 if rule.when.path.is_some_and(|named| named != path) {
                     return senseless("the rule names another path");
                 }
-                crate::lab::nonsense(rule).map_or(Ok(()), senseless)
+                rule.check().or_else(senseless)
             }
             Self::Replace { search, .. } if search.is_empty() => {
                 senseless("there is nothing to search for")
@@ -130,7 +132,7 @@ impl Middlebox {
             Self::Coalesce { wait } if *wait > LONGEST => {
                 senseless("a packet is held back for at most 1 second")
             }
-            Self::Balance { to, .. } => {
+            Self::Balance { to: Some(to), .. } => {
                 if !topology.has_path(*to) {
                     return Err(PathError::NoSuchPath { path: *to });
                 }

@@ -4,6 +4,7 @@
 //! A packet that no rule matches passes. Rules see TCP packets only; ARP, neighbour discovery and other
 //! traffic always passes.
 
+use mpws_packet::{InvalidName, Name};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -212,4 +213,41 @@ impl Rule {
         self.when.which = which;
         self
     }
+
+    /// What is wrong with a rule that can never do what it says.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        const BITS: std::ops::RangeInclusive<u8> = 0..=15;
+        Name::new(&self.name).map_err(InvalidName::word)?;
+        if let Which::First(0) | Which::Nth(0) | Which::Every(0) = self.when.which {
+            return Err("packets are counted from 1");
+        }
+        if self.when.bytes.is_some_and(|bytes| bytes.from >= bytes.to) {
+            return Err("a part of the stream has at least one byte");
+        }
+        if matches!(self.when.mptcp, Some(MptcpMatch::Subtype(subtype)) if !BITS.contains(&subtype))
+        {
+            return Err("a subtype is 0 to 15");
+        }
+        match self.then {
+            Action::Delay(time) if time > LONGEST_DELAY => Err("a delay is at most 1 hour"),
+            Action::Rewrite(
+                Rewrite::StripSubtype(subtype) | Rewrite::FlipOptionByte { subtype, .. },
+            ) if !BITS.contains(&subtype) => Err("a subtype is 0 to 15"),
+            Action::Rewrite(Rewrite::FlipOptionByte { offset: 0..4, .. }) => {
+                Err("the first 4 bytes of an option stay as they are")
+            }
+            Action::Rewrite(Rewrite::SetCapableVersion(version)) if !BITS.contains(&version) => {
+                Err("a version is 0 to 15")
+            }
+            Action::Rewrite(Rewrite::StripKind(0 | 1)) => Err("padding is not stripped"),
+            Action::Rewrite(
+                Rewrite::CorruptPayload { mask: 0, .. }
+                | Rewrite::FlipOptionByte { mask: 0, .. }
+                | Rewrite::FlipCapableFlags(0),
+            ) => Err("a mask of 0 changes nothing"),
+            _ => Ok(()),
+        }
+    }
 }
+
+const LONGEST_DELAY: Duration = Duration::from_secs(3600);

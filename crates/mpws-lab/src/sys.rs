@@ -11,20 +11,6 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Instant;
 
-/// Name of the lab process among the entry points of the executable.
-pub(crate) const LAB_ENTRY: &str = "mpws-lab";
-
-crate::reexec!(LAB_ENTRY, crate::inside::main);
-
-/// Runs the entry point that was asked for, after all are registered and before `main`.
-extern "C" fn enter() {
-    crate::reexec::enter();
-}
-
-#[used]
-#[unsafe(link_section = ".init_array")]
-static ENTER: extern "C" fn() = enter;
-
 /// Takes over a descriptor that a system call has just made for this process.
 pub(crate) fn own(descriptor: RawFd) -> OwnedFd {
     // SAFETY: all callers pass a descriptor that the kernel has just returned, so nobody else owns it.

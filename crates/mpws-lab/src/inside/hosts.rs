@@ -187,6 +187,11 @@ pub(crate) fn is_here(process: BorrowedFd<'_>) -> io::Result<bool> {
     Ok((theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino()))
 }
 
+/// A namespace of this process.
+pub(crate) fn own_namespace(kind: &str) -> io::Result<OwnedFd> {
+    fs::File::open(format!("/proc/self/ns/{kind}")).map(OwnedFd::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,9 +4,9 @@ use crate::channel::{self, Message};
 use crate::error::StartStep;
 use crate::inside::entered::Entered;
 use crate::inside::hosts::{self, HostThread, Namespace};
+use crate::inside::links;
 use crate::inside::route::RouteSocket;
 use crate::inside::spawn::{Children, Program};
-use crate::inside::{links, own_namespace};
 use crate::message::{Answer, Failure, Request};
 use crate::shape::Shape;
 use crate::sys;
@@ -143,9 +143,9 @@ impl Server {
             }
             Request::Namespaces { host } => {
                 let net = self.host(host)?.run(|_| hosts::namespace())?;
-                let mut namespaces = vec![net.into(), own_namespace("pid")?];
+                let mut namespaces = vec![net.into(), hosts::own_namespace("pid")?];
                 if self.own_user {
-                    namespaces.push(own_namespace("user")?);
+                    namespaces.push(hosts::own_namespace("user")?);
                 }
                 Ok((Answer::Namespaces, namespaces))
             }

@@ -431,16 +431,15 @@ impl Item {
                 idle,
                 flush_after: Some(*count),
             },
-            Self::Isn => Middlebox::Sequence,
+            Self::Isn => Middlebox::Isn,
             Self::Resegment(size) => Middlebox::Resegment { size: *size },
             Self::Coalesce(wait) => Middlebox::Coalesce { wait: *wait },
-            Self::Balance(None) => Middlebox::UnknownToken,
-            Self::Balance(Some(to)) => Middlebox::Balance {
+            Self::Balance(to) => Middlebox::Balance {
                 to: *to,
                 by: BalanceBy::Joins,
             },
             Self::Unreachable => Middlebox::Unreachable,
-            Self::Conntrack => Middlebox::Checker,
+            Self::Conntrack => Middlebox::Conntrack,
             Self::EchoOptions => Middlebox::EchoOptions,
             _ => return None,
         })

@@ -2,11 +2,11 @@
 
 use crate::sys;
 use crate::topology::{self, Recording};
+use mpws_packet::{Act, Did, Quality};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::time::Duration;
 
 /// Bytes that are gathered before they are written.
 const GATHER: usize = 64 * 1024;
@@ -31,17 +31,6 @@ pub(crate) struct Record<'a> {
     pub(crate) frame: &'a [u8],
     /// Length on the wire.
     pub(crate) length: usize,
-}
-
-/// What is said of a packet.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Notes<'a> {
-    /// What was done to it, and by what.
-    pub(crate) did: Option<(&'a str, &'a str)>,
-    /// That it was lost, and by what, where `did` says already what was done to it before.
-    pub(crate) lost_by: Option<&'a str>,
-    /// When it arrives, counted from the time of the record; absent where that is at once or never.
-    pub(crate) due: Option<Duration>,
 }
 
 /// Where the capture says when a packet arrives.
@@ -84,13 +73,9 @@ impl Capture {
         Ok(capture)
     }
 
-    /// Records a packet, and beside it what was done to it; says where it is told when the packet arrives, if that
-    /// is told.
-    pub(crate) fn packet(
-        &mut self,
-        record: Record<'_>,
-        notes: Notes<'_>,
-    ) -> io::Result<Option<Place>> {
+    /// Records a packet, and beside it what happened to it; says where it is told when the packet
+    /// is due, if that is told.
+    pub(crate) fn packet(&mut self, record: Record<'_>, act: &Act) -> io::Result<Option<Place>> {
         if self.full {
             return Ok(None);
         }
@@ -103,17 +88,13 @@ impl Capture {
         self.put(record.length as u32);
         self.buffer.extend_from_slice(kept);
         self.pad();
-        if let Some((verb, name)) = notes.did {
-            self.comment(&[verb, " by ", name]);
+        let mut place = None;
+        for comment in act.comments() {
+            place = Some(Place(self.written + self.buffer.len() as u64));
+            self.option(OPTION_COMMENT, comment.as_bytes());
         }
-        if let Some(name) = notes.lost_by {
-            self.comment(&["drop by ", name]);
-        }
-        let place = notes.due.map(|due| {
-            let place = Place(self.written + self.buffer.len() as u64);
-            self.option(COMMENT, due_text(due).as_bytes());
-            place
-        });
+        // When it is due is said last.
+        let place = place.filter(|_| act.due_time().is_some());
         self.option(2, &(record.direction as u32).to_le_bytes());
         self.end(start);
         if self.buffer.len() >= GATHER {
@@ -128,10 +109,10 @@ impl Capture {
             return Ok(());
         }
         let mut option = [0; DUE_OPTION];
-        let text = LOST_WITH_LINK.as_bytes();
-        option[0] = COMMENT as u8;
+        let text = lost_with_link();
+        option[0] = OPTION_COMMENT as u8;
         option[2] = text.len() as u8;
-        option[4..4 + text.len()].copy_from_slice(text);
+        option[4..4 + text.len()].copy_from_slice(text.as_bytes());
         let Some(offset) = place.checked_sub(self.written) else {
             return self.memory.write_all_at(&option, place);
         };
@@ -211,17 +192,6 @@ impl Capture {
         self.buffer[start + 4..start + 8].copy_from_slice(&length.to_le_bytes());
     }
 
-    fn comment(&mut self, parts: &[&str]) {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        self.buffer.extend_from_slice(&COMMENT.to_le_bytes());
-        self.buffer
-            .extend_from_slice(&(length as u16).to_le_bytes());
-        for part in parts {
-            self.buffer.extend_from_slice(part.as_bytes());
-        }
-        self.pad();
-    }
-
     fn option(&mut self, code: u16, value: &[u8]) {
         self.buffer.extend_from_slice(&code.to_le_bytes());
         self.buffer
@@ -239,43 +209,35 @@ impl Capture {
     }
 }
 
-/// `due +0.010240000 s`; of any length between 17 and 20 bytes, so that the option always takes [`DUE_OPTION`].
-fn due_text(due: Duration) -> String {
-    let (seconds, nanoseconds) = (due.as_secs(), due.subsec_nanos());
-    if seconds < 1000 {
-        format!("due +{seconds}.{nanoseconds:09} s")
-    } else {
-        let seconds = seconds.min(999_999_999_999);
-        format!("due +{seconds:<12} s")
-    }
+/// The comment that takes the place of the one that says when a packet is due.
+fn lost_with_link() -> String {
+    Act::new(Did::Dropped(Quality::Down.into()))
+        .comments()
+        .collect()
 }
 
-/// Option `opt_comment`.
-const COMMENT: u16 = 1;
+/// `opt_comment` (draft-ietf-opsawg-pcapng section 3.5).
+const OPTION_COMMENT: u16 = 1;
 
-/// Bytes of an option whose text has 17 to 20 bytes.
-const DUE_OPTION: usize = 24;
-
-const LOST_WITH_LINK: &str = "drop by link-down";
-
-/// What loses packets on a path whose interface is down.
-pub(crate) const LINK_DOWN: &str = "link-down";
+/// Bytes of an option whose text has 25 to 28 bytes, as all have that say when a packet is due.
+const DUE_OPTION: usize = 32;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mpws_packet::Due;
+    use std::time::Duration;
 
     #[test]
-    fn what_says_when_a_packet_arrives_has_room_for_its_loss() {
+    fn what_says_when_a_packet_is_due_has_room_for_its_loss() {
+        let room = |text: &str| text.len().next_multiple_of(4) + 4;
         let seconds = [0, 1, 59, 600, 999, 1000, 86_400, u64::MAX];
         for due in seconds.map(Duration::from_secs) {
-            let text = due_text(due);
-            assert_eq!(text.len().next_multiple_of(4) + 4, DUE_OPTION, "{text:?}");
+            let act = Act::new(Did::Nothing).due(Due::after(due)).expect("due");
+            let text: String = act.comments().collect();
+            assert_eq!(room(&text), DUE_OPTION, "{text:?}");
         }
-        assert_eq!(LOST_WITH_LINK.len().next_multiple_of(4) + 4, DUE_OPTION);
-        assert_eq!(
-            due_text(Duration::from_micros(10_240)),
-            "due +0.010240000 s"
-        );
+        assert_eq!(room(&lost_with_link()), DUE_OPTION);
+        assert_eq!(lost_with_link(), "mpws 1: drop by link-down");
     }
 }

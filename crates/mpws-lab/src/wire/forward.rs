@@ -1,18 +1,19 @@
 //! The loop of the wire, and the way of a frame: rules, middleboxes, link, capture, and out at the other end.
 
-use super::boxes::{Boxes, Leaving, Passage};
-use super::capture::{Capture, Direction, LINK_DOWN, Notes, Record};
+use super::boxes::{Boxes, Made, WentOn};
+use super::capture::{Capture, Direction, Place, Record};
 use super::clock::{self, Clock};
 use super::held::Held;
 use super::icmp;
-use super::link::{Course, Link, Question};
+use super::link::{Link, Outcome, Question};
 use super::packet::{self, Packet};
+use super::port::Port;
 use super::ring::{Arrival, Ring};
 use super::rules::{Decision, Rules};
-use super::{Command, Port};
 use crate::rule::Action;
 use crate::shape::Shape;
 use crate::topology::{End, MAX_PATHS, Recording};
+use mpws_packet::{Act, Actor, By, Did, Due, Quality};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
@@ -28,6 +29,9 @@ const OFFERS: u32 = 64;
 
 /// So many frames are forwarded before the wire looks whether others are due.
 const TURN: usize = 32;
+
+/// Something to do between two packets, after all that wait at the time.
+pub(super) type Command = Box<dyn FnOnce(&mut Forwarder) + Send>;
 
 pub(crate) struct Forwarder {
     ring: Ring,
@@ -62,11 +66,25 @@ struct Sent<'a> {
     frame: &'a [u8],
 }
 
+impl Sent<'_> {
+    /// A frame that somebody on the path makes in answer, and sends back.
+    fn answer(&self, frame: Vec<u8>, by: By) -> Made {
+        Made {
+            path: self.port.path,
+            towards: self.port.end,
+            frame,
+            by,
+        }
+    }
+}
+
 /// What a rule decided about a frame that goes on.
 #[derive(Default)]
-struct Fate {
-    /// Verb and name for the capture.
-    did: Option<(&'static str, String)>,
+struct Decided {
+    /// What it did to a frame that it left as it was.
+    did: Did,
+    /// The rule that changed the frame.
+    changed_by: Option<By>,
     delay: Duration,
     twice: bool,
 }
@@ -209,11 +227,11 @@ impl Forwarder {
             && !self.sides[side(port.path, port.end.other())].down
             && !self.boxes.stand_on(port.path);
         if plain {
-            self.record(sent, Notes::default())?;
+            self.record(sent, &Act::default())?;
             self.offer(port.path, port.end.other(), frame);
             return Ok(());
         }
-        self.through_boxes(sent, frame.to_vec(), Fate::default())
+        self.through_boxes(sent, frame.to_vec(), Decided::default())
     }
 
     fn apply(
@@ -223,115 +241,111 @@ impl Forwarder {
         Decision { rule, action }: Decision,
     ) -> io::Result<()> {
         let mut going = sent.frame.to_vec();
-        let mut fate = Fate::default();
+        let mut decided = Decided::default();
+        let by = By::from(rule);
         match action {
             Action::Pass => {}
             Action::Delay(delay) => {
-                fate.delay = delay;
-                fate.did = Some(("delay", rule));
+                decided.delay = delay;
+                decided.did = Did::Delayed(by);
             }
-            Action::Drop => return self.record_done(sent, "drop", &rule),
+            Action::Drop => return self.record_end(sent, Did::Dropped(by)),
             Action::Duplicate => {
-                fate.twice = true;
-                fate.did = Some(("duplicate", rule));
+                decided.twice = true;
+                decided.did = Did::Duplicated(by);
             }
             Action::Reset => {
-                self.record_done(sent, "reset", &rule)?;
+                self.record_end(sent, Did::Reset(by.clone()))?;
                 return match packet.reset(sent.frame) {
-                    Some(reset) => {
-                        let Port { path, end, .. } = *sent.port;
-                        self.forge(path, end, sent.arrival.time, reset, &rule)
-                    }
+                    Some(reset) => self.forge(sent.answer(reset, by), sent.arrival.time),
                     None => Ok(()),
                 };
             }
             Action::Rewrite(rewrite) => {
                 if packet.rewrite(&mut going, rewrite) {
-                    fate.did = Some(("rewrite", rule));
+                    decided.changed_by = Some(by);
                 }
             }
         }
-        self.through_boxes(sent, going, fate)
+        self.through_boxes(sent, going, decided)
     }
 
     /// Sends `going`, which is what rules made of a frame, through the boxes of its path and on.
-    fn through_boxes(&mut self, sent: Sent<'_>, going: Vec<u8>, fate: Fate) -> io::Result<()> {
+    fn through_boxes(
+        &mut self,
+        sent: Sent<'_>,
+        going: Vec<u8>,
+        decided: Decided,
+    ) -> io::Result<()> {
         let Port { path, end, .. } = *sent.port;
-        let rule = match &fate.did {
-            Some(("rewrite", rule)) => vec![Arc::from(rule.as_str())],
-            _ => Vec::new(),
-        };
+        let mut changed_by: Vec<Actor> = Vec::new();
+        changed_by.extend(decided.changed_by.iter().flat_map(By::actors).cloned());
         if !self.boxes.stand_on(path) {
-            return self.carry(sent, going, rule, fate);
+            return self.carry(sent, going, changed_by, decided);
         }
-        let Passage { leaving, kept_by } = self.boxes.pass(path, end, going, Instant::now())?;
-        if let Some(name) = kept_by {
-            self.record_done(sent, "drop", &name)?;
+        let passage = self.boxes.pass(path, end, going, Instant::now())?;
+        if let Some(name) = passage.kept_by {
+            self.record_end(sent, Did::Dropped(name.into()))?;
         }
-        let (heirs, made): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|one| one.heir);
-        if let Some(Leaving { parcel, by, .. }) = heirs.into_iter().next() {
-            let names = rule.into_iter().chain(by).collect();
-            self.carry(sent, parcel.frame, names, fate)?;
+        if let Some(WentOn {
+            frame,
+            changed_by: by,
+        }) = passage.went_on
+        {
+            changed_by.extend(by.iter().flat_map(By::actors).cloned());
+            self.carry(sent, frame, changed_by, decided)?;
         }
-        for one in made {
-            self.send_made(one, sent.arrival.time)?;
+        for made in passage.made {
+            self.forge(made, sent.arrival.time)?;
         }
         Ok(())
     }
 
-    /// Lets the link carry `going`, which is what became of a frame at the hands of `names`.
+    /// Lets the link carry `going`, which is what became of a frame at the hands of `changed_by`.
     fn carry(
         &mut self,
         sent: Sent<'_>,
         mut going: Vec<u8>,
-        mut names: Vec<Arc<str>>,
-        fate: Fate,
+        mut changed_by: Vec<Actor>,
+        decided: Decided,
     ) -> io::Result<()> {
         let Port { path, end, .. } = *sent.port;
         let now = self.clock.moment(sent.arrival.time);
         let arrival = match self.ask_link(path, end, &going, now) {
-            Course::Lost(name) => return self.record_done(sent, "drop", name),
-            Course::TooBig(told) => {
-                self.record_done(sent, "drop", "mtu")?;
+            Outcome::Lost(quality) => {
+                return self.record_end(sent, Did::Dropped(quality.into()));
+            }
+            Outcome::TooBig(told) => {
+                let by = By::from(Quality::Mtu);
+                self.record_end(sent, Did::Dropped(by.clone()))?;
                 return match told.and_then(|mtu| icmp::too_big(&going, mtu)) {
-                    Some(answer) => self.forge(path, end, sent.arrival.time, answer, "mtu"),
+                    Some(answer) => self.forge(sent.answer(answer, by), sent.arrival.time),
                     None => Ok(()),
                 };
             }
-            Course::Arrives(arrival) => arrival,
+            Outcome::Arrives(arrival) => arrival,
         };
         if let Some(place) = arrival.corrupt
             && Packet::parse(&going).is_some_and(|packet| packet.corrupt(&mut going, place))
         {
-            names.push(Arc::from("corrupt"));
+            changed_by.push(Quality::Corrupt.into());
         }
-        let due = arrival.due + fate.delay;
+        let due = arrival.due + decided.delay;
         let waits = due.saturating_duration_since(now);
         let waits = (!waits.is_zero()).then_some(waits);
-        let timing = match (arrival.twice, arrival.overtakes, waits) {
-            (true, ..) => Some(("duplicate", "shape")),
-            (_, true, _) => Some(("pass", "reorder")),
-            (.., Some(_)) => Some(("delay", "shape")),
-            _ => None,
-        };
         let place = if going == sent.frame {
-            let rule = match &fate.did {
-                Some((verb, rule)) if *verb != "rewrite" => Some((*verb, rule.as_str())),
-                _ => None,
+            let did = match (decided.did, arrival.twice, arrival.overtakes) {
+                (Did::Nothing, true, _) => Did::Duplicated(Quality::Shape.into()),
+                (Did::Nothing, _, true) => Did::Passed(Quality::Reorder.into()),
+                (Did::Nothing, ..) if waits.is_some() => Did::Delayed(Quality::Shape.into()),
+                (did, ..) => did,
             };
-            let did = rule.or(timing);
-            self.record(
-                sent,
-                Notes {
-                    did,
-                    due: waits,
-                    ..Notes::default()
-                },
-            )?
+            self.record(sent, &act(did, waits)?)?
         } else {
-            let names = names.join("+");
-            self.record_done(sent, "rewrite", &names)?;
-            let rewritten = Sent {
+            let changed = "a packet was changed, but by no rule, box or link";
+            let by = By::all(changed_by).ok_or_else(|| io::Error::other(changed))?;
+            self.record_end(sent, Did::Rewritten(by.clone()))?;
+            let replacement = Sent {
                 frame: &going,
                 arrival: Arrival {
                     length: going.len(),
@@ -339,52 +353,31 @@ impl Forwarder {
                 },
                 ..sent
             };
-            let did = Some(("rewritten", names.as_str()));
-            self.record(
-                rewritten,
-                Notes {
-                    did,
-                    due: waits,
-                    ..Notes::default()
-                },
-            )?
+            self.record(replacement, &act(Did::Replacement(by), waits)?)?
         };
         let towards = end.other();
-        if fate.twice || arrival.twice {
+        if decided.twice || arrival.twice {
             self.deliver(waits.map(|_| due), path, towards, going.clone(), None)?;
         }
         self.deliver(waits.map(|_| due), path, towards, going, place)
     }
 
-    /// Sends a frame that a box made.
-    fn send_made(&mut self, made: Leaving, time: u64) -> io::Result<()> {
-        let Leaving { parcel, by, .. } = made;
-        self.forge(
-            parcel.path,
-            parcel.towards,
-            time,
-            parcel.frame,
-            &by.join("+"),
-        )
-    }
-
     /// Records a frame that nobody sent, and lets the link carry it.
-    fn forge(
-        &mut self,
-        path: u8,
-        towards: End,
-        time: u64,
-        frame: Vec<u8>,
-        name: &str,
-    ) -> io::Result<()> {
+    fn forge(&mut self, made: Made, time: u64) -> io::Result<()> {
+        let Made {
+            path,
+            towards,
+            frame,
+            by,
+        } = made;
         let from = towards.other();
         let now = self.clock.moment(time);
         // Chance is for what hosts send; what is made on the way just takes its time.
-        let course = self.ask_link_about(path, from, None, frame.len(), now);
-        let (lost_by, due) = match course {
-            Course::Lost(name) => (Some(name), now),
-            Course::TooBig(_) => (Some("mtu"), now),
-            Course::Arrives(arrival) => (None, arrival.due),
+        let outcome = self.ask_link_about(path, from, None, frame.len(), now);
+        let (lost_by, due) = match outcome {
+            Outcome::Lost(quality) => (Some(quality), now),
+            Outcome::TooBig(_) => (Some(Quality::Mtu), now),
+            Outcome::Arrives(arrival) => (None, arrival.due),
         };
         let waits = due.saturating_duration_since(now);
         let waits = (!waits.is_zero()).then_some(waits);
@@ -395,19 +388,18 @@ impl Forwarder {
             frame: &frame,
             length: frame.len(),
         };
-        let notes = Notes {
-            did: Some(("forged", name)),
-            lost_by,
-            due: waits,
-        };
-        let place = self.capture.packet(record, notes)?;
+        let mut act = act(Did::Forged(by), waits)?;
+        if let Some(quality) = lost_by {
+            act = act.lost(quality.into()).map_err(io::Error::other)?;
+        }
+        let place = self.capture.packet(record, &act)?;
         if lost_by.is_some() {
             return Ok(());
         }
         self.deliver(waits.map(|_| due), path, towards, frame, place)
     }
 
-    fn ask_link(&mut self, path: u8, from: End, frame: &[u8], now: Instant) -> Course {
+    fn ask_link(&mut self, path: u8, from: End, frame: &[u8], now: Instant) -> Outcome {
         let packet = packet::length(frame);
         self.ask_link_about(path, from, packet, frame.len(), now)
     }
@@ -419,30 +411,26 @@ impl Forwarder {
         packet: Option<usize>,
         length: usize,
         now: Instant,
-    ) -> Course {
-        let course = match &mut self.sides[side(path, from)].link {
+    ) -> Outcome {
+        let outcome = match &mut self.sides[side(path, from)].link {
             Some(link) => link.take(Question {
                 now,
                 length,
                 packet,
             }),
-            None => Course::at_once(now),
+            None => Outcome::at_once(now),
         };
-        match course {
-            Course::Arrives(_) if self.sides[side(path, from.other())].down => {
-                Course::Lost(LINK_DOWN)
+        match outcome {
+            Outcome::Arrives(_) if self.sides[side(path, from.other())].down => {
+                Outcome::Lost(Quality::Down)
             }
-            course => course,
+            outcome => outcome,
         }
     }
 
-    fn record_done(&mut self, sent: Sent<'_>, verb: &str, name: &str) -> io::Result<()> {
-        let did = Some((verb, name));
-        let notes = Notes {
-            did,
-            ..Notes::default()
-        };
-        self.record(sent, notes).map(drop)
+    /// Records a frame that does not go on.
+    fn record_end(&mut self, sent: Sent<'_>, did: Did) -> io::Result<()> {
+        self.record(sent, &Act::new(did)).map(drop)
     }
 
     fn record(
@@ -452,8 +440,8 @@ impl Forwarder {
             arrival,
             frame,
         }: Sent<'_>,
-        notes: Notes<'_>,
-    ) -> io::Result<Option<super::capture::Place>> {
+        act: &Act,
+    ) -> io::Result<Option<Place>> {
         let record = Record {
             path: port.path,
             direction: direction(port.end),
@@ -461,7 +449,7 @@ impl Forwarder {
             frame,
             length: arrival.length,
         };
-        self.capture.packet(record, notes)
+        self.capture.packet(record, act)
     }
 
     fn deliver_due(&mut self) -> io::Result<()> {
@@ -478,7 +466,7 @@ impl Forwarder {
             if due <= now {
                 let time = clock::nanoseconds_since_epoch();
                 for made in self.boxes.tick(now)? {
-                    self.send_made(made, time)?;
+                    self.forge(made, time)?;
                 }
             }
         }
@@ -492,7 +480,7 @@ impl Forwarder {
         path: u8,
         towards: End,
         frame: Vec<u8>,
-        place: Option<super::capture::Place>,
+        place: Option<Place>,
     ) -> io::Result<()> {
         match due {
             Some(due) => self.held.push(due, path, towards, frame, place),
@@ -519,6 +507,15 @@ impl Forwarder {
                 _ => return,
             }
         }
+    }
+}
+
+/// What happened to a frame that goes on, and arrives at once or later.
+fn act(did: Did, waits: Option<Duration>) -> io::Result<Act> {
+    let act = Act::new(did);
+    match waits {
+        Some(time) => act.due(Due::after(time)).map_err(io::Error::other),
+        None => Ok(act),
     }
 }
 

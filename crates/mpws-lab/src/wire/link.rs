@@ -2,6 +2,7 @@
 
 use crate::shape::Shape;
 use crate::topology::End;
+use mpws_packet::Quality;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::Rng;
 use std::time::{Duration, Instant};
@@ -21,9 +22,9 @@ pub(super) struct Link {
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Course {
-    /// It is lost; the name says by what.
-    Lost(&'static str),
+pub(super) enum Outcome {
+    /// It is lost by this.
+    Lost(Quality),
     /// It is larger than the path carries; where the sender is told, the MTU.
     TooBig(Option<u16>),
     Arrives(Arrival),
@@ -49,7 +50,7 @@ pub(super) struct Question {
     pub(super) packet: Option<usize>,
 }
 
-impl Course {
+impl Outcome {
     /// That of a frame that nothing stops.
     pub(super) fn at_once(now: Instant) -> Self {
         Self::Arrives(Arrival {
@@ -90,7 +91,7 @@ impl Link {
     }
 
     /// Takes the next frame.
-    pub(super) fn take(&mut self, question: Question) -> Course {
+    pub(super) fn take(&mut self, question: Question) -> Outcome {
         let Question {
             now,
             length,
@@ -107,13 +108,13 @@ impl Link {
         if let Some(mtu) = shape.mtu
             && packet.is_some_and(|bytes| bytes > usize::from(mtu.bytes))
         {
-            return Course::TooBig(mtu.icmp.then_some(mtu.bytes));
+            return Outcome::TooBig(mtu.icmp.then_some(mtu.bytes));
         }
         let Some(sent) = self.send(now, length) else {
-            return Course::Lost("queue");
+            return Outcome::Lost(Quality::Queue);
         };
         if hits(shape.loss, loss) {
-            return Course::Lost("loss");
+            return Outcome::Lost(Quality::Loss);
         }
         let overtakes = hits(shape.reorder, reorder);
         let due = if overtakes {
@@ -130,7 +131,7 @@ impl Link {
             });
             self.last
         };
-        Course::Arrives(Arrival {
+        Outcome::Arrives(Arrival {
             due,
             twice: hits(shape.duplicate, duplicate),
             overtakes,

@@ -18,9 +18,9 @@ fn packet(now: Instant, length: usize) -> Question {
     }
 }
 
-fn due(course: Course) -> Option<Instant> {
+fn due(course: Outcome) -> Option<Instant> {
     match course {
-        Course::Arrives(arrival) => Some(arrival.due),
+        Outcome::Arrives(arrival) => Some(arrival.due),
         _ => None,
     }
 }
@@ -43,7 +43,7 @@ fn chances(seed: u64) -> Shape {
 fn decisions(link: &mut Link, count: u32, gap: Duration, length: usize) -> Vec<String> {
     let start = Instant::now();
     let take = |number| match link.take(packet(start + gap * number, length)) {
-        Course::Arrives(arrival) => format!(
+        Outcome::Arrives(arrival) => format!(
             "{} {} {:?}",
             arrival.twice, arrival.overtakes, arrival.corrupt
         ),
@@ -90,7 +90,7 @@ fn one_property_does_not_change_what_hits_another() {
         let (mut link, now) = link(shape);
         let mut lost = Vec::new();
         for number in 1..=200 {
-            if link.take(packet(now, 100)) == Course::Lost("loss") {
+            if link.take(packet(now, 100)) == Outcome::Lost(Quality::Loss) {
                 lost.push(number);
             }
         }
@@ -104,7 +104,7 @@ fn one_property_does_not_change_what_hits_another() {
 #[test]
 fn a_seed_means_the_same_packets_in_every_version() {
     let (mut link, now) = link(Shape::default().loss(percent(10.0)).seed(1));
-    let lost = |_| link.take(packet(now, 100)) == Course::Lost("loss");
+    let lost = |_| link.take(packet(now, 100)) == Outcome::Lost(Quality::Loss);
     let pattern: Vec<bool> = (0..60).map(lost).collect();
     let numbers: Vec<usize> = (1..)
         .zip(pattern)
@@ -117,7 +117,7 @@ fn a_seed_means_the_same_packets_in_every_version() {
 fn a_chance_hits_about_as_often_as_it_says() {
     let (mut link, now) = link(Shape::default().loss(percent(10.0)));
     let lost = (0..100_000)
-        .filter(|_| link.take(packet(now, 100)) == Course::Lost("loss"))
+        .filter(|_| link.take(packet(now, 100)) == Outcome::Lost(Quality::Loss))
         .count();
     // Ten standard deviations; the seed is fixed, so this is no matter of luck.
     assert!((9_000..11_000).contains(&lost), "{lost}");
@@ -153,11 +153,11 @@ fn a_full_queue_loses_what_comes_and_keeps_what_it_has() {
     let mut take = |at, length| link.take(packet(at, length));
     assert_eq!(due(take(start, 1000)), Some(start + MS));
     assert_eq!(due(take(start, 1000)), Some(start + 2 * MS));
-    assert_eq!(take(start, 501), Course::Lost("queue"));
+    assert_eq!(take(start, 501), Outcome::Lost(Quality::Queue));
     assert_eq!(due(take(start, 500)), Some(start + 5 * MS / 2));
     // Half of the first is sent.
     let later = start + MS / 2;
-    assert_eq!(take(later, 501), Course::Lost("queue"));
+    assert_eq!(take(later, 501), Outcome::Lost(Quality::Queue));
     assert_eq!(due(take(later, 500)), Some(start + 3 * MS));
 }
 
@@ -165,14 +165,14 @@ fn a_full_queue_loses_what_comes_and_keeps_what_it_has() {
 fn a_frame_larger_than_the_queue_passes_an_idle_link() {
     let (mut link, start) = link(Shape::default().rate(8_000_000).queue(1));
     assert_eq!(due(link.take(packet(start, 1000))), Some(start + MS));
-    assert_eq!(link.take(packet(start, 60)), Course::Lost("queue"));
+    assert_eq!(link.take(packet(start, 60)), Outcome::Lost(Quality::Queue));
 }
 
 #[test]
 fn a_packet_that_is_lost_has_taken_its_time_on_the_link() {
     let shape = Shape::default().rate(8_000_000).loss(Chance::ALWAYS);
     let (mut link, start) = link(shape);
-    assert_eq!(link.take(packet(start, 1000)), Course::Lost("loss"));
+    assert_eq!(link.take(packet(start, 1000)), Outcome::Lost(Quality::Loss));
     let noise = Question {
         packet: None,
         ..packet(start, 1000)
@@ -202,7 +202,7 @@ fn jitter_stays_in_its_bounds_and_keeps_the_order() {
 fn a_packet_that_overtakes_skips_the_delay_only() {
     let shape = Shape::default().rate(8_000_000).delay(50 * MS);
     let (mut link, start) = link(shape.reorder(Chance::ALWAYS));
-    let Course::Arrives(arrival) = link.take(packet(start, 1000)) else {
+    let Outcome::Arrives(arrival) = link.take(packet(start, 1000)) else {
         panic!("lost");
     };
     assert_eq!((arrival.due, arrival.overtakes), (start + MS, true));
@@ -213,7 +213,7 @@ fn only_what_is_larger_than_the_mtu_is_too_big() {
     for icmp in [true, false] {
         let (mut link, start) = link(Shape::default().mtu(1400, icmp));
         assert!(due(link.take(packet(start, 1414))).is_some());
-        let expected = Course::TooBig(icmp.then_some(1400));
+        let expected = Outcome::TooBig(icmp.then_some(1400));
         assert_eq!(link.take(packet(start, 1415)), expected);
     }
 }

@@ -4,7 +4,9 @@ use crate::rule::{Action, Bytes, Match, MptcpMatch, Rule, Which};
 use crate::wire::packet::{self, Packet};
 use etherparse::TcpSlice;
 use mpws_codec::mptcp::{Subtype, options};
+use mpws_packet::Name;
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 
 /// All rules, in the order in which they are asked.
@@ -28,6 +30,7 @@ const MOST_STREAMS: usize = 1 << 16;
 #[derive(Debug)]
 struct Installed {
     id: u64,
+    name: Name,
     rule: Rule,
     /// Packets that all but `which` selects.
     seen: u64,
@@ -37,7 +40,7 @@ struct Installed {
 /// What a rule wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decision {
-    pub(crate) rule: String,
+    pub(crate) rule: Name,
     pub(crate) action: Action,
 }
 
@@ -46,15 +49,18 @@ impl Rules {
         self.installed.is_empty()
     }
 
-    pub(crate) fn install(&mut self, rule: Rule) -> u64 {
+    pub(crate) fn install(&mut self, rule: Rule) -> io::Result<u64> {
+        let invalid = |why| io::Error::new(io::ErrorKind::InvalidInput, why);
+        let name = Name::new(&rule.name).map_err(invalid)?;
         self.next += 1;
         self.installed.push(Installed {
             id: self.next,
+            name,
             rule,
             seen: 0,
             hits: 0,
         });
-        self.next
+        Ok(self.next)
     }
 
     /// Takes note of a frame, which rules may or may not be asked about.
@@ -111,7 +117,7 @@ impl Rules {
             counted.then(|| {
                 installed.hits += 1;
                 Decision {
-                    rule: installed.rule.name.clone(),
+                    rule: installed.name.clone(),
                     action: installed.rule.then.clone(),
                 }
             })

@@ -50,7 +50,7 @@ fn a_box_that_can_never_do_what_it_says_is_refused() {
             wait: Duration::from_secs(2),
         },
         Middlebox::Balance {
-            to: 2,
+            to: Some(2),
             by: BalanceBy::Joins,
         },
     ];

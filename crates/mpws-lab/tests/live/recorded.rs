@@ -9,11 +9,15 @@ use std::fs::File;
 use std::io::BufReader;
 use std::time::Duration;
 
+/// What every comment begins with.
+const MARK: &str = "mpws 1: ";
+
 /// A packet as it stands in the capture.
 pub struct Recorded {
     pub interface: u32,
     pub time: Duration,
     pub outbound: bool,
+    /// Without their mark, which all have.
     pub comments: Vec<String>,
     /// Length on the wire, in bytes.
     pub length: usize,
@@ -77,7 +81,8 @@ pub fn read(file: File) -> (Vec<String>, Vec<Recorded>) {
                 for option in &packet.options {
                     match option {
                         EnhancedPacketOption::Comment(text) => {
-                            recorded.comments.push(text.to_string());
+                            let text = text.strip_prefix(MARK).expect("the mark of the wire");
+                            recorded.comments.push(text.to_owned());
                         }
                         EnhancedPacketOption::Flags(flags) => recorded.outbound = flags & 3 == 2,
                         _ => {}

@@ -4,6 +4,7 @@
 //! Either a real other host serves them, at the end of another path, or the box speaks for a server that knows no
 //! token.
 
+use super::machine::Handling;
 use super::outlet::{OnSegments, Outlet};
 use super::segment::{Flow, Segment};
 use crate::middlebox::BalanceBy;
@@ -18,9 +19,11 @@ use std::time::Instant;
 /// Connections that a balancer remembers; at more, it forgets all.
 const LIMIT: usize = 4096;
 
-/// Speaks for the other server: every join from the path's first host is reset.
-#[derive(Debug, Default)]
-pub(crate) struct NoToken;
+/// Speaks for the other server, which knows no token: what would be sent there is reset.
+#[derive(Debug)]
+pub(crate) struct Refuse {
+    pub(crate) by: BalanceBy,
+}
 
 /// Stands before the servers, on the client's path.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ pub(crate) fn pair(near: u8, far: Leg, by: BalanceBy) -> (Balance, Return) {
     (balance, Return { near, table })
 }
 
-impl OnSegments for NoToken {
+impl OnSegments for Refuse {
     fn segment(
         &mut self,
         from: End,
@@ -71,7 +74,7 @@ impl OnSegments for NoToken {
         _now: Instant,
         out: &mut Outlet<'_>,
     ) {
-        if from == End::First && joins(&segment) {
+        if from == End::First && segment.opens() && self.by.sends(&segment) {
             let mut reset = segment.refusal();
             // MP_TCPRST with the reason "MPTCP-specific error" (RFC 8684 section 3.6).
             reset.set_options(&[30, 4, 0x80, 1]);
@@ -104,7 +107,7 @@ impl OnSegments for Balance {
                 segment.set_destination(other);
                 let hardware = |end| topology::hardware_address(path, end);
                 segment.set_link(hardware(server.other()), hardware(server));
-                out.put(path, server, segment.frame(), "rewritten");
+                out.put(path, server, segment.frame(), Handling::Rewritten);
             }
             None => out.pass(from, frame),
         }
@@ -128,7 +131,7 @@ impl OnSegments for Return {
                 segment.set_destination(near.first);
                 let hardware = |end| topology::hardware_address(self.near, end);
                 segment.set_link(hardware(End::Second), hardware(End::First));
-                out.put(self.near, End::First, segment.frame(), "rewritten");
+                out.put(self.near, End::First, segment.frame(), Handling::Rewritten);
             }
             None => out.pass(from, frame),
         }
@@ -191,8 +194,8 @@ fn joins(segment: &Segment) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{bench, bench_box, segment};
     use crate::wire::boxes::outlet::TcpOnly;
+    use crate::wire::boxes::rig::{rig, rig_of, segment};
 
     fn join() -> Segment {
         let mut join = segment(End::First, false);
@@ -203,12 +206,14 @@ mod tests {
 
     #[test]
     fn a_join_is_reset_in_the_name_of_a_server_that_knows_no_token_and_nothing_else_is() {
-        let mut bench = bench(NoToken);
-        let reset = bench.send(End::First, &join()).one(End::First);
+        let mut rig = rig(Refuse {
+            by: BalanceBy::Joins,
+        });
+        let reset = rig.send(End::First, &join()).one(End::First);
         assert!(reset.tcp.rst && reset.tcp.acknowledgment_number == join().end());
         let mut other = join();
         assert!(other.set_options(&[30, 4, 1, 0]));
-        assert_eq!(bench.send(End::First, &other).one(End::Second), other);
+        assert_eq!(rig.send(End::First, &other).one(End::Second), other);
     }
 
     #[test]
@@ -218,7 +223,7 @@ mod tests {
             server: End::Second,
         };
         let (there, back) = pair(1, leg, BalanceBy::Joins);
-        let mut there = bench_box(TcpOnly::new(1, there));
+        let mut there = rig_of(TcpOnly::new(1, there));
         let sent = there.send(End::First, &join());
         assert_eq!(sent.paths(), [3]);
         let sent = sent.one(End::Second);
@@ -226,7 +231,7 @@ mod tests {
             sent.destination().ip(),
             topology::address(3, End::Second, Ip::V4)
         );
-        let mut back = bench_box(TcpOnly::new(3, back));
+        let mut back = rig_of(TcpOnly::new(3, back));
         let heard = back.send(End::Second, &sent.back());
         assert_eq!(heard.paths(), [1]);
         let heard = heard.one(End::First);

@@ -105,7 +105,7 @@ fn side(from: End) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{bench, segment};
+    use crate::wire::boxes::rig::{rig, segment};
 
     fn data(sequence: u32, payload: &[u8]) -> Segment {
         let mut data = segment(End::First, false);
@@ -117,12 +117,12 @@ mod tests {
 
     #[test]
     fn adjacent_segments_leave_as_one_with_the_options_of_the_first_when_their_time_is_over() {
-        let mut bench = bench(Coalesce::new(Duration::from_millis(5)));
+        let mut rig = rig(Coalesce::new(Duration::from_millis(5)));
         let mut first = data(10, b"ab");
         assert!(first.set_options(&[30, 4, 0x20, 0]));
-        assert!(bench.send(End::First, &first).is_empty());
-        assert!(bench.send(End::First, &data(12, b"c")).is_empty());
-        let merged = bench.after(Duration::from_millis(5)).one(End::Second);
+        assert!(rig.send(End::First, &first).is_empty());
+        assert!(rig.send(End::First, &data(12, b"c")).is_empty());
+        let merged = rig.after(Duration::from_millis(5)).one(End::Second);
         assert_eq!(merged.payload, b"abc");
         assert_eq!(merged.options(), first.options());
         assert_eq!(merged.tcp.sequence_number, 10);
@@ -130,22 +130,22 @@ mod tests {
 
     #[test]
     fn a_gap_ends_the_wait_and_a_fin_leaves_with_what_waits() {
-        let mut bench = bench(Coalesce::new(Duration::from_millis(5)));
-        assert!(bench.send(End::First, &data(10, b"a")).is_empty());
-        let out = bench.send(End::First, &data(20, b"b")).one(End::Second);
+        let mut rig = rig(Coalesce::new(Duration::from_millis(5)));
+        assert!(rig.send(End::First, &data(10, b"a")).is_empty());
+        let out = rig.send(End::First, &data(20, b"b")).one(End::Second);
         assert_eq!(out, data(10, b"a"));
         let mut fin = data(21, b"c");
         fin.tcp.fin = true;
-        assert!(bench.send(End::First, &fin).is_empty());
-        let out = bench.after(Duration::ZERO).one(End::Second);
+        assert!(rig.send(End::First, &fin).is_empty());
+        let out = rig.after(Duration::ZERO).one(End::Second);
         assert_eq!((&out.payload[..], out.tcp.fin), (&b"bc"[..], true));
     }
 
     #[test]
     fn an_acknowledgement_does_not_wait() {
-        let mut bench = bench(Coalesce::new(Duration::from_millis(5)));
-        assert!(bench.send(End::First, &data(10, b"a")).is_empty());
+        let mut rig = rig(Coalesce::new(Duration::from_millis(5)));
+        assert!(rig.send(End::First, &data(10, b"a")).is_empty());
         let ack = data(11, b"");
-        assert_eq!(bench.send(End::First, &ack).one(End::Second), ack);
+        assert_eq!(rig.send(End::First, &ack).one(End::Second), ack);
     }
 }

@@ -5,10 +5,10 @@
 //! (RFC 8684 section 3.2). When a mapping is lost, the connection dies silently: what comes from inside leaves from a
 //! new port that the outside does not know, what comes from outside is dropped.
 
+use super::machine::{Machine, Parcel};
 use super::neighbour;
 use super::outlet::Outlet;
 use super::segment::Segment;
-use super::{Middlebox, Parcel};
 use crate::topology::{self, End};
 use mpws_packet::Ip;
 use std::collections::HashSet;
@@ -130,7 +130,7 @@ impl Nat {
     }
 }
 
-impl Middlebox for Nat {
+impl Machine for Nat {
     fn take(&mut self, from: End, frame: Vec<u8>, now: Instant, out: &mut Vec<Parcel>) {
         let mut out = Outlet::new(self.path, out);
         if let Some(segment) = Segment::parse(&frame) {
@@ -140,7 +140,7 @@ impl Middlebox for Nat {
         let hardware = topology::hardware_address(self.path, End::First);
         let own = [Ip::V4, Ip::V6].map(|ip| address(self.path, ip));
         match (from, neighbour::answer(&frame, &own, hardware)) {
-            (End::Second, Some(answer)) => out.put_here(from, answer),
+            (End::Second, Some(answer)) => out.forged_frame(from, answer),
             _ => out.pass(from, frame),
         }
     }
@@ -171,19 +171,19 @@ fn own_address(path: u8, like: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{bench_box, segment};
+    use crate::wire::boxes::rig::{rig_of, segment};
 
     #[test]
     fn the_outside_sees_the_translator_and_its_answers_come_back_inside() {
         for v6 in [false, true] {
-            let mut bench = bench_box(Nat::new(1, None, None));
+            let mut rig = rig_of(Nat::new(1, None, None));
             let sent = segment(End::First, v6);
-            let seen = bench.send(End::First, &sent).one(End::Second);
+            let seen = rig.send(End::First, &sent).one(End::Second);
             let ip = if v6 { Ip::V6 } else { Ip::V4 };
             assert_eq!(seen.source(), SocketAddr::new(address(1, ip), 20_000));
             assert_eq!(seen.destination(), sent.destination());
             let answer = seen.back();
-            let heard = bench.send(End::Second, &answer).one(End::First);
+            let heard = rig.send(End::Second, &answer).one(End::First);
             assert_eq!(heard.destination(), sent.source());
             assert_eq!(heard.source(), sent.destination());
         }
@@ -192,29 +192,23 @@ mod tests {
     #[test]
     fn an_idle_mapping_is_lost_and_a_used_one_is_not() {
         let idle = Duration::from_secs(2);
-        let mut bench = bench_box(Nat::new(1, Some(idle), None));
+        let mut rig = rig_of(Nat::new(1, Some(idle), None));
         let sent = segment(End::First, false);
-        let seen = bench.send(End::First, &sent).one(End::Second);
-        bench.pass_time(Duration::from_millis(1999));
-        assert!(!bench.send(End::Second, &seen.back()).is_empty());
-        bench.pass_time(Duration::from_secs(2));
-        assert!(bench.send(End::Second, &seen.back()).is_empty());
-        let anew = bench.send(End::First, &sent).one(End::Second);
+        let seen = rig.send(End::First, &sent).one(End::Second);
+        rig.pass_time(Duration::from_millis(1999));
+        assert!(!rig.send(End::Second, &seen.back()).is_empty());
+        rig.pass_time(Duration::from_secs(2));
+        assert!(rig.send(End::Second, &seen.back()).is_empty());
+        let anew = rig.send(End::First, &sent).one(End::Second);
         assert_ne!(anew.source(), seen.source());
     }
 
     #[test]
     fn all_mappings_are_lost_once_after_the_count() {
-        let mut bench = bench_box(Nat::new(1, None, Some(2)));
+        let mut rig = rig_of(Nat::new(1, None, Some(2)));
         let sent = segment(End::First, false);
         let ports: Vec<_> = (0..4)
-            .map(|_| {
-                bench
-                    .send(End::First, &sent)
-                    .one(End::Second)
-                    .source()
-                    .port()
-            })
+            .map(|_| rig.send(End::First, &sent).one(End::Second).source().port())
             .collect();
         assert_eq!(ports, [20_000, 20_000, 20_001, 20_001]);
     }

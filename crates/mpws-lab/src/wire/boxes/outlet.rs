@@ -1,7 +1,7 @@
 //! Boxes that look at TCP segments only, and how they send.
 
+use super::machine::{Handling, Machine, Parcel};
 use super::segment::Segment;
-use super::{Middlebox, Parcel};
 use crate::topology::End;
 use std::time::Instant;
 
@@ -17,18 +17,18 @@ pub(crate) trait OnSegments: Send {
         out: &mut Outlet<'_>,
     );
 
-    /// As [`Middlebox::due`].
+    /// As [`Machine::due`].
     fn due(&self) -> Option<Instant> {
         None
     }
 
-    /// As [`Middlebox::tick`].
+    /// As [`Machine::tick`].
     fn tick(&mut self, now: Instant, out: &mut Outlet<'_>) {
         let _ = (now, out);
     }
 }
 
-/// Makes a [`Middlebox`] of an [`OnSegments`].
+/// Makes a [`Machine`] of an [`OnSegments`].
 #[derive(Debug)]
 pub(crate) struct TcpOnly<B> {
     path: u8,
@@ -49,7 +49,7 @@ impl<B> TcpOnly<B> {
     }
 }
 
-impl<B: OnSegments> Middlebox for TcpOnly<B> {
+impl<B: OnSegments> Machine for TcpOnly<B> {
     fn take(&mut self, from: End, frame: Vec<u8>, now: Instant, out: &mut Vec<Parcel>) {
         let mut out = Outlet {
             path: self.path,
@@ -78,31 +78,36 @@ impl<'a> Outlet<'a> {
 
     /// A frame goes on as it came from this end.
     pub(crate) fn pass(&mut self, from: End, frame: Vec<u8>) {
-        self.put(self.path, from.other(), frame, "passed");
+        self.put(self.path, from.other(), frame, Handling::Passed);
     }
 
     /// A segment from this end goes on changed.
     pub(crate) fn rewritten(&mut self, from: End, segment: &Segment) {
-        self.put(self.path, from.other(), segment.frame(), "rewritten");
+        self.put(
+            self.path,
+            from.other(),
+            segment.frame(),
+            Handling::Rewritten,
+        );
     }
 
     /// A segment that nobody sent goes towards this end.
     pub(crate) fn forged(&mut self, towards: End, segment: &Segment) {
-        self.put(self.path, towards, segment.frame(), "forged");
+        self.put(self.path, towards, segment.frame(), Handling::Forged);
     }
 
     /// A frame that nobody sent goes towards this end.
-    pub(crate) fn put_here(&mut self, towards: End, frame: Vec<u8>) {
-        self.put(self.path, towards, frame, "forged");
+    pub(crate) fn forged_frame(&mut self, towards: End, frame: Vec<u8>) {
+        self.put(self.path, towards, frame, Handling::Forged);
     }
 
     /// Anything else.
-    pub(crate) fn put(&mut self, path: u8, towards: End, frame: Vec<u8>, did: &'static str) {
+    pub(crate) fn put(&mut self, path: u8, towards: End, frame: Vec<u8>, handling: Handling) {
         self.out.push(Parcel {
             path,
             towards,
             frame,
-            did,
+            handling,
         });
     }
 }

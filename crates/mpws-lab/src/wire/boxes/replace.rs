@@ -139,7 +139,7 @@ impl Edits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{bench, segment};
+    use crate::wire::boxes::rig::{rig, segment};
 
     fn data(from: End, sequence: u32, payload: &[u8]) -> Segment {
         let mut data = segment(from, false);
@@ -152,32 +152,32 @@ mod tests {
     #[test]
     fn a_longer_replacement_shifts_what_follows_and_its_acknowledgement_is_shifted_back() {
         let replace = Replace::new(b"cat".to_vec(), b"tiger".to_vec());
-        let mut bench = bench(replace);
+        let mut rig = rig(replace);
         let start = u32::MAX - 4;
-        let first = bench.send(End::First, &data(End::First, start, b"a cat, a cat"));
+        let first = rig.send(End::First, &data(End::First, start, b"a cat, a cat"));
         let first = first.one(End::Second);
         assert_eq!(first.payload, b"a tiger, a tiger");
         assert_eq!(first.tcp.sequence_number, start);
         let next = start.wrapping_add(12);
-        let second = bench
+        let second = rig
             .send(End::First, &data(End::First, next, b"!"))
             .one(End::Second);
         assert_eq!(second.tcp.sequence_number, first.end());
         let mut ack = data(End::Second, 5, b"");
         ack.tcp.acknowledgment_number = second.end();
-        let heard = bench.send(End::Second, &ack).one(End::First);
+        let heard = rig.send(End::Second, &ack).one(End::First);
         assert_eq!(heard.tcp.acknowledgment_number, next.wrapping_add(1));
         assert_eq!(heard.tcp.sequence_number, 5);
     }
 
     #[test]
     fn a_retransmission_is_replaced_again_and_counted_once() {
-        let mut bench = bench(Replace::new(b"cat".to_vec(), b"a".to_vec()));
+        let mut rig = rig(Replace::new(b"cat".to_vec(), b"a".to_vec()));
         let cat = data(End::First, 100, b"cat");
-        let first = bench.send(End::First, &cat).one(End::Second);
-        let again = bench.send(End::First, &cat).one(End::Second);
+        let first = rig.send(End::First, &cat).one(End::Second);
+        let again = rig.send(End::First, &cat).one(End::Second);
         assert_eq!(first, again);
-        let next = bench
+        let next = rig
             .send(End::First, &data(End::First, 103, b"x"))
             .one(End::Second);
         assert_eq!(next.tcp.sequence_number, 101);
@@ -185,10 +185,10 @@ mod tests {
 
     #[test]
     fn a_replacement_without_room_in_the_packet_is_not_made() {
-        let mut bench = bench(Replace::new(b"cat".to_vec(), b"tiger".to_vec()));
+        let mut rig = rig(Replace::new(b"cat".to_vec(), b"tiger".to_vec()));
         let mut full = vec![b'.'; 1457];
         full.extend(b"cat");
         let sent = data(End::First, 1, &full);
-        assert_eq!(bench.send(End::First, &sent).one(End::Second), sent);
+        assert_eq!(rig.send(End::First, &sent).one(End::Second), sent);
     }
 }

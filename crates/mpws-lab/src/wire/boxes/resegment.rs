@@ -52,18 +52,18 @@ impl OnSegments for Resegment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{bench, segment};
+    use crate::wire::boxes::rig::{rig, segment};
 
     #[test]
     fn the_pieces_make_up_the_whole_and_each_has_its_options() {
-        let mut bench = bench(Resegment::new(4));
+        let mut rig = rig(Resegment::new(4));
         let mut whole = segment(End::Second, true);
         whole.tcp.sequence_number = u32::MAX;
         whole.tcp.fin = true;
         whole.tcp.psh = true;
         whole.payload = b"0123456789".to_vec();
         assert!(whole.set_options(&[30, 4, 0x20, 0]));
-        let pieces = bench.send(End::Second, &whole).all(End::First);
+        let pieces = rig.send(End::Second, &whole).all(End::First);
         let texts: Vec<_> = pieces.iter().map(|piece| &piece.payload[..]).collect();
         assert_eq!(texts, [&b"0123"[..], b"4567", b"89"]);
         let numbers: Vec<_> = pieces.iter().map(|p| p.tcp.sequence_number).collect();
@@ -79,9 +79,9 @@ mod tests {
 
     #[test]
     fn what_is_small_enough_passes_unchanged() {
-        let mut bench = bench(Resegment::new(4));
+        let mut rig = rig(Resegment::new(4));
         let mut small = segment(End::First, false);
         small.payload = b"0123".to_vec();
-        assert_eq!(bench.send(End::First, &small).one(End::Second), small);
+        assert_eq!(rig.send(End::First, &small).one(End::Second), small);
     }
 }

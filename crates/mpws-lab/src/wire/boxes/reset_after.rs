@@ -83,7 +83,7 @@ fn side(from: End) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{bench, segment};
+    use crate::wire::boxes::rig::{rig, segment};
 
     fn data(sequence: u32) -> Segment {
         let mut data = segment(End::First, false);
@@ -96,10 +96,10 @@ mod tests {
 
     #[test]
     fn after_the_count_both_ends_get_a_reset_that_they_believe() {
-        let mut bench = bench(ResetAfter::new(1));
-        assert_eq!(bench.send(End::First, &data(10)).one(End::Second), data(10));
+        let mut rig = rig(ResetAfter::new(1));
+        assert_eq!(rig.send(End::First, &data(10)).one(End::Second), data(10));
         // A later segment does not make the receiver wait for another number.
-        let out = bench.send(End::First, &data(16)).everything();
+        let out = rig.send(End::First, &data(16)).everything();
         let resets: Vec<_> = out
             .iter()
             .map(|(to, reset)| (*to, reset.tcp.rst, reset.tcp.sequence_number))
@@ -109,9 +109,9 @@ mod tests {
 
     #[test]
     fn acknowledgements_do_not_count() {
-        let mut bench = bench(ResetAfter::new(0));
+        let mut rig = rig(ResetAfter::new(0));
         let mut ack = data(10);
         ack.payload.clear();
-        assert_eq!(bench.send(End::First, &ack).one(End::Second), ack);
+        assert_eq!(rig.send(End::First, &ack).one(End::Second), ack);
     }
 }

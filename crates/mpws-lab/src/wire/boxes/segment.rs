@@ -253,7 +253,7 @@ const MTU: usize = 1500;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::segment;
+    use crate::wire::boxes::rig::segment;
 
     #[test]
     fn what_is_taken_apart_and_put_together_is_the_same_frame() {

@@ -164,7 +164,7 @@ impl Opening {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{Bench, bench, segment};
+    use crate::wire::boxes::rig::{Rig, rig, segment};
 
     fn flagged(from: End, sequence: u32, acknowledges: Option<u32>) -> Segment {
         let mut segment = segment(from, false);
@@ -176,16 +176,16 @@ mod tests {
     }
 
     /// Up to the question to the server: the proxy's number.
-    fn asked(bench: &mut Bench) -> u32 {
+    fn asked(rig: &mut Rig) -> u32 {
         let mut syn = flagged(End::First, 100, None);
         syn.tcp.syn = true;
         assert!(syn.set_options(&[2, 4, 5, 180, 30, 4, 1, 0]));
-        let answer = bench.send(End::First, &syn).one(End::First);
+        let answer = rig.send(End::First, &syn).one(End::First);
         assert!(answer.accepts() && answer.tcp.window_size == 0);
         assert_eq!(answer.options(), [2, 4, 5, 180]);
         assert_eq!(answer.tcp.acknowledgment_number, 101);
         let confirm = flagged(End::First, 101, Some(answer.end()));
-        let question = bench.send(End::First, &confirm).one(End::Second);
+        let question = rig.send(End::First, &confirm).one(End::Second);
         assert!(question.opens());
         assert_eq!(question.tcp.sequence_number, 100);
         answer.tcp.sequence_number
@@ -193,11 +193,11 @@ mod tests {
 
     #[test]
     fn the_server_is_asked_after_the_client_has_confirmed_and_then_both_talk() {
-        let mut bench = bench(SynProxy::default());
-        let own = asked(&mut bench);
+        let mut rig = rig(SynProxy::default());
+        let own = asked(&mut rig);
         let mut accept = flagged(End::Second, 7000, Some(101));
         accept.tcp.syn = true;
-        let both = bench.send(End::Second, &accept).everything();
+        let both = rig.send(End::Second, &accept).everything();
         let [(_, confirm), (_, go)] = &both[..] else {
             panic!("{both:?}");
         };
@@ -206,29 +206,29 @@ mod tests {
         assert_eq!(go.tcp.window_size, 5000);
         let mut data = flagged(End::Second, 7001, Some(101));
         data.payload = b"hello".to_vec();
-        let heard = bench.send(End::Second, &data).one(End::First);
+        let heard = rig.send(End::Second, &data).one(End::First);
         assert_eq!(heard.tcp.sequence_number, own.wrapping_add(1));
         let ack = flagged(End::First, 101, Some(heard.end()));
-        let told = bench.send(End::First, &ack).one(End::Second);
+        let told = rig.send(End::First, &ack).one(End::Second);
         assert_eq!(told.tcp.acknowledgment_number, 7006);
     }
 
     #[test]
     fn a_server_that_refuses_is_heard_by_the_client() {
-        let mut bench = bench(SynProxy::default());
-        let own = asked(&mut bench);
+        let mut rig = rig(SynProxy::default());
+        let own = asked(&mut rig);
         let mut refuse = flagged(End::Second, 0, Some(101));
         refuse.tcp.rst = true;
-        let heard = bench.send(End::Second, &refuse).one(End::First);
+        let heard = rig.send(End::Second, &refuse).one(End::First);
         assert!(heard.tcp.rst);
         assert_eq!(heard.tcp.sequence_number, own.wrapping_add(1));
     }
 
     #[test]
     fn a_confirmation_of_another_number_asks_nobody() {
-        let mut bench = bench(SynProxy::default());
-        let own = asked(&mut bench);
+        let mut rig = rig(SynProxy::default());
+        let own = asked(&mut rig);
         let wrong = flagged(End::First, 101, Some(own));
-        assert!(bench.send(End::First, &wrong).is_empty());
+        assert!(rig.send(End::First, &wrong).is_empty());
     }
 }

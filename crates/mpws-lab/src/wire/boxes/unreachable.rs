@@ -22,7 +22,7 @@ impl OnSegments for Unreachable {
         out: &mut Outlet<'_>,
     ) {
         if let Some(message) = message(&segment, &frame) {
-            out.put_here(from, message);
+            out.forged_frame(from, message);
         }
     }
 }
@@ -59,14 +59,14 @@ fn message(segment: &Segment, frame: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{bench, segment};
+    use crate::wire::boxes::rig::{rig, segment};
 
     #[test]
     fn the_sender_is_told_and_the_packet_goes_nowhere() {
         for v6 in [false, true] {
-            let mut bench = bench(Unreachable);
+            let mut rig = rig(Unreachable);
             let sent = segment(End::First, v6);
-            let out = bench.send(End::First, &sent).frames();
+            let out = rig.send(End::First, &sent).frames();
             let [(End::First, message)] = &out[..] else {
                 panic!("{out:?}");
             };

@@ -123,7 +123,7 @@ fn a_join_that_is_sent_to_a_real_other_server_finds_no_token_there() {
         return;
     };
     let what = Middlebox::Balance {
-        to: 3,
+        to: Some(3),
         by: BalanceBy::Joins,
     };
     bench.lab.place(2, &what).expect("box");

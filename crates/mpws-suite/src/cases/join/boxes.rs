@@ -2,7 +2,7 @@
 
 use mptcp::pm::EndpointFlags;
 use mpws_fixture::payload::Payload;
-use mpws_lab::middlebox::Middlebox;
+use mpws_lab::middlebox::{BalanceBy, Middlebox};
 use mpws_peers::protocol::{ConnectionClose, ConnectionEnd};
 
 use super::BASE;
@@ -32,7 +32,10 @@ const BALANCED_ELSEWHERE: Case = Case {
     pairs: Pairs::Fixtures,
     outcome: "the join is reset; echo works",
     mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
-    steps: |cell| lost_to(cell, &Middlebox::UnknownToken),
+    steps: |cell| {
+        let (to, by) = (None, BalanceBy::Joins);
+        lost_to(cell, &Middlebox::Balance { to, by })
+    },
     ..BASE
 };
 
@@ -60,8 +63,8 @@ const CONNECTION_TRACKING: Case = Case {
     mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
     steps: |cell| {
         let boxes = [
-            cell.place(1, &Middlebox::Checker)?,
-            cell.place(2, &Middlebox::Checker)?,
+            cell.place(1, &Middlebox::Conntrack)?,
+            cell.place(2, &Middlebox::Conntrack)?,
         ];
         let standing = crossing::echo_on_two_paths(cell)?;
         crossing::talk(cell, standing.connection, 0..6)?;
@@ -70,7 +73,7 @@ const CONNECTION_TRACKING: Case = Case {
             cell.equal("packets that the firewall found invalid", &0, &dropped);
             // It is there, and drops what is of no connection.
             cell.stray_ack(path)?;
-            cell.until_box_hit(&Middlebox::Checker, id)?;
+            cell.until_box_hit(&Middlebox::Conntrack, id)?;
         }
         crossing::leave(cell, standing)
     },
@@ -125,7 +128,7 @@ const SEQUENCE_REWRITTEN: Case = Case {
     mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
     steps: |cell| {
         for path in [1, 2] {
-            cell.place(path, &Middlebox::Sequence)?;
+            cell.place(path, &Middlebox::Isn)?;
         }
         let standing = crossing::echo_on_two_paths(cell)?;
         crossing::talk(cell, standing.connection, 0..6)?;

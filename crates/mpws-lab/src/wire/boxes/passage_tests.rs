@@ -7,30 +7,30 @@ use std::time::Duration;
 /// `>` to path 2.
 struct Letter(u8);
 
-impl Middlebox for Letter {
+impl Machine for Letter {
     fn take(&mut self, from: End, mut frame: Vec<u8>, _: Instant, out: &mut Vec<Parcel>) {
-        let parcel = |path, towards, frame, did| Parcel {
+        let parcel = |path, towards, frame, handling| Parcel {
             path,
             towards,
             frame,
-            did,
+            handling,
         };
         let towards = from.other();
         match frame.first() {
             Some(b'-') => {}
             Some(b'!') => {
-                out.push(parcel(1, from, vec![b'r', self.0], "forged"));
-                out.push(parcel(1, towards, frame, "passed"));
+                out.push(parcel(1, from, vec![b'r', self.0], Handling::Forged));
+                out.push(parcel(1, towards, frame, Handling::Passed));
             }
             Some(b'2') => {
-                out.push(parcel(1, towards, vec![b'a', self.0], "rewritten"));
-                out.push(parcel(1, towards, vec![b'b', self.0], "rewritten"));
+                out.push(parcel(1, towards, vec![b'a', self.0], Handling::Rewritten));
+                out.push(parcel(1, towards, vec![b'b', self.0], Handling::Rewritten));
             }
-            Some(b'>') => out.push(parcel(2, towards, frame, "rewritten")),
-            Some(b'=') => out.push(parcel(1, towards, frame, "passed")),
+            Some(b'>') => out.push(parcel(2, towards, frame, Handling::Rewritten)),
+            Some(b'=') => out.push(parcel(1, towards, frame, Handling::Passed)),
             _ => {
                 frame.push(self.0);
-                out.push(parcel(1, towards, frame, "rewritten"));
+                out.push(parcel(1, towards, frame, Handling::Rewritten));
             }
         }
     }
@@ -39,13 +39,13 @@ impl Middlebox for Letter {
 /// Sends one frame in either direction when its time has come.
 struct Clock(Option<Instant>);
 
-impl Middlebox for Clock {
+impl Machine for Clock {
     fn take(&mut self, from: End, frame: Vec<u8>, _: Instant, out: &mut Vec<Parcel>) {
         out.push(Parcel {
             path: 1,
             towards: from.other(),
             frame,
-            did: "passed",
+            handling: Handling::Passed,
         });
     }
 
@@ -60,7 +60,7 @@ impl Middlebox for Clock {
                 path: 1,
                 towards,
                 frame: b"t".to_vec(),
-                did: "forged",
+                handling: Handling::Forged,
             });
         }
     }
@@ -69,13 +69,13 @@ impl Middlebox for Clock {
 /// Sends every frame back to where it came from.
 struct Mirror;
 
-impl Middlebox for Mirror {
+impl Machine for Mirror {
     fn take(&mut self, from: End, frame: Vec<u8>, _: Instant, out: &mut Vec<Parcel>) {
         out.push(Parcel {
             path: 1,
             towards: from,
             frame,
-            did: "forged",
+            handling: Handling::Forged,
         });
     }
 }
@@ -88,18 +88,24 @@ fn xy() -> Boxes {
 }
 
 /// What leaves: path, end it goes to, text, whether it is the frame that was sent, and by whom.
-fn seen(leaving: Vec<Leaving>) -> Vec<(u8, End, String, bool, String)> {
-    let describe = |leaving: Leaving| {
-        let Parcel {
-            path,
-            towards,
-            frame,
-            ..
-        } = leaving.parcel;
-        let text = String::from_utf8(frame).expect("text");
-        (path, towards, text, leaving.heir, leaving.by.join("+"))
+type Row = (u8, End, String, bool, String);
+
+fn made(made: Vec<Made>) -> Vec<Row> {
+    let describe = |one: Made| {
+        let text = String::from_utf8(one.frame).expect("text");
+        (one.path, one.towards, text, false, one.by.to_string())
     };
-    leaving.into_iter().map(describe).collect()
+    made.into_iter().map(describe).collect()
+}
+
+/// All that leaves of a frame that was sent towards this end.
+fn seen(towards: End, passage: Passage) -> Vec<Row> {
+    let went_on = passage.went_on.map(|one| {
+        let text = String::from_utf8(one.frame).expect("text");
+        let by = one.changed_by.map(|by| by.to_string());
+        (1, towards, text, true, by.unwrap_or_default())
+    });
+    went_on.into_iter().chain(made(passage.made)).collect()
 }
 
 fn pass(boxes: &mut Boxes, from: End, text: &str) -> Passage {
@@ -108,8 +114,8 @@ fn pass(boxes: &mut Boxes, from: End, text: &str) -> Passage {
     passage.expect("an end")
 }
 
-fn row(path: u8, to: End, text: &str, heir: bool, by: &str) -> (u8, End, String, bool, String) {
-    (path, to, text.to_owned(), heir, by.to_owned())
+fn row(path: u8, to: End, text: &str, was_sent: bool, by: &str) -> Row {
+    (path, to, text.to_owned(), was_sent, by.to_owned())
 }
 
 #[test]
@@ -117,11 +123,14 @@ fn a_frame_meets_the_boxes_in_the_order_of_its_direction() {
     let mut boxes = xy();
     let there = pass(&mut boxes, End::First, "f");
     assert_eq!(
-        seen(there.leaving),
+        seen(End::Second, there),
         [row(1, End::Second, "fxy", true, "x+y")]
     );
     let back = pass(&mut boxes, End::Second, "f");
-    assert_eq!(seen(back.leaving), [row(1, End::First, "fyx", true, "y+x")]);
+    assert_eq!(
+        seen(End::First, back),
+        [row(1, End::First, "fyx", true, "y+x")]
+    );
 }
 
 #[test]
@@ -129,7 +138,10 @@ fn what_is_let_by_is_nobodys_work_and_no_hit() {
     let mut boxes = Boxes::default();
     let id = boxes.place(1, "x", Box::new(Letter(b'x')));
     let passage = pass(&mut boxes, End::First, "=");
-    assert_eq!(seen(passage.leaving), [row(1, End::Second, "=", true, "")]);
+    assert_eq!(
+        seen(End::Second, passage),
+        [row(1, End::Second, "=", true, "")]
+    );
     assert_eq!(boxes.hits(id), Some(0));
     pass(&mut boxes, End::First, "f");
     pass(&mut boxes, End::First, "-");
@@ -145,7 +157,7 @@ fn an_answer_passes_the_boxes_between_it_and_the_sender() {
         row(1, End::First, "ryx", false, "y+x"),
         row(1, End::Second, "!", true, ""),
     ];
-    let mut seen = seen(passage.leaving);
+    let mut seen = seen(End::Second, passage);
     seen.sort_by_key(|(_, towards, text, ..)| (towards.number(), text.clone()));
     assert_eq!(seen, expected);
 }
@@ -154,8 +166,8 @@ fn an_answer_passes_the_boxes_between_it_and_the_sender() {
 fn a_frame_that_is_kept_leaves_the_name_of_the_box() {
     let mut boxes = xy();
     let passage = pass(&mut boxes, End::Second, "-");
-    assert_eq!(passage.kept_by.as_deref(), Some("y"));
-    assert_eq!(passage.leaving, []);
+    assert_eq!(passage.kept_by.as_ref().map(Name::as_str), Some("y"));
+    assert_eq!(seen(End::First, passage), []);
 }
 
 #[test]
@@ -167,17 +179,17 @@ fn of_two_that_stand_for_one_the_second_is_forged() {
         row(1, End::Second, "ax", true, "x"),
         row(1, End::Second, "bx", false, "x"),
     ];
-    assert_eq!(seen(passage.leaving), expected);
     assert_eq!(passage.kept_by, None);
+    assert_eq!(seen(End::Second, passage), expected);
 }
 
 #[test]
 fn a_frame_that_goes_to_another_path_is_lost_on_its_own() {
     let mut boxes = xy();
     let passage = pass(&mut boxes, End::First, ">");
-    assert_eq!(passage.kept_by.as_deref(), Some("x"));
+    assert_eq!(passage.kept_by.as_ref().map(Name::as_str), Some("x"));
     assert_eq!(
-        seen(passage.leaving),
+        seen(End::Second, passage),
         [row(2, End::Second, ">", false, "x")]
     );
 }
@@ -195,7 +207,7 @@ fn a_box_is_called_when_its_time_has_come_and_not_before() {
         row(1, End::First, "t", false, "clock"),
         row(1, End::Second, "tx", false, "clock+x"),
     ];
-    assert_eq!(seen(boxes.tick(due).expect("an end")), expected);
+    assert_eq!(made(boxes.tick(due).expect("an end")), expected);
     assert_eq!(boxes.due(), None);
 }
 
@@ -217,5 +229,8 @@ fn a_box_that_was_removed_is_gone() {
     assert!(!boxes.stand_on(1));
     assert_eq!(boxes.hits(id), None);
     let passage = pass(&mut boxes, End::Second, "f");
-    assert_eq!(seen(passage.leaving), [row(1, End::First, "f", true, "")]);
+    assert_eq!(
+        seen(End::First, passage),
+        [row(1, End::First, "f", true, "")]
+    );
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 /// Connections that began before it was there pass unchanged.
 #[derive(Debug, Default)]
-pub(crate) struct Split {
+pub(crate) struct SplitTcp {
     flows: Flows<Relay>,
 }
 
@@ -29,7 +29,7 @@ struct Relay {
     far: Half,
 }
 
-impl OnSegments for Split {
+impl OnSegments for SplitTcp {
     fn segment(
         &mut self,
         from: End,
@@ -77,7 +77,7 @@ impl OnSegments for Split {
     }
 }
 
-impl Split {
+impl SplitTcp {
     /// Whether a SYN begins a connection; otherwise it is one that was sent again.
     fn is_new(&mut self, flow: &Flow, syn: &Segment, now: Instant) -> bool {
         let known = self.flows.find(flow, now);
@@ -126,7 +126,7 @@ impl Relay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{Bench, bench, segment};
+    use crate::wire::boxes::rig::{Rig, rig, segment};
     use std::time::Duration;
 
     fn flagged(from: End, sequence: u32, acknowledges: Option<u32>) -> Segment {
@@ -146,13 +146,13 @@ mod tests {
     }
 
     /// The next numbers of the proxy towards the first and the second end.
-    fn open(bench: &mut Bench) -> (u32, u32) {
-        let asked = bench.send(End::First, &syn()).one(End::Second);
+    fn open(rig: &mut Rig) -> (u32, u32) {
+        let asked = rig.send(End::First, &syn()).one(End::Second);
         assert!(asked.opens());
         assert_eq!(asked.options(), [2, 4, 5, 180], "no other option goes on");
         let mut accept = flagged(End::Second, 700, Some(asked.end()));
         accept.tcp.syn = true;
-        let both = bench.send(End::Second, &accept).everything();
+        let both = rig.send(End::Second, &accept).everything();
         let [(End::Second, confirm), (End::First, answer)] = &both[..] else {
             panic!("{both:?}");
         };
@@ -161,17 +161,17 @@ mod tests {
         assert_eq!(answer.tcp.acknowledgment_number, 101);
         let numbers = (answer.end(), asked.end());
         let confirm = flagged(End::First, 101, Some(answer.end()));
-        assert!(bench.send(End::First, &confirm).is_empty());
+        assert!(rig.send(End::First, &confirm).is_empty());
         numbers
     }
 
     #[test]
     fn bytes_are_acknowledged_at_once_and_sent_on_in_numbers_of_the_other_half() {
-        let mut bench = bench(Split::default());
-        let (near, far) = open(&mut bench);
+        let mut rig = rig(SplitTcp::default());
+        let (near, far) = open(&mut rig);
         let mut data = flagged(End::First, 101, Some(near));
         data.payload = b"hello".to_vec();
-        let both = bench.send(End::First, &data).everything();
+        let both = rig.send(End::First, &data).everything();
         let [(End::Second, sent), (End::First, ack)] = &both[..] else {
             panic!("{both:?}");
         };
@@ -184,28 +184,28 @@ mod tests {
 
     #[test]
     fn what_is_not_acknowledged_is_sent_again_and_no_more_after_that() {
-        let mut bench = bench(Split::default());
-        let (_, far) = open(&mut bench);
+        let mut rig = rig(SplitTcp::default());
+        let (_, far) = open(&mut rig);
         let mut data = flagged(End::First, 101, Some(0));
         data.payload = b"hello".to_vec();
-        assert!(!bench.send(End::First, &data).is_empty());
-        let again = bench.after(Duration::from_secs(1)).one(End::Second);
+        assert!(!rig.send(End::First, &data).is_empty());
+        let again = rig.after(Duration::from_secs(1)).one(End::Second);
         assert_eq!(
             (again.tcp.sequence_number, &again.payload[..]),
             (far, &b"hello"[..])
         );
         let ack = flagged(End::Second, 701, Some(again.end()));
-        assert!(bench.send(End::Second, &ack).is_empty());
-        assert!(bench.after(Duration::from_secs(60)).is_empty());
+        assert!(rig.send(End::Second, &ack).is_empty());
+        assert!(rig.after(Duration::from_secs(60)).is_empty());
     }
 
     #[test]
     fn segments_are_as_large_as_the_end_that_gets_them_allows() {
-        let mut bench = bench(Split::default());
-        open(&mut bench);
+        let mut rig = rig(SplitTcp::default());
+        open(&mut rig);
         let mut data = flagged(End::Second, 701, Some(0));
         data.payload = vec![1; 25];
-        let out = bench.send(End::Second, &data).everything();
+        let out = rig.send(End::Second, &data).everything();
         let sizes: Vec<_> = out
             .iter()
             .filter(|(to, _)| *to == End::First)
@@ -216,29 +216,29 @@ mod tests {
 
     #[test]
     fn a_half_close_goes_on_after_all_bytes_and_a_reset_at_once() {
-        let mut bench = bench(Split::default());
-        let (near, far) = open(&mut bench);
+        let mut rig = rig(SplitTcp::default());
+        let (near, far) = open(&mut rig);
         let mut last = flagged(End::First, 101, Some(near));
         last.payload = b"x".to_vec();
         last.tcp.fin = true;
-        let out = bench.send(End::First, &last).everything();
+        let out = rig.send(End::First, &last).everything();
         let (_, sent) = out.iter().find(|(to, _)| *to == End::Second).expect("sent");
         assert!(sent.tcp.fin);
         assert_eq!((sent.payload.len(), sent.tcp.sequence_number), (1, far));
         let mut reset = flagged(End::Second, 701, None);
         reset.tcp.rst = true;
-        let heard = bench.send(End::Second, &reset).one(End::First);
+        let heard = rig.send(End::Second, &reset).one(End::First);
         assert!(heard.tcp.rst);
         assert_eq!(heard.tcp.sequence_number, near);
     }
 
     #[test]
     fn a_server_that_refuses_is_heard_by_the_client() {
-        let mut bench = bench(Split::default());
-        let asked = bench.send(End::First, &syn()).one(End::Second);
+        let mut rig = rig(SplitTcp::default());
+        let asked = rig.send(End::First, &syn()).one(End::Second);
         let mut refuse = flagged(End::Second, 0, Some(asked.end()));
         refuse.tcp.rst = true;
-        let heard = bench.send(End::Second, &refuse).one(End::First);
+        let heard = rig.send(End::Second, &refuse).one(End::First);
         assert!(heard.tcp.rst && heard.tcp.ack);
         assert_eq!(heard.tcp.acknowledgment_number, 101);
     }

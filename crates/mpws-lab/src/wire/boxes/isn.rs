@@ -12,7 +12,7 @@ use std::time::Instant;
 
 /// Connections that began before it was there pass unchanged.
 #[derive(Debug, Default)]
-pub(crate) struct Sequence {
+pub(crate) struct Isn {
     flows: Flows<Offsets>,
 }
 
@@ -23,7 +23,7 @@ struct Offsets {
     second: u32,
 }
 
-impl OnSegments for Sequence {
+impl OnSegments for Isn {
     fn segment(
         &mut self,
         from: End,
@@ -69,15 +69,15 @@ impl Offsets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{bench, segment};
+    use crate::wire::boxes::rig::{rig, segment};
 
     #[test]
     fn both_ends_see_one_consistent_conversation_in_other_numbers() {
-        let mut bench = bench(Sequence::default());
+        let mut rig = rig(Isn::default());
         let mut syn = segment(End::First, false);
         syn.tcp.syn = true;
         syn.tcp.sequence_number = 1000;
-        let sent = bench.send(End::First, &syn).one(End::Second);
+        let sent = rig.send(End::First, &syn).one(End::Second);
         let shift = sent.tcp.sequence_number.wrapping_sub(1000);
         assert_ne!(shift, 0);
 
@@ -89,7 +89,7 @@ mod tests {
         sack.extend(sent.end().wrapping_add(10).to_be_bytes());
         sack.extend(sent.end().wrapping_add(20).to_be_bytes());
         assert!(answer.set_options(&sack));
-        let heard = bench.send(End::Second, &answer).one(End::First);
+        let heard = rig.send(End::Second, &answer).one(End::First);
         assert_eq!(heard.tcp.acknowledgment_number, 1001);
         assert_eq!(heard.options()[4..8], 1011_u32.to_be_bytes());
         assert_ne!(heard.tcp.sequence_number, 7);
@@ -97,9 +97,9 @@ mod tests {
 
     #[test]
     fn a_connection_that_began_before_passes_unchanged() {
-        let mut bench = bench(Sequence::default());
+        let mut rig = rig(Isn::default());
         let mut data = segment(End::First, true);
         data.tcp.ack = true;
-        assert_eq!(bench.send(End::First, &data).one(End::Second), data);
+        assert_eq!(rig.send(End::First, &data).one(End::Second), data);
     }
 }

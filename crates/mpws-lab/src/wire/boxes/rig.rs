@@ -1,8 +1,8 @@
-//! A bench on which boxes are tried without a network, for tests.
+//! A rig on which boxes are tried without a network, for tests.
 
+use super::machine::{Machine, Parcel};
 use super::outlet::{OnSegments, TcpOnly};
 use super::segment::Segment;
-use super::{Middlebox, Parcel};
 use crate::topology::{self, End};
 use etherparse::PacketBuilder;
 use mpws_packet::Ip;
@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// A box on path 1, with a clock of its own.
-pub(crate) struct Bench {
-    under_test: Box<dyn Middlebox>,
+pub(crate) struct Rig {
+    under_test: Box<dyn Machine>,
     now: Instant,
 }
 
@@ -20,12 +20,12 @@ pub(crate) struct Bench {
 #[must_use]
 pub(crate) struct Out(Vec<Parcel>);
 
-pub(crate) fn bench(under_test: impl OnSegments + 'static) -> Bench {
-    bench_box(TcpOnly::new(1, under_test))
+pub(crate) fn rig(under_test: impl OnSegments + 'static) -> Rig {
+    rig_of(TcpOnly::new(1, under_test))
 }
 
-pub(crate) fn bench_box(under_test: impl Middlebox + 'static) -> Bench {
-    Bench {
+pub(crate) fn rig_of(under_test: impl Machine + 'static) -> Rig {
+    Rig {
         under_test: Box::new(under_test),
         now: Instant::now(),
     }
@@ -52,7 +52,7 @@ pub(crate) fn segment(from: End, v6: bool) -> Segment {
     Segment::parse(&frame).expect("segment")
 }
 
-impl Bench {
+impl Rig {
     pub(crate) fn send(&mut self, from: End, segment: &Segment) -> Out {
         let mut out = Vec::new();
         let frame = segment.frame();

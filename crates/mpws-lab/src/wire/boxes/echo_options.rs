@@ -12,12 +12,12 @@ use mpws_codec::mptcp::{KIND_MPTCP, edit, options};
 use std::time::Instant;
 
 #[derive(Debug, Default)]
-pub(crate) struct Echo {
+pub(crate) struct EchoOptions {
     /// The MPTCP options of the SYN.
     flows: Flows<Vec<u8>>,
 }
 
-impl OnSegments for Echo {
+impl OnSegments for EchoOptions {
     fn segment(
         &mut self,
         from: End,
@@ -63,29 +63,29 @@ fn without_end(bytes: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{bench, segment};
+    use crate::wire::boxes::rig::{rig, segment};
 
     #[test]
     fn the_option_of_the_syn_comes_back_in_the_syn_ack_as_it_was() {
-        let mut bench = bench(Echo::default());
+        let mut rig = rig(EchoOptions::default());
         let mut syn = segment(End::First, false);
         syn.tcp.syn = true;
         assert!(syn.set_options(&[2, 4, 5, 180, 30, 4, 1, 1]));
-        let seen = bench.send(End::First, &syn).one(End::Second);
+        let seen = rig.send(End::First, &syn).one(End::Second);
         assert_eq!(seen.options(), [2, 4, 5, 180, 1, 1, 1, 1]);
         let mut accept = segment(End::Second, false);
         accept.tcp.syn = true;
         accept.tcp.ack = true;
         assert!(accept.set_options(&[2, 4, 5, 180]));
-        let heard = bench.send(End::Second, &accept).one(End::First);
+        let heard = rig.send(End::Second, &accept).one(End::First);
         assert_eq!(heard.options(), [2, 4, 5, 180, 30, 4, 1, 1]);
     }
 
     #[test]
     fn a_syn_without_the_option_has_nothing_to_be_sent_back() {
-        let mut bench = bench(Echo::default());
+        let mut rig = rig(EchoOptions::default());
         let mut syn = segment(End::First, true);
         syn.tcp.syn = true;
-        assert_eq!(bench.send(End::First, &syn).one(End::Second), syn);
+        assert_eq!(rig.send(End::First, &syn).one(End::Second), syn);
     }
 }

@@ -11,7 +11,7 @@ use mpws_codec::mptcp::options;
 use std::time::Instant;
 
 #[derive(Debug, Default)]
-pub(crate) struct Checker {
+pub(crate) struct Conntrack {
     flows: Flows<Tracked>,
 }
 
@@ -36,7 +36,7 @@ struct Half {
     scale: Option<u8>,
 }
 
-impl OnSegments for Checker {
+impl OnSegments for Conntrack {
     fn segment(
         &mut self,
         from: End,
@@ -131,7 +131,7 @@ fn scale(syn: &Segment) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boxes::bench::{Bench, bench, segment};
+    use crate::wire::boxes::rig::{Rig, rig, segment};
 
     fn flagged(from: End, sequence: u32, acknowledges: Option<u32>) -> Segment {
         let mut segment = segment(from, false);
@@ -148,73 +148,71 @@ mod tests {
         data
     }
 
-    fn established() -> Bench {
-        let mut bench = bench(Checker::default());
+    fn established() -> Rig {
+        let mut rig = rig(Conntrack::default());
         let mut syn = flagged(End::First, 100, None);
         syn.tcp.syn = true;
-        bench.send(End::First, &syn).one(End::Second);
-        bench.send(End::First, &syn).one(End::Second);
+        rig.send(End::First, &syn).one(End::Second);
+        rig.send(End::First, &syn).one(End::Second);
         let mut accept = flagged(End::Second, 500, Some(101));
         accept.tcp.syn = true;
-        bench.send(End::Second, &accept).one(End::First);
-        bench
-            .send(End::First, &flagged(End::First, 101, Some(501)))
+        rig.send(End::Second, &accept).one(End::First);
+        rig.send(End::First, &flagged(End::First, 101, Some(501)))
             .one(End::Second);
-        bench
+        rig
     }
 
     #[test]
     fn a_conversation_within_the_window_passes_and_so_does_a_retransmission() {
-        let mut bench = established();
-        bench.send(End::First, &data(101, 100)).one(End::Second);
-        bench.send(End::First, &data(101, 100)).one(End::Second);
+        let mut rig = established();
+        rig.send(End::First, &data(101, 100)).one(End::Second);
+        rig.send(End::First, &data(101, 100)).one(End::Second);
         let ack = flagged(End::Second, 501, Some(201));
-        bench.send(End::Second, &ack).one(End::First);
+        rig.send(End::Second, &ack).one(End::First);
         let mut fin = data(201, 0);
         fin.tcp.fin = true;
-        bench.send(End::First, &fin).one(End::Second);
+        rig.send(End::First, &fin).one(End::Second);
         let ack = flagged(End::Second, 501, Some(202));
-        bench.send(End::Second, &ack).one(End::First);
+        rig.send(End::Second, &ack).one(End::First);
     }
 
     #[test]
     fn what_begins_above_the_window_or_ends_far_below_it_is_dropped() {
-        let mut bench = established();
-        assert!(bench.send(End::First, &data(1102, 1)).is_empty());
-        assert!(!bench.send(End::First, &data(1101, 1)).is_empty());
+        let mut rig = established();
+        assert!(rig.send(End::First, &data(1102, 1)).is_empty());
+        assert!(!rig.send(End::First, &data(1101, 1)).is_empty());
         assert!(
-            bench
-                .send(End::First, &data(101_u32.wrapping_sub(1001), 1))
+            rig.send(End::First, &data(101_u32.wrapping_sub(1001), 1))
                 .is_empty()
         );
     }
 
     #[test]
     fn an_acknowledgement_of_what_was_never_sent_is_dropped() {
-        let mut bench = established();
+        let mut rig = established();
         let ack = flagged(End::Second, 501, Some(102));
-        assert!(bench.send(End::Second, &ack).is_empty());
+        assert!(rig.send(End::Second, &ack).is_empty());
     }
 
     #[test]
     fn a_connection_that_it_did_not_see_begin_is_dropped() {
-        let mut bench = bench(Checker::default());
-        assert!(bench.send(End::First, &data(101, 1)).is_empty());
+        let mut rig = rig(Conntrack::default());
+        assert!(rig.send(End::First, &data(101, 1)).is_empty());
         let mut accept = flagged(End::Second, 500, Some(101));
         accept.tcp.syn = true;
-        assert!(bench.send(End::Second, &accept).is_empty());
+        assert!(rig.send(End::Second, &accept).is_empty());
     }
 
     #[test]
     fn a_reset_out_of_the_window_is_dropped_and_one_within_ends_the_connection() {
-        let mut bench = established();
+        let mut rig = established();
         let mut reset = flagged(End::Second, 5000, None);
         reset.tcp.rst = true;
-        assert!(bench.send(End::Second, &reset).is_empty());
+        assert!(rig.send(End::Second, &reset).is_empty());
         reset.tcp.sequence_number = 501;
-        bench.send(End::Second, &reset).one(End::First);
+        rig.send(End::Second, &reset).one(End::First);
         let mut syn = flagged(End::First, 9000, None);
         syn.tcp.syn = true;
-        bench.send(End::First, &syn).one(End::Second);
+        rig.send(End::First, &syn).one(End::Second);
     }
 }

@@ -1,16 +1,17 @@
 //! A rule as a box: what it leaves over goes on to the next box, so that several can stand in a row.
 
+use super::machine::{Handling, Machine, Parcel};
 use super::outlet::Outlet;
-use super::{Middlebox, Parcel};
 use crate::rule::{Action, Rule};
 use crate::topology::End;
 use crate::wire::packet::Packet;
 use crate::wire::rules::Rules;
 use std::collections::VecDeque;
+use std::io;
 use std::time::Instant;
 
 #[derive(Debug)]
-pub(crate) struct Filter {
+pub(crate) struct RuleBox {
     path: u8,
     /// Names of the path's first and second host.
     hosts: [String; 2],
@@ -19,16 +20,16 @@ pub(crate) struct Filter {
     delayed: VecDeque<(Instant, End, Vec<u8>)>,
 }
 
-impl Filter {
-    pub(crate) fn new(path: u8, hosts: [String; 2], rule: Rule) -> Self {
+impl RuleBox {
+    pub(crate) fn new(path: u8, hosts: [String; 2], rule: Rule) -> io::Result<Self> {
         let mut rules = Rules::default();
-        rules.install(rule);
-        Self {
+        rules.install(rule)?;
+        Ok(Self {
             path,
             hosts,
             rules,
             delayed: VecDeque::new(),
-        }
+        })
     }
 
     fn decide(&mut self, from: End, packet: &Packet, frame: &[u8]) -> Option<Action> {
@@ -41,7 +42,7 @@ impl Filter {
     }
 }
 
-impl Middlebox for Filter {
+impl Machine for RuleBox {
     fn take(&mut self, from: End, mut frame: Vec<u8>, now: Instant, out: &mut Vec<Parcel>) {
         let mut out = Outlet::new(self.path, out);
         let Some(packet) = Packet::parse(&frame) else {
@@ -57,12 +58,12 @@ impl Middlebox for Filter {
             }
             Some(Action::Reset) => {
                 if let Some(reset) = packet.reset(&frame) {
-                    out.put_here(from, reset);
+                    out.forged_frame(from, reset);
                 }
             }
             Some(Action::Rewrite(rewrite)) => {
                 if packet.rewrite(&mut frame, rewrite) {
-                    out.put(self.path, from.other(), frame, "rewritten");
+                    out.put(self.path, from.other(), frame, Handling::Rewritten);
                 } else {
                     out.pass(from, frame);
                 }
@@ -77,7 +78,7 @@ impl Middlebox for Filter {
     fn tick(&mut self, now: Instant, out: &mut Vec<Parcel>) {
         let mut out = Outlet::new(self.path, out);
         while let Some((_, from, frame)) = self.delayed.pop_front_if(|(due, ..)| *due <= now) {
-            out.put_here(from.other(), frame);
+            out.forged_frame(from.other(), frame);
         }
     }
 }
@@ -86,32 +87,31 @@ impl Middlebox for Filter {
 mod tests {
     use super::*;
     use crate::rule::{Rewrite, Which};
-    use crate::wire::boxes::bench::{Bench, bench_box, segment};
+    use crate::wire::boxes::rig::{Rig, rig_of, segment};
     use std::time::Duration;
 
-    fn bench(rule: Rule) -> Bench {
+    fn rig(rule: Rule) -> Rig {
         let hosts = ["client".to_owned(), "server".to_owned()];
-        bench_box(Filter::new(1, hosts, rule))
+        rig_of(RuleBox::new(1, hosts, rule).expect("a rule"))
     }
 
     #[test]
     fn a_rule_that_is_narrowed_to_one_host_leaves_the_other_alone() {
-        let mut bench = bench(Rule::new("lose", Action::Drop).from("server"));
+        let mut rig = rig(Rule::new("lose", Action::Drop).from("server"));
         let up = segment(End::First, false);
-        assert_eq!(bench.send(End::First, &up).one(End::Second), up);
+        assert_eq!(rig.send(End::First, &up).one(End::Second), up);
         assert!(
-            bench
-                .send(End::Second, &segment(End::Second, false))
+            rig.send(End::Second, &segment(End::Second, false))
                 .is_empty()
         );
     }
 
     #[test]
     fn what_it_rewrites_goes_on() {
-        let mut bench = bench(Rule::new("strip", Action::Rewrite(Rewrite::StripMptcp)));
+        let mut rig = rig(Rule::new("strip", Action::Rewrite(Rewrite::StripMptcp)));
         let mut syn = segment(End::First, true);
         assert!(syn.set_options(&[30, 4, 1, 1]));
-        let seen = bench.send(End::First, &syn).one(End::Second);
+        let seen = rig.send(End::First, &syn).one(End::Second);
         assert_eq!(seen.options(), [1, 1, 1, 1]);
     }
 
@@ -119,10 +119,10 @@ mod tests {
     fn what_it_delays_leaves_when_it_is_due() {
         let wait = Duration::from_millis(20);
         let late = Rule::new("late", Action::Delay(wait)).which(Which::Nth(1));
-        let mut bench = bench(late);
+        let mut rig = rig(late);
         let one = segment(End::First, false);
-        assert!(bench.send(End::First, &one).is_empty());
-        assert!(bench.after(Duration::from_millis(19)).is_empty());
-        assert_eq!(bench.after(Duration::from_millis(1)).one(End::Second), one);
+        assert!(rig.send(End::First, &one).is_empty());
+        assert!(rig.after(Duration::from_millis(19)).is_empty());
+        assert_eq!(rig.after(Duration::from_millis(1)).one(End::Second), one);
     }
 }
