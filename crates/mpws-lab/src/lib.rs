@@ -59,9 +59,10 @@ mod wire;
 
 pub use apply::Applied;
 pub use error::{InstallError, PathError, StartError, StartStep};
+pub use exit::Exit;
 pub use host::Host;
 pub use lab::{BoxId, Builder, Lab, RuleId};
 pub use mpws_packet::Ip;
 pub use probe::{Probe, probe};
-pub use process::{Exit, Namespaces, Process, Spawn};
+pub use process::{Namespaces, Process, Spawn};
 pub use topology::{MAX_BACKLOG, MAX_HOSTS, MAX_PATHS, MIN_SNAPLEN};

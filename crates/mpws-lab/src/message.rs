@@ -2,8 +2,8 @@
 //! beside it.
 
 use crate::error::StartStep;
+use crate::exit::Exit;
 use crate::middlebox::Middlebox;
-use crate::process::Exit;
 use crate::rule::Rule;
 use crate::shape::Shape;
 use crate::topology::Topology;

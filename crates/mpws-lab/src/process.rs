@@ -1,13 +1,13 @@
 //! Programs that run in a host.
 
+use crate::exit::Exit;
 use crate::{channel::Shared, message::Answer, message::Request, reexec, sys};
-use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{fmt, io};
 
 /// How a program is to run in a host. Nothing is inherited: neither environment nor descriptors.
 #[derive(Debug)]
@@ -99,32 +99,6 @@ pub struct Namespaces {
     pub pid: OwnedFd,
     /// The lab's user namespace, to be entered before the others; `None` where the lab is in that of its owner.
     pub user: Option<OwnedFd>,
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Exit {
-    /// It exited with this code, 0 to 255.
-    Code(i32),
-    /// This signal killed it.
-    Signal(i32),
-}
-
-impl Exit {
-    /// Whether it exited with code 0.
-    pub fn success(self) -> bool {
-        self == Self::Code(0)
-    }
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "exit code {code}"),
-            Self::Signal(signal) => write!(f, "signal {signal}"),
-        }
-    }
 }
 
 /// A program that runs, or ran, in a host. It is killed on drop.

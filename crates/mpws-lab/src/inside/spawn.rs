@@ -1,6 +1,6 @@
 //! Programs in hosts: started there, and their ends remembered.
 
-use crate::process::Exit;
+use crate::exit::Exit;
 use crate::{policy, sys};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
