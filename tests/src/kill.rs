@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use mpws_peers::protocol::SocketProtocol;
 use mpws_suite::case::{Case, Pairs, Profile};
 use mpws_suite::cases::catalogue;
-use mpws_suite::plan::{FIXTURE, Plan, PlannedCell, glob};
+use mpws_suite::plan::{FIXTURE, Pattern, Plan, PlannedCell};
 use mpws_suite::result::{CellResult, Verdict};
 use mpws_suite::run::execute::ON_THE_WIRE;
 use mpws_suite::sabotage::Sabotage;
@@ -63,15 +63,22 @@ pub fn cases_of(name: &str) -> Vec<&'static Case> {
         .iter()
         .filter(|case| case.mutants.contains(&name));
     let only = only();
-    let selected = |case: &&Case| only.as_ref().is_none_or(|pattern| glob(pattern, case.slug));
+    let selected = |case: &&Case| {
+        only.as_ref()
+            .is_none_or(|pattern| pattern.matches(case.slug))
+    };
     named.filter(selected).collect()
 }
 
 /// The pattern of case names in `MPWS_KILL_ONLY`, by which a part of the matrix runs.
-pub fn only() -> Option<String> {
-    std::env::var(ONLY)
-        .ok()
-        .filter(|pattern| !pattern.is_empty())
+///
+/// # Panics
+///
+/// Where it is no pattern.
+pub fn only() -> Option<Pattern> {
+    let only = std::env::var(ONLY).ok();
+    let only = only.filter(|pattern| !pattern.is_empty())?;
+    Some(only.parse().expect(ONLY))
 }
 
 /// Runs every case that names the mutant, with it and without it; see [`cases_of`].
@@ -154,7 +161,7 @@ pub fn be_honest() -> Result<(), String> {
         .iter()
         .filter(|cell| {
             if cell.case.profile != Profile::Default
-                || only().is_some_and(|pattern| !glob(&pattern, cell.case.slug))
+                || only().is_some_and(|pattern| !pattern.matches(cell.case.slug))
             {
                 return false;
             }

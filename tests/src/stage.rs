@@ -3,15 +3,12 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use mpws_suite::case::Profile;
-use mpws_suite::cases::catalogue;
 use mpws_suite::event::RunEvent;
-use mpws_suite::plan::{Plan, STAND_IN};
+use mpws_suite::plan::{Plan, PlanError, Planned, STAND_IN, Selection, Selectors};
 use mpws_suite::result::RunResult;
-use mpws_suite::run::{Keep, RunError, RunOptions, run};
+use mpws_suite::run::{Keep, RunError, RunOptions};
 use mpws_suite::sabotage::Sabotage;
 use tempfile::TempDir;
 
@@ -137,24 +134,22 @@ impl Stage {
         self.folder.path().join("out")
     }
 
-    /// Options for a run of these selectors.
-    pub fn options(&self, selectors: &[&str]) -> RunOptions {
-        RunOptions {
-            cases: catalogue(),
-            selectors: selectors.iter().map(|&one| one.to_owned()).collect(),
+    /// Cells that these selectors select, of all profiles.
+    pub fn selection(&self, selectors: &[&str]) -> Selection {
+        Selection {
+            selectors: Selectors::parse(selectors, &[]).expect("selectors"),
             profile: Profile::Full,
-            peers: Vec::new(),
-            matrix: None,
             peer_files: self.files.clone(),
-            paths: Vec::new(),
+            ..Selection::default()
+        }
+    }
+
+    /// Options for a run that keeps no evidence.
+    pub fn options(&self) -> RunOptions {
+        RunOptions {
             jobs: Some(JOBS),
-            out: self.out(),
-            resume: false,
             keep: Keep::None,
-            launcher: mpws_suite::run::LauncherKind::Process,
-            state: None,
-            stop: Arc::new(AtomicBool::new(false)),
-            sabotage: None,
+            ..RunOptions::into_folder(self.out())
         }
     }
 
@@ -163,8 +158,8 @@ impl Stage {
     /// # Errors
     ///
     /// When there is no plan.
-    pub fn plan(&self) -> Result<Plan, mpws_suite::run::PlanError> {
-        mpws_suite::run::plan(&self.options(&[]))
+    pub fn plan(&self) -> Result<Plan, PlanError> {
+        Planned::of(self.selection(&[])).map(|planned| planned.plan)
     }
 
     /// Runs exactly these cells.
@@ -175,10 +170,23 @@ impl Stage {
     pub fn run(&self, cells: &[&str], sabotage: Option<Sabotage>) -> Result<RunResult, RunError> {
         let options = RunOptions {
             sabotage,
-            ..self.options(cells)
+            ..self.options()
         };
-        run(&options, &mut |_: RunEvent| {})
+        run(self.selection(cells), &options, &mut |_: RunEvent| {})
     }
+}
+
+/// Plans and runs.
+///
+/// # Errors
+///
+/// When there is no plan, or the run came to no result.
+pub fn run(
+    selection: Selection,
+    options: &RunOptions,
+    tell: &mut dyn FnMut(RunEvent),
+) -> Result<RunResult, RunError> {
+    mpws_suite::run::run(Planned::of(selection)?, options, tell)
 }
 
 /// Cells that one run has at a time. Most of their time is waiting, and several runs are made at once.

@@ -2,9 +2,9 @@
 //! red for a reason that a reader understands.
 
 use mpws_suite::result::{CellResult, Verdict};
-use mpws_suite::run::{Keep, RunOptions, run};
+use mpws_suite::run::{Keep, RunOptions};
 use mpws_tests::blind::{Misdeed, peer_file};
-use mpws_tests::stage::{Stage, can_judge};
+use mpws_tests::stage::{Stage, can_judge, run};
 use rstest::rstest;
 
 const SERVER: &str = "negotiation/both-ends@fixture:blind/mptcp/v4";
@@ -129,9 +129,9 @@ fn stage_with(wrong: &str) -> Stage {
 fn ran(stage: &Stage, cell: &str, keep: Keep) -> Option<CellResult> {
     let options = RunOptions {
         keep,
-        ..stage.options(&[cell])
+        ..stage.options()
     };
-    let mut result = run(&options, &mut |_| {}).expect("a run");
+    let mut result = run(stage.selection(&[cell]), &options, &mut |_| {}).expect("a run");
     assert_eq!(result.planned, 1);
     can_judge(&result).then(|| result.cells.remove(0))
 }

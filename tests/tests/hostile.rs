@@ -5,10 +5,10 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use mpws_suite::result::{CellResult, RunResult, Verdict};
-use mpws_suite::run::{Keep, RunOptions, run};
+use mpws_suite::run::{Keep, RunOptions};
 use mpws_tests::hostile::{self, Misdeed};
 use mpws_tests::mutant::Fault;
-use mpws_tests::stage::{self, PeerFile, Stage};
+use mpws_tests::stage::{self, PeerFile, Stage, run};
 use rstest::rstest;
 
 /// Runs are made one at a time, so that what is left can be told from what another run has.
@@ -187,9 +187,9 @@ fn run_on(stage: &Stage, keep: Keep) -> (RunResult, Vec<String>) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let options = RunOptions {
         keep,
-        ..stage.options(&[CELL, CONTROL])
+        ..stage.options()
     };
-    let result = run(&options, &mut |_| {}).expect("a run");
+    let result = run(stage.selection(&[CELL, CONTROL]), &options, &mut |_| {}).expect("a run");
     (result, left_behind())
 }
 

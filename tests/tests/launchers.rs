@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use mpws_peers::image::Base;
+use mpws_suite::plan::Selection;
 use mpws_suite::result::{CellResult, RunResult, Verdict};
-use mpws_suite::run::{LauncherKind, RunOptions, run};
+use mpws_suite::run::{LauncherKind, RunOptions};
 use mpws_suite::sabotage::Sabotage;
-use mpws_tests::stage::{Stage, can_judge, skip};
+use mpws_tests::stage::{Stage, can_judge, run, skip};
 
 /// Both roles, both library versions in either role, and the cases that a launcher has a hand in.
 const CELLS: &[&str] = &[
@@ -58,11 +59,7 @@ fn a_blind_peer_comes_to_the_same_verdicts_as_a_process_and_in_a_container() {
 fn both_ways(cells: &[&str], peers: &[&str]) -> Option<RunResult> {
     let inside = in_containers(cells, peers, None)?;
     let stage = Stage::new();
-    let options = RunOptions {
-        peers: peers.iter().map(|&name| name.to_owned()).collect(),
-        ..stage.options(cells)
-    };
-    let outside = run(&options, &mut |_| {}).expect("a run");
+    let outside = run(chosen(&stage, cells, peers), &stage.options(), &mut |_| {}).expect("a run");
     let absent = |cell: &&CellResult| cell.reason.contains("install the Debian package");
     if let Some(cell) = outside.cells.iter().find(absent) {
         skip(&cell.reason);
@@ -110,9 +107,9 @@ fn without_an_engine_every_cell_is_unprovable_and_says_why() {
     let base = Base::Image("mpws-test-no-such-image:1".to_owned());
     let options = RunOptions {
         launcher: LauncherKind::Container { base },
-        ..stage.options(BY_OWN_MEANS)
+        ..stage.options()
     };
-    let result = run(&options, &mut |_| {}).expect("a run");
+    let result = run(stage.selection(BY_OWN_MEANS), &options, &mut |_| {}).expect("a run");
     if !can_judge(&result) {
         return;
     }
@@ -124,6 +121,14 @@ fn without_an_engine_every_cell_is_unprovable_and_says_why() {
     }
 }
 
+/// These cells with these peers, all peers for none.
+fn chosen(stage: &Stage, cells: &[&str], peers: &[&str]) -> Selection {
+    Selection {
+        peers: peers.iter().map(|name| name.parse().expect(name)).collect(),
+        ..stage.selection(cells)
+    }
+}
+
 fn in_containers(cells: &[&str], peers: &[&str], sabotage: Option<Sabotage>) -> Option<RunResult> {
     let stage = Stage::new();
     let launcher = LauncherKind::Container {
@@ -132,10 +137,9 @@ fn in_containers(cells: &[&str], peers: &[&str], sabotage: Option<Sabotage>) -> 
     let options = RunOptions {
         launcher,
         sabotage,
-        peers: peers.iter().map(|&name| name.to_owned()).collect(),
-        ..stage.options(cells)
+        ..stage.options()
     };
-    let result = run(&options, &mut |_| {}).expect("a run");
+    let result = run(chosen(&stage, cells, peers), &options, &mut |_| {}).expect("a run");
     if !can_judge(&result) {
         return None;
     }

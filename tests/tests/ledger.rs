@@ -8,12 +8,13 @@ use mpws_suite::case::{Case, Pairs};
 use mpws_suite::cell::{Cell, CellEnd, Connect, Serve};
 use mpws_suite::event::RunEvent;
 use mpws_suite::expectation::ExpectationError;
+use mpws_suite::plan::{PlanError, Planned, Selection};
 use mpws_suite::result::{CellResult, ControlRole, FindingKind, RunResult, Summary, Verdict};
 use mpws_suite::run::execute;
-use mpws_suite::run::{Keep, PlanError, RunError, RunOptions, plan, run};
+use mpws_suite::run::{Keep, RunError, RunOptions};
 use mpws_suite::sabotage::Sabotage;
 use mpws_tests::mutant;
-use mpws_tests::stage::{PeerFile, Stage, can_judge};
+use mpws_tests::stage::{PeerFile, Stage, can_judge, run};
 use rstest::rstest;
 
 const FIXTURES: &str = "negotiation/both-ends@fixture:fixture";
@@ -21,18 +22,19 @@ const SUBJECT: &str = "negotiation/both-ends@fixture:fixture/mptcp/v4";
 const TWIN: &str = "negotiation/both-ends@fixture:fixture/tcp/v4";
 const LIAR: &str = "negotiation/both-ends@liar:fixture/mptcp/v4";
 
-fn ran(options: &RunOptions) -> RunResult {
-    run(options, &mut |_| {}).expect("a run")
+fn ran(stage: &Stage, cells: &[&str]) -> RunResult {
+    stage.run(cells, None).expect("a run")
 }
 
 #[test]
 fn every_planned_cell_is_reported_once_and_in_order() {
     let stage = Stage::new();
     // The second selector selects again what the first one does.
-    let options = stage.options(&[FIXTURES, SUBJECT, "negotiation/tcp-client@fixture:fixture"]);
-    let planned = plan(&options).expect("a plan").cells;
-    let planned: Vec<String> = planned.into_iter().map(|cell| cell.name).collect();
-    let result = ran(&options);
+    let cells = [FIXTURES, SUBJECT, "negotiation/tcp-client@fixture:fixture"];
+    let planned = Planned::of(stage.selection(&cells)).expect("a plan");
+    let planned = planned.plan.cells.into_iter();
+    let planned: Vec<String> = planned.map(|cell| cell.name).collect();
+    let result = ran(&stage, &cells);
     let reported: Vec<String> = result.cells.iter().map(|cell| cell.cell.clone()).collect();
     assert_eq!(reported, planned);
     assert_eq!(result.planned, planned.len());
@@ -58,7 +60,7 @@ fn events_tell_of_each_cell_what_the_result_says() {
         RunEvent::Finished(result) => finished = Some(result),
         _ => {}
     };
-    let result = run(&stage.options(&[FIXTURES]), &mut tell).expect("a run");
+    let result = run(stage.selection(&[FIXTURES]), &stage.options(), &mut tell).expect("a run");
     told.sort();
     let mut reported: Vec<_> = result
         .cells
@@ -74,7 +76,7 @@ fn events_tell_of_each_cell_what_the_result_says() {
 
 #[test]
 fn a_cell_is_compared_with_its_control_when_both_ran() {
-    let result = ran(&Stage::new().options(&[SUBJECT, TWIN]));
+    let result = ran(&Stage::new(), &[SUBJECT, TWIN]);
     if !can_judge(&result) {
         return;
     }
@@ -116,7 +118,7 @@ fn a_fault_that_tcp_does_not_have_is_found_as_a_difference() {
 
 #[test]
 fn without_its_control_a_cell_claims_no_comparison() {
-    let result = ran(&Stage::new().options(&[SUBJECT]));
+    let result = ran(&Stage::new(), &[SUBJECT]);
     assert_eq!(result.cells[0].control.role, ControlRole::Subject);
     assert_eq!(result.cells[0].control.cell, None);
     assert_eq!(result.cells[0].control.differs, None);
@@ -127,7 +129,7 @@ fn a_run_that_is_stopped_reports_what_ran_and_names_what_did_not() {
     let stage = Stage::new();
     let options = RunOptions {
         jobs: Some(1),
-        ..stage.options(&[FIXTURES])
+        ..stage.options()
     };
     let stop = options.stop.clone();
     let mut first = None;
@@ -137,7 +139,7 @@ fn a_run_that_is_stopped_reports_what_ran_and_names_what_did_not() {
             stop.store(true, Ordering::Relaxed);
         }
     };
-    let result = run(&options, &mut tell).expect("a run");
+    let result = run(stage.selection(&[FIXTURES]), &options, &mut tell).expect("a run");
     assert!(result.interrupted);
     assert_eq!(result.cells.len(), result.planned);
     let first = first.expect("one cell ran");
@@ -162,7 +164,7 @@ fn a_run_that_was_stopped_goes_on_with_the_cells_that_are_missing() {
     let stage = Stage::new();
     let first = RunOptions {
         jobs: Some(1),
-        ..stage.options(&[FIXTURES])
+        ..stage.options()
     };
     let stop = first.stop.clone();
     let mut tell = |event| {
@@ -170,16 +172,16 @@ fn a_run_that_was_stopped_goes_on_with_the_cells_that_are_missing() {
             stop.store(true, Ordering::Relaxed);
         }
     };
-    let stopped = run(&first, &mut tell).expect("a run");
+    let stopped = run(stage.selection(&[FIXTURES]), &first, &mut tell).expect("a run");
     let done: Vec<&str> = names(&stopped, |cell| cell.reason != execute::NOT_RUN);
     assert!(done.len() < stopped.planned, "{done:?}");
 
     let mut started = Vec::new();
     let again = RunOptions {
         resume: true,
-        ..stage.options(&[FIXTURES])
+        ..stage.options()
     };
-    let whole = run(&again, &mut |event| {
+    let whole = run(stage.selection(&[FIXTURES]), &again, &mut |event| {
         if let RunEvent::CellStarted { cell } = event {
             started.push(cell);
         }
@@ -203,21 +205,21 @@ fn a_run_that_was_stopped_goes_on_with_the_cells_that_are_missing() {
 #[test]
 fn results_of_other_peers_are_not_taken_over() {
     let stage = Stage::new();
-    let options = stage.options(&[SUBJECT]);
-    run(&options, &mut |_| {}).expect("a run");
-    let resumed = |options: &RunOptions| {
+    ran(&stage, &[SUBJECT]);
+    let resumed = |selection: Selection| {
         let options = RunOptions {
             resume: true,
-            ..options.clone()
+            ..stage.options()
         };
-        run(&options, &mut |_| {})
+        run(selection, &options, &mut |_| {})
     };
-    assert_eq!(resumed(&options).expect("the same").taken_over, 1);
-    let slower = RunOptions {
+    let same = stage.selection(&[SUBJECT]);
+    assert_eq!(resumed(same.clone()).expect("the same").taken_over, 1);
+    let slower = Selection {
         paths: vec!["1:delay=1ms".parse().expect("a condition")],
-        ..options
+        ..same
     };
-    let error = resumed(&slower).expect_err("other conditions");
+    let error = resumed(slower).expect_err("other conditions");
     let cause = std::error::Error::source(&error).expect("a cause");
     let said = cause.to_string();
     assert!(
@@ -237,9 +239,9 @@ fn evidence_is_kept_of_red_cells_and_of_no_others() {
     let red = "negotiation/both-ends@mutant-own:fixture/mptcp/v4";
     let options = RunOptions {
         keep: Keep::Red,
-        ..stage.options(&[red, SUBJECT])
+        ..stage.options()
     };
-    let result = ran(&options);
+    let result = run(stage.selection(&[red, SUBJECT]), &options, &mut |_| {}).expect("a run");
     if !can_judge(&result) {
         return;
     }
@@ -267,12 +269,13 @@ fn evidence_is_kept_of_red_cells_and_of_no_others() {
 #[test]
 fn a_selector_that_selects_nothing_is_an_error_that_helps() {
     let stage = Stage::new();
-    let error = plan(&stage.options(&[FIXTURES, "negotiation/bothends"])).expect_err("refused");
+    let error =
+        Planned::of(stage.selection(&[FIXTURES, "negotiation/bothends"])).expect_err("refused");
     let PlanError::NoSuchCell { selector, .. } = &error else {
         panic!("{error:?}");
     };
     assert_eq!(selector, "negotiation/bothends");
-    let near = plan(&stage.options(&["fallback/syn-stripped"])).expect_err("refused");
+    let near = Planned::of(stage.selection(&["fallback/syn-stripped"])).expect_err("refused");
     assert!(
         near.to_string().contains("fallback/syn-option-stripped"),
         "{near}"
@@ -281,14 +284,12 @@ fn a_selector_that_selects_nothing_is_an_error_that_helps() {
 
 #[test]
 fn an_unknown_peer_is_an_error_that_names_the_known_ones() {
-    let options = RunOptions {
-        peers: vec!["fixtures".to_owned()],
-        ..Stage::new().options(&[])
-    };
-    let error = run(&options, &mut |_| {}).expect_err("refused");
-    let RunError::Plan(error @ PlanError::NoSuchPeer { .. }) = error else {
-        panic!("{error:?}");
-    };
+    let error = Planned::of(Selection {
+        peers: vec!["fixtures".parse().expect("a name")],
+        ..Stage::new().selection(&[])
+    });
+    let error = error.expect_err("refused");
+    assert!(matches!(error, PlanError::NoSuchPeer { .. }), "{error:?}");
     assert!(
         error.to_string().contains("websockets-13.1-legacy"),
         "{error}"
@@ -309,7 +310,7 @@ fn an_unknown_peer_is_an_error_that_names_the_known_ones() {
 fn a_broken_peer_file_is_an_error_that_says_where(#[case] text: &str, #[case] says: &str) {
     let mut stage = Stage::new();
     stage.add_text("peer", text);
-    let error = plan(&stage.options(&[])).expect_err("refused");
+    let error = Planned::of(stage.selection(&[])).expect_err("refused");
     let PlanError::Peers(error) = error else {
         panic!("{error:?}");
     };
@@ -327,7 +328,7 @@ fn with_deviations(text: &str) -> Result<RunResult, RunError> {
         version: None,
         deviations: Some(text),
     });
-    run(&stage.options(&[LIAR]), &mut |_| {})
+    stage.run(&[LIAR], None)
 }
 
 fn deviation(cells: &str, checks: &str, expires: &str) -> String {
@@ -433,11 +434,15 @@ fn a_case_with_a_rule(
     #[case] reason: &str,
 ) {
     let stage = Stage::new();
-    let result = ran(&RunOptions {
+    let selection = Selection {
         cases,
+        ..stage.selection(&[])
+    };
+    let options = RunOptions {
         sabotage,
-        ..stage.options(&[])
-    });
+        ..stage.options()
+    };
+    let result = run(selection, &options, &mut |_| {}).expect("a run");
     if !can_judge(&result) {
         return;
     }

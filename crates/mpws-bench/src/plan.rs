@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mpws_peers::catalogue::Kind;
 use mpws_peers::{Catalogue, PeerSpec, Role};
-use mpws_suite::plan::glob;
+use mpws_suite::plan::{Pattern, PatternError};
 
 use crate::options::BenchOptions;
 use crate::result::Measure;
@@ -28,6 +28,9 @@ pub enum BenchPlanError {
         /// What was said.
         pair: String,
     },
+    /// A name is no pattern.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
     /// A name or glob matches no peer that can be this and speaks the adapter protocol.
     #[error("no {role} is named `{name}`; there are: {known}")]
     NoSuchPeer {
@@ -101,12 +104,13 @@ fn matching(
     role: Role,
     name: &str,
 ) -> Result<Vec<Arc<PeerSpec>>, BenchPlanError> {
+    let pattern: Pattern = name.parse()?;
     let able = || {
         let adapters = peers.iter().filter(|peer| peer.kind() == Kind::Adapter);
         adapters.filter(|peer| peer.can_be(role))
     };
     let found: Vec<_> = able()
-        .filter(|peer| glob(name, &peer.name))
+        .filter(|peer| pattern.matches(&peer.name))
         .cloned()
         .map(Arc::new)
         .collect();

@@ -6,11 +6,10 @@ use serde_json::Value;
 
 use crate::case::Profile;
 use crate::cases::catalogue;
-use crate::plan::PlannedCell;
+use crate::plan::{PlannedCell, Selection};
 use crate::result::{
     CellResult, Control, ControlRole, Finding, FindingKind, TransportKind, Verdict,
 };
-use crate::run::RunOptions;
 
 /// Fills in how each cell stands to its twin.
 pub fn compare_controls(planned: &[PlannedCell], cells: &mut [CellResult]) {
@@ -47,7 +46,7 @@ pub fn compare_controls(planned: &[PlannedCell], cells: &mut [CellResult]) {
 /// The findings, the most urgent first.
 ///
 /// Repeating a cell needs the peer files and conditions of the run again.
-pub fn findings(cells: &[CellResult], options: &RunOptions) -> Vec<Finding> {
+pub fn findings(cells: &[CellResult], selection: &Selection) -> Vec<Finding> {
     let mut groups: BTreeMap<(Rank, String), Vec<&CellResult>> = BTreeMap::new();
     for cell in cells {
         if cell.is_red() {
@@ -76,19 +75,19 @@ pub fn findings(cells: &[CellResult], options: &RunOptions) -> Vec<Finding> {
                 .push(cell);
         }
     }
-    shown(cells, options)
+    shown(cells, selection)
         .into_iter()
         .chain(groups.into_iter().map(|((rank, text), cells)| Finding {
             kind: rank.kind(),
             text,
-            command: command(cells[0], options),
+            command: command(cells[0], selection),
             cells: cells.iter().map(|cell| cell.cell.clone()).collect(),
         }))
         .collect()
 }
 
 /// How many pairs of programs really spoke MPTCP, case by case where that is the question.
-fn shown(cells: &[CellResult], options: &RunOptions) -> Vec<Finding> {
+fn shown(cells: &[CellResult], selection: &Selection) -> Vec<Finding> {
     ["negotiation/both-ends", "compatibility/conversation"]
         .into_iter()
         .filter_map(|case| {
@@ -108,7 +107,7 @@ fn shown(cells: &[CellResult], options: &RunOptions) -> Vec<Finding> {
                     done.len(),
                     tried.len()
                 ),
-                command: command(first, options),
+                command: command(first, selection),
                 cells: done.iter().map(|cell| cell.cell.clone()).collect(),
             })
         })
@@ -116,19 +115,19 @@ fn shown(cells: &[CellResult], options: &RunOptions) -> Vec<Finding> {
 }
 
 /// The command that repeats a cell.
-pub fn command(cell: &CellResult, options: &RunOptions) -> String {
+pub fn command(cell: &CellResult, selection: &Selection) -> String {
     // Started by `cargo run`, the user's command is cargo.
     let mpws = if std::env::var_os("CARGO").is_some() {
         "cargo run --release -- run"
     } else {
         "mpws run"
     };
-    let files: String = options
+    let files: String = selection
         .peer_files
         .iter()
         .map(|path| format!(" --peer-file '{}'", path.display()))
         .collect();
-    let matrix = options.matrix.iter();
+    let matrix = selection.matrix.iter();
     let matrix: String = matrix.map(|family| format!(" --matrix {family}")).collect();
     let case = catalogue().iter().find(|case| case.slug == cell.case);
     let profile = match case.map(|case| case.profile).unwrap_or_default() {
@@ -136,7 +135,7 @@ pub fn command(cell: &CellResult, options: &RunOptions) -> String {
         larger => format!(" --profile {}", larger.word()),
     };
     let own = |path: u8| case.is_none_or(|case| path <= case.paths);
-    let paths: String = options
+    let paths: String = selection
         .paths
         .iter()
         .filter(|on_path| own(on_path.path))

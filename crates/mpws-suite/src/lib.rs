@@ -29,6 +29,7 @@ pub mod case;
 pub mod cases;
 pub mod cell;
 pub mod claims;
+mod clock;
 pub mod coverage;
 pub mod deadline;
 pub mod expectation;

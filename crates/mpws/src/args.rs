@@ -3,10 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mpws_fixture::deflate::{Offer, Preferences};
 use mpws_lab::preset::OnPath;
 use mpws_peers::image::Base;
+use mpws_suite::case::Profile;
+use mpws_suite::run::{Keep, LauncherKind};
 
 use crate::{deflate, exit, peers};
 
@@ -56,7 +59,7 @@ pub struct Selection {
     #[arg(value_name = "SELECTOR")]
     pub selectors: Vec<String>,
     /// How much is covered; a larger profile holds all of a smaller one.
-    #[arg(long, value_enum, value_name = "PROFILE", default_value_t)]
+    #[arg(long, value_name = "PROFILE", default_value_t, value_parser = one_of(&PROFILES))]
     pub profile: Profile,
     /// Only these peers, by name or glob, paired with the fixture and each other. Repeatable.
     #[arg(long = "peer", value_name = "NAME")]
@@ -68,16 +71,6 @@ pub struct Selection {
     /// A peer of your own, described in a peer.toml file. Repeatable.
     #[arg(long = "peer-file", value_name = "FILE")]
     pub peer_files: Vec<PathBuf>,
-}
-
-/// How much is covered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Profile {
-    /// What one runs at each change.
-    #[default]
-    Default,
-    /// Everything, the cases that take long or much data included.
-    Full,
 }
 
 /// `mpws run`.
@@ -96,8 +89,8 @@ pub struct Run {
     pub jobs: Option<u16>,
     /// How peers run: as processes, or in containers (docs/containers.md; needs root and
     /// Docker Engine). Images that are missing are built first.
-    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
-    pub launcher: Launcher,
+    #[arg(long, value_name = "KIND", default_value = "process", value_parser = one_of(&LAUNCHERS))]
+    pub launcher: LauncherKind,
     /// What the images of containers stand on: debian11, debian12, debian13, sid, or image:REFERENCE
     /// for an image with Python that the engine has.
     #[arg(long, value_name = "BASE", default_value = "debian12")]
@@ -110,7 +103,7 @@ pub struct Run {
     #[arg(long)]
     pub resume: bool,
     /// Which cells keep their captures, transcripts and logs.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, default_value_t, value_parser = one_of(&EVIDENCE))]
     pub keep: Keep,
     /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a checkout
     /// that has been built, or the user's cache folder.
@@ -119,28 +112,6 @@ pub struct Run {
     /// List the cells instead of running them.
     #[arg(long)]
     pub list: bool,
-}
-
-/// How peers run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Launcher {
-    /// As processes in the hosts of a lab.
-    #[default]
-    Process,
-    /// In containers; the fixture stays a process.
-    Container,
-}
-
-/// Which cells keep their evidence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Keep {
-    /// Those that are not green.
-    #[default]
-    Red,
-    /// All.
-    All,
-    /// None.
-    None,
 }
 
 /// `mpws list`.
@@ -455,6 +426,55 @@ pub struct Check {
     /// Only connections with this port at one end. Repeatable.
     #[arg(long = "port", value_name = "N")]
     pub ports: Vec<u16>,
+}
+
+/// Words of the command line for values of a type that knows nothing of it: word, value, help.
+type Words<T> = [(&'static str, T, &'static str)];
+
+const PROFILES: [(&str, Profile, &str); 2] = [
+    ("default", Profile::Default, "What one runs at each change"),
+    (
+        "full",
+        Profile::Full,
+        "Everything, the cases that take long or much data included",
+    ),
+];
+
+const LAUNCHERS: [(&str, LauncherKind, &str); 2] = [
+    (
+        "process",
+        LauncherKind::Process,
+        "As processes in the hosts of a lab",
+    ),
+    (
+        "container",
+        LauncherKind::Container {
+            base: Base::Debian12,
+        },
+        "In containers; the fixture stays a process",
+    ),
+];
+
+const EVIDENCE: [(&str, Keep, &str); 3] = [
+    ("red", Keep::Red, "Those that are not green"),
+    ("all", Keep::All, "All"),
+    ("none", Keep::None, "None"),
+];
+
+/// Reads one of these words.
+fn one_of<T: Clone + Send + Sync>(
+    words: &'static Words<T>,
+) -> impl TypedValueParser<Value = T> + 'static {
+    let possible = words
+        .iter()
+        .map(|(word, _, help)| PossibleValue::new(*word).help(*help));
+    PossibleValuesParser::new(possible).try_map(|given| {
+        let mut all = words.iter();
+        let found = all.find(|(word, _, _)| *word == given);
+        found
+            .map(|(_, value, _)| value.clone())
+            .ok_or("not a word of this list")
+    })
 }
 
 fn with_exit_codes(examples: &str) -> String {

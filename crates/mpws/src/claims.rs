@@ -10,33 +10,34 @@ use mpws_bench::run::BenchEvent;
 use mpws_report::bench;
 use mpws_report::folder::{self, WriteError};
 use mpws_suite::claims::{self, Claim, Figures};
+use mpws_suite::plan::Selection;
 use mpws_suite::result::RunResult;
 use mpws_suite::run::RunOptions;
 
 /// Judges the claims that the selectors name, if they name any. What has to be measured for them is measured now, when
 /// the cells are over; it goes into the folder `bench` of the output folder.
-pub(crate) fn judge(result: &mut RunResult, options: &RunOptions) {
-    let asked = claims::asked(&options.selectors);
+pub(crate) fn judge(result: &mut RunResult, selection: &Selection, options: &RunOptions) {
+    let asked = claims::asked(&selection.selectors);
     if asked.is_empty() {
         return;
     }
-    let figures = measure(&asked, options);
+    let figures = measure(&asked, selection, options);
     result.interrupted |= options.stop.load(Ordering::Relaxed);
     result.claims = claims::judge(&asked, result, &figures);
 }
 
-fn measure(asked: &[&Claim], options: &RunOptions) -> Figures {
+fn measure(asked: &[&Claim], selection: &Selection, options: &RunOptions) -> Figures {
     let measures = claims::measures(asked);
     if measures.is_empty() {
         return Figures::default();
     }
     let bench = BenchOptions {
         pairs: claims::PAIRS.map(str::to_owned).into(),
-        peer_files: options.peer_files.clone(),
+        peer_files: selection.peer_files.clone(),
         only: measures.into_iter().map(str::to_owned).collect(),
         rounds: ROUNDS,
         quick: true,
-        paths: conditions(options),
+        paths: conditions(selection),
         state: options.state.clone(),
         stop: Arc::clone(&options.stop),
         ..BenchOptions::default()
@@ -72,8 +73,8 @@ fn lost(error: &WriteError) -> Figures {
 }
 
 /// The conditions of the cells' paths are those of the measurements.
-fn conditions(options: &RunOptions) -> BTreeMap<u8, mpws_lab::preset::PathSpec> {
-    let on_path = options.paths.iter();
+fn conditions(selection: &Selection) -> BTreeMap<u8, mpws_lab::preset::PathSpec> {
+    let on_path = selection.paths.iter();
     on_path.map(|one| (one.path, one.spec.clone())).collect()
 }
 

@@ -2,11 +2,11 @@
 
 mod claim;
 
-use mpws_suite::case::{self, Case};
+use mpws_suite::case::{Case, Profile};
 use mpws_suite::cases::catalogue;
-use mpws_suite::run::Plan;
+use mpws_suite::plan::Plan;
 
-use crate::args::{Explain, Profile, Selection};
+use crate::args::{Explain, Selection};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
     }
     output.line("");
     let profile = match case.profile {
-        case::Profile::Default => String::new(),
+        Profile::Default => String::new(),
         larger => format!(" --profile {}", larger.word()),
     };
     output.line(format_args!("run it: mpws run {}@{profile}", case.slug));
@@ -86,7 +86,7 @@ fn selected(selector: String, profile: Profile) -> Result<Plan, Failure> {
         peers: Vec::new(),
         peer_files: Vec::new(),
     };
-    plan::of(&plan::options(&selection))
+    Ok(plan::of_args(&selection)?.plan)
 }
 
 fn unknown(name: &str) -> Failure {

@@ -7,7 +7,7 @@ use mpws_report::text;
 use mpws_suite::case::Profile;
 use mpws_suite::cases::catalogue;
 use mpws_suite::coverage::coverage;
-use mpws_suite::run::RunOptions;
+use mpws_suite::plan::{Plan, Planned};
 
 use crate::args::List;
 use crate::exit::Exit;
@@ -17,24 +17,24 @@ use crate::plan;
 
 /// Lists cases, peers, cells or requirements.
 pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
-    let options = plan::options(&args.selection);
+    let mut selection = plan::selection(&args.selection, Vec::new())?;
+    if args.what.requirements {
+        selection.profile = Profile::Full;
+    }
+    let planned = plan::of(selection)?;
     if args.what.cells {
-        cells(&options)
+        cells(&planned.plan)
     } else if args.what.peers {
-        peers(&options)
+        peers(&planned)
     } else if args.what.requirements {
-        requirements(RunOptions {
-            profile: Profile::Full,
-            ..options
-        })
+        requirements(&planned.plan)
     } else {
-        cases(&options)
+        cases(&planned.plan)
     }
 }
 
 /// The cells of the plan, one a line.
-pub(crate) fn cells(options: &RunOptions) -> Result<Exit, Failure> {
-    let plan = plan::of(options)?;
+pub(crate) fn cells(plan: &Plan) -> Result<Exit, Failure> {
     let mut output = Output::default();
     for cell in &plan.cells {
         output.line(text::line(&cell.name, text::LINE_LIMIT));
@@ -42,8 +42,7 @@ pub(crate) fn cells(options: &RunOptions) -> Result<Exit, Failure> {
     output.finish()
 }
 
-fn cases(options: &RunOptions) -> Result<Exit, Failure> {
-    let plan = plan::of(options)?;
+fn cases(plan: &Plan) -> Result<Exit, Failure> {
     let planned: BTreeSet<&str> = plan.cells.iter().map(|cell| cell.case.slug).collect();
     let cases: Vec<_> = catalogue()
         .iter()
@@ -58,8 +57,7 @@ fn cases(options: &RunOptions) -> Result<Exit, Failure> {
 }
 
 /// The sections, interfaces and pages that the cases of the plan answer to, and the sections that none answers to.
-fn requirements(options: RunOptions) -> Result<Exit, Failure> {
-    let plan = plan::of(&options)?;
+fn requirements(plan: &Plan) -> Result<Exit, Failure> {
     let planned: BTreeSet<&str> = plan.cells.iter().map(|cell| cell.case.slug).collect();
     let cases = catalogue().iter();
     let mut output = Output::default();
@@ -82,15 +80,14 @@ fn requirements(options: RunOptions) -> Result<Exit, Failure> {
     output.finish()
 }
 
-fn peers(options: &RunOptions) -> Result<Exit, Failure> {
-    let plan = plan::of(options)?;
+fn peers(planned: &Planned) -> Result<Exit, Failure> {
     let mut peers: BTreeMap<&str, &PeerSpec> = BTreeMap::new();
-    for cell in &plan.cells {
+    for cell in &planned.plan.cells {
         peers.insert(&cell.client.name, &cell.client);
         peers.insert(&cell.server.name, &cell.server);
     }
     let known = mpws_peers::Catalogue::builtin().ok();
-    if options.peers.is_empty() && options.matrix.is_none() {
+    if planned.selection.peers.is_empty() && planned.selection.matrix.is_none() {
         let others = known.iter().flat_map(mpws_peers::Catalogue::everyone);
         for peer in others.filter(|peer| peer.matrix.is_some()) {
             peers.insert(&peer.name, peer);

@@ -7,7 +7,7 @@ use std::path::Path;
 use mpws_peers::image::{Base, Condition, ListedImage, image_name};
 use mpws_peers::{Catalogue, ImageError, Images, PeerSpec, StateFolder};
 use mpws_report::text;
-use mpws_suite::plan::glob;
+use mpws_suite::plan::Pattern;
 
 use crate::args::{Peers, PeersBuild, PeersClean, PeersCommand, PeersList};
 use crate::exit::Exit;
@@ -173,9 +173,15 @@ fn chosen<'a>(
         .iter()
         .filter_map(|peer| Some((image_name(peer)?, peer)))
         .collect();
-    let means =
-        |name: &str, image: &str, peer: &PeerSpec| glob(name, &peer.name) || glob(name, image);
-    for name in names {
+    let read = |name: &String| {
+        let refused = |error| Failure::of(Exit::Usage, "no image is meant", &error);
+        name.parse::<Pattern>().map_err(refused)
+    };
+    let names: Vec<Pattern> = names.iter().map(read).collect::<Result<_, _>>()?;
+    let means = |name: &Pattern, image: &str, peer: &PeerSpec| {
+        name.matches(&peer.name) || name.matches(image)
+    };
+    for name in &names {
         if !with_image
             .iter()
             .any(|(image, peer)| means(name, image, peer))
@@ -189,7 +195,7 @@ fn chosen<'a>(
     let mut seen = BTreeSet::new();
     Ok(with_image
         .into_iter()
-        .filter(|(image, peer)| match names {
+        .filter(|(image, peer)| match &names[..] {
             [] => !peer.matrix_only,
             names => names.iter().any(|name| means(name, image, peer)),
         })

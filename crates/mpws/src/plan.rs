@@ -1,44 +1,36 @@
 //! From the command line to a plan, and from what the suite refuses to a [`Failure`].
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use mpws_lab::preset::OnPath;
+use mpws_suite::claims;
+use mpws_suite::plan::{PlanError, Planned, Selection, Selectors};
 
-use mpws_suite::case::Profile;
-use mpws_suite::cases::catalogue;
-use mpws_suite::run::{Keep, LauncherKind, Plan, PlanError, RunOptions, plan};
-
-use crate::args::{self, Selection};
+use crate::args;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Options that choose the cells and nothing else.
-pub(crate) fn options(selection: &Selection) -> RunOptions {
-    RunOptions {
-        cases: catalogue(),
-        selectors: selection.selectors.clone(),
-        profile: match selection.profile {
-            args::Profile::Default => Profile::Default,
-            args::Profile::Full => Profile::Full,
-        },
-        peers: selection.peers.clone(),
-        matrix: selection.matrix.clone(),
-        peer_files: selection.peer_files.clone(),
-        paths: Vec::new(),
-        jobs: None,
-        out: PathBuf::new(),
-        resume: false,
-        keep: Keep::default(),
-        launcher: LauncherKind::Process,
-        state: None,
-        stop: Arc::new(AtomicBool::new(false)),
-        sabotage: None,
-    }
+/// Reads what the command line says of cells.
+pub(crate) fn selection(args: &args::Selection, paths: Vec<OnPath>) -> Result<Selection, Failure> {
+    let refused = |error| refused(&PlanError::Pattern(error));
+    let peers = args.peers.iter().map(|name| name.parse());
+    Ok(Selection {
+        selectors: Selectors::parse(&args.selectors, &claims::groups()).map_err(refused)?,
+        profile: args.profile,
+        peers: peers.collect::<Result<_, _>>().map_err(refused)?,
+        matrix: args.matrix.clone(),
+        peer_files: args.peer_files.clone(),
+        paths,
+        ..Selection::default()
+    })
 }
 
-/// The plan of these options.
-pub(crate) fn of(options: &RunOptions) -> Result<Plan, Failure> {
-    plan(options).map_err(|error| refused(&error))
+/// The plan of a selection.
+pub(crate) fn of(selection: Selection) -> Result<Planned, Failure> {
+    Planned::of(selection).map_err(|error| refused(&error))
+}
+
+/// The plan of what the command line says of cells, without conditions of paths.
+pub(crate) fn of_args(args: &args::Selection) -> Result<Planned, Failure> {
+    of(selection(args, Vec::new())?)
 }
 
 /// What a refused plan means to a user: it is always about what was asked for.

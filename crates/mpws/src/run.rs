@@ -8,9 +8,10 @@ use mpws_lab::preset::OnPath;
 use mpws_report::folder;
 use mpws_report::terminal::{self, Paint, Progress};
 use mpws_suite::event::RunEvent;
+use mpws_suite::plan::Planned;
 use mpws_suite::result::RunResult;
 use mpws_suite::run::journal::JournalError;
-use mpws_suite::run::{ExitKind, Keep, LauncherKind, RunError, RunOptions};
+use mpws_suite::run::{ExitKind, RunError, RunOptions};
 
 use crate::args;
 use crate::exit::Exit;
@@ -20,33 +21,20 @@ use crate::{claims, interrupt, list, plan};
 
 /// Runs cells, shows what comes of them and writes the reports.
 pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
-    let mut options = plan::options(&args.selection);
-    options.paths = conditions(&args.paths)?;
+    let selection = plan::selection(&args.selection, conditions(&args.paths)?)?;
+    let planned = plan::of(selection)?;
     if args.list {
-        return list::cells(&options);
+        return list::cells(&planned.plan);
     }
-    options.jobs = args.jobs.map(usize::from);
-    options.out.clone_from(&args.out);
-    options.resume = args.resume;
-    options.keep = keep(args.keep);
-    options.state.clone_from(&args.state);
-    options.launcher = match args.launcher {
-        args::Launcher::Process => LauncherKind::Process,
-        args::Launcher::Container => LauncherKind::Container {
-            base: args.base.clone(),
-        },
-    };
-    options.stop = interrupt::stop_flag()
-        .map_err(|error| Failure::of(Exit::Internal, "cannot listen for Ctrl-C", &error))?;
-
-    plan::of(&options)?;
+    let options = options(args)?;
     folder::probe(&args.out).map_err(|error| {
         Failure::of(Exit::Usage, "the results would have no place", &error)
             .next("choose a folder that you may write to and that has room, with --out DIR")
     })?;
 
-    let (mut result, mut output) = follow(&options)?;
-    claims::judge(&mut result, &options);
+    let selection = planned.selection.clone();
+    let (mut result, mut output) = follow(planned, &options)?;
+    claims::judge(&mut result, &selection, &options);
     let written = folder::write(&args.out, &result);
     let paths = written.as_deref().unwrap_or_default();
     let paint = Paint::for_stream(io::stdout().is_terminal());
@@ -59,6 +47,21 @@ pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
     })?;
     output.finish()?;
     Ok(Exit::of(&result))
+}
+
+/// How the cells are run.
+fn options(args: &args::Run) -> Result<RunOptions, Failure> {
+    let stop = interrupt::stop_flag()
+        .map_err(|error| Failure::of(Exit::Internal, "cannot listen for Ctrl-C", &error))?;
+    Ok(RunOptions {
+        jobs: args.jobs.map(usize::from),
+        resume: args.resume,
+        keep: args.keep,
+        launcher: args.launcher.clone().on(&args.base),
+        state: args.state.clone(),
+        stop,
+        ..RunOptions::into_folder(args.out.clone())
+    })
 }
 
 /// Reads what `--path` says.
@@ -76,12 +79,12 @@ fn conditions(given: &[String]) -> Result<Vec<OnPath>, Failure> {
 }
 
 /// Runs the plan and shows its events.
-fn follow(options: &RunOptions) -> Result<(RunResult, Output), Failure> {
+fn follow(planned: Planned, options: &RunOptions) -> Result<(RunResult, Output), Failure> {
     let mut output = Output::default();
     let paint = Paint::for_stream(io::stdout().is_terminal());
     let mut progress = Progress::new(&mut output, paint, io::stderr().is_terminal());
     let mut told = false;
-    let outcome = mpws_suite::run::run(options, &mut |event: RunEvent| {
+    let outcome = mpws_suite::run::run(planned, options, &mut |event: RunEvent| {
         tell_once(&options.stop, &mut told);
         // The output keeps its own errors, so that the run goes on without a reader.
         let _ = progress.event(&event);
@@ -125,13 +128,5 @@ fn refused(error: &RunError) -> Failure {
             .next("`mpws doctor` tells what is missing and how to get it"),
         ExitKind::Internal => Failure::of(Exit::Internal, "the run failed", error)
             .next("run it again with MPWS_LOG=debug and report what it says"),
-    }
-}
-
-fn keep(keep: args::Keep) -> Keep {
-    match keep {
-        args::Keep::Red => Keep::Red,
-        args::Keep::All => Keep::All,
-        args::Keep::None => Keep::None,
     }
 }

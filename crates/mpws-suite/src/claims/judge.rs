@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reading::{self, Answer, Results, Word, implementation};
 use super::{
     Aspect, Claim, ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, Figures, HostCondition,
-    Says, Sense, Source,
+    Says, Sense, Source, selectors,
 };
-use crate::plan::{FIXTURE, selects};
+use crate::plan::FIXTURE;
 use crate::result::{CellResult, RunResult};
 
 /// Judges these claims by the cells of a run and what was measured beside it.
@@ -70,11 +70,12 @@ fn answers<'a>(
 ) -> Vec<Judged<'a>> {
     let mut found = match aspect.source {
         Source::Cells { select, read } => {
+            let select = selectors(select);
             let chosen: Vec<&'a CellResult> = results
                 .cells
                 .iter()
                 .filter(|cell| cell.environment.asked == asked)
-                .filter(|cell| select.iter().any(|one| selects(one, &cell.cell)))
+                .filter(|cell| select.iter().any(|one| one.matches(&cell.cell)))
                 .collect();
             results.read(read, &chosen)
         }

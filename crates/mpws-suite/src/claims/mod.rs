@@ -27,7 +27,7 @@ pub use mpws_model::claims::{
     ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, HostCondition, Ratio, Says,
 };
 
-use crate::plan::{glob, selects};
+use crate::plan::{Group, Selector, Selectors};
 
 /// The selector of all claims; `claims/ID` is that of one, and IDs may be globs.
 pub const SELECTOR: &str = "claims";
@@ -169,39 +169,41 @@ pub enum Sense {
 }
 
 impl Claim {
-    /// Whether one of its aspects needs the cell.
-    pub fn needs(&self, cell: &str) -> bool {
-        self.aspects.iter().any(|aspect| match aspect.source {
-            Source::Cells { select, .. } => select.iter().any(|one| selects(one, cell)),
-            Source::Figures { .. } => false,
-        })
+    /// Its selector, `claims/ID`.
+    pub fn selector(&self) -> String {
+        format!("{SELECTOR}/{}", self.id)
     }
 }
 
-/// The claims that a selector names; `None` where it names none and is one of cells.
-pub fn named(selector: &str) -> Option<Vec<&'static Claim>> {
-    if selector == SELECTOR {
-        return Some(CLAIMS.iter().collect());
-    }
-    let id = selector.strip_prefix(SELECTOR)?.strip_prefix('/')?;
-    let found: Vec<&'static Claim> = CLAIMS
-        .iter()
-        .filter(|claim| id.is_empty() || glob(id, claim.id))
-        .collect();
-    (!found.is_empty()).then_some(found)
+/// What selects these cells, parsed.
+pub fn selectors(select: &[&str]) -> Vec<Selector> {
+    // A test selects cells with each of them.
+    select.iter().filter_map(|one| one.parse().ok()).collect()
+}
+
+/// The cells behind each claim, to be selected by the claim's name.
+pub fn groups() -> Vec<Group> {
+    let cells = |claim: &Claim| {
+        let aspects = claim.aspects.iter();
+        let cells = aspects.flat_map(|aspect| match aspect.source {
+            Source::Cells { select, .. } => selectors(select),
+            Source::Figures { .. } => Vec::new(),
+        });
+        cells.collect()
+    };
+    let group = |claim: &Claim| Group {
+        name: claim.selector(),
+        cells: cells(claim),
+    };
+    CLAIMS.iter().map(group).collect()
 }
 
 /// The claims that selectors name, each once, in the order of [`CLAIMS`].
-pub fn asked(selectors: &[String]) -> Vec<&'static Claim> {
-    let chosen: Vec<&str> = selectors
-        .iter()
-        .filter_map(|one| named(one))
-        .flatten()
-        .map(|claim| claim.id)
-        .collect();
-    CLAIMS
-        .iter()
-        .filter(|claim| chosen.contains(&claim.id))
+pub fn asked(selectors: &Selectors) -> Vec<&'static Claim> {
+    let named: Vec<&str> = selectors.groups().collect();
+    let chosen = CLAIMS.iter();
+    chosen
+        .filter(|claim| named.contains(&claim.selector().as_str()))
         .collect()
 }
 

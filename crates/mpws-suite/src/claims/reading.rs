@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Ask, Figures, PAIRS, Ratio, Reading};
-use crate::plan::glob;
+use crate::plan::pattern::glob;
 use crate::result::{CellResult, PeerFacts, Verdict};
 
 /// Yes, no, or neither; with the reason.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::case::Profile;
 use crate::cases::catalogue;
-use crate::plan::{Plan, choose};
+use crate::plan::{Plan, Selector, choose};
 use crate::result::{
     Capability, CellResult, Check, Control, ControlRole, Environment, Evidence, HostFacts,
     PeerFacts, RunResult, Summary, Tool, Transport, TransportKind, Verdict,
@@ -226,16 +226,24 @@ fn an_error_of_another_module_is_no_protocol_error() {
 fn every_selector_of_a_claim_selects_cells_of_the_catalogue_and_every_claim_has_some() {
     let peers = choose(peers().peers(), &[]).expect("peers");
     let plan = Plan::of(catalogue(), &peers);
+    for group in groups() {
+        let behind = |name: &str| group.cells.iter().any(|one| one.matches(name));
+        assert!(
+            plan.cells.iter().any(|cell| behind(&cell.name)),
+            "{}",
+            group.name
+        );
+    }
     for claim in CLAIMS {
-        assert!(plan.cells.iter().any(|cell| claim.needs(&cell.name)));
         for aspect in claim.aspects {
             let Source::Cells { select, .. } = aspect.source else {
                 continue;
             };
             for selector in select {
+                let parsed: Selector = selector.parse().expect(selector);
                 let mut cells = plan.cells.iter();
                 assert!(
-                    cells.any(|cell| selects(selector, &cell.name)),
+                    cells.any(|cell| parsed.matches(&cell.name)),
                     "{}: {selector}",
                     claim.id
                 );
@@ -248,7 +256,8 @@ fn every_selector_of_a_claim_selects_cells_of_the_catalogue_and_every_claim_has_
 fn claims_are_selected_by_name_and_unknown_ones_are_refused_with_a_hint() {
     let peers = choose(peers().peers(), &[]).expect("peers");
     let select = |selector: &str| {
-        Plan::of(catalogue(), &peers).select(Profile::Default, &[selector.to_owned()])
+        let selectors = Selectors::parse([selector], &groups()).expect("a selector");
+        Plan::of(catalogue(), &peers).select(Profile::Default, &selectors)
     };
     let all = select("claims").expect("cells").cells.len();
     let one = select("claims/client-recipe").expect("cells").cells;
@@ -262,8 +271,13 @@ fn claims_are_selected_by_name_and_unknown_ones_are_refused_with_a_hint() {
         error.to_string().contains("claims/client-recipe"),
         "{error}"
     );
-    assert_eq!(asked(&["negotiation/".to_owned()]).len(), 0);
-    assert_eq!(asked(&["claims".to_owned()]).len(), CLAIMS.len());
+    let named = |selector| {
+        let selectors = Selectors::parse([selector], &groups()).expect("a selector");
+        asked(&selectors).len()
+    };
+    assert_eq!(named("negotiation/"), 0);
+    assert_eq!(named("claims/client-recipe"), 1);
+    assert_eq!(named("claims"), CLAIMS.len());
 }
 
 #[test]
@@ -307,8 +321,9 @@ fn world(claim: &Claim, made: &[Made]) -> (RunResult, Figures) {
             Source::Cells { select, read } => {
                 let mut by_case: BTreeMap<&str, Made> = BTreeMap::new();
                 let mut last = Made::For;
+                let select = selectors(select);
                 for planned in &plan.cells {
-                    if !select.iter().any(|one| selects(one, &planned.name)) {
+                    if !select.iter().any(|one| one.matches(&planned.name)) {
                         continue;
                     }
                     let mut cell = blank(&planned.name, planned.twin());

@@ -4,16 +4,15 @@ use mpws_peers::catalogue::Pythons;
 use mpws_peers::{Launcher, PeerSpec, Program};
 
 use crate::event::RunEvent;
-use crate::plan::{Plan, PlanError};
+use crate::plan::{Plan, PlanError, Selection};
 use crate::result::LeftOut;
-use crate::run::RunOptions;
 
 /// A matrix has releases of many years, and hardly a Python has them all: those that do not exist for the Python of this run are
 /// not planned. Only what their files state makes that so, never a failure to get them; and a peer that was asked for by name
 /// stays, and its cells tell why they cannot be shown.
 pub(crate) fn leave_out(
     plan: &mut Plan,
-    options: &RunOptions,
+    selection: &Selection,
     launcher: &Launcher,
     tell: &mut dyn FnMut(RunEvent),
 ) -> Result<Vec<LeftOut>, PlanError> {
@@ -22,7 +21,7 @@ pub(crate) fn leave_out(
         .iter()
         .flat_map(|cell| [&cell.client, &cell.server])
         .any(|peer| pythons(peer).is_some());
-    if options.matrix.is_none() || !options.peers.is_empty() || !stated {
+    if selection.matrix.is_none() || !selection.peers.is_empty() || !stated {
         return Ok(Vec::new());
     }
     let teller = std::cell::RefCell::new(&mut *tell);

@@ -1,7 +1,9 @@
 //! From cases and peers to cells.
 
+mod choose;
 pub(crate) mod left_out;
 pub mod pattern;
+mod selector;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,9 +13,10 @@ use mpws_peers::catalogue::Kind;
 use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::{PeerSpec, Role};
 
+pub use self::choose::{Planned, Selection, choose};
+pub use self::pattern::{Pattern, PatternError};
+pub use self::selector::{Group, Selector, Selectors};
 use crate::case::{Case, Ip, Pairs, Profile};
-use crate::claims;
-pub use crate::plan::pattern::glob;
 use crate::result::LeftOut;
 
 /// The cells of a run, in order.
@@ -76,14 +79,9 @@ pub enum PlanError {
         /// The family.
         family: String,
     },
-    /// A pattern makes no sense.
-    #[error("the pattern `{pattern}` makes no sense: {detail}")]
-    Pattern {
-        /// The pattern.
-        pattern: String,
-        /// What is wrong with it.
-        detail: String,
-    },
+    /// A selector or the name of a peer is no pattern.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
     /// A peer name or glob matches nothing.
     #[error("no peer is named `{name}`; there are: {known}")]
     NoSuchPeer {
@@ -191,34 +189,30 @@ impl Plan {
     /// # Errors
     ///
     /// [`PlanError::NoSuchCell`], [`PlanError::InLargerProfile`] and [`PlanError::Empty`].
-    pub fn select(mut self, profile: Profile, selectors: &[String]) -> Result<Self, PlanError> {
-        for selector in selectors {
-            check_pattern(selector)?;
+    pub fn select(mut self, profile: Profile, selectors: &Selectors) -> Result<Self, PlanError> {
+        for selector in selectors.iter() {
             let matching = self
                 .cells
                 .iter()
-                .filter(|cell| selects(selector, &cell.name));
+                .filter(|cell| selector.matches(&cell.name));
             match matching.map(|cell| cell.case.profile).min() {
                 None => {
                     return Err(PlanError::NoSuchCell {
-                        selector: selector.clone(),
-                        nearest: nearest(selector, &self.cells),
+                        selector: selector.to_string(),
+                        nearest: selectors.nearest(selector, &self.cells),
                     });
                 }
                 Some(smallest) if smallest > profile => {
                     return Err(PlanError::InLargerProfile {
-                        selector: selector.clone(),
+                        selector: selector.to_string(),
                         profile: smallest,
                     });
                 }
                 Some(_) => {}
             }
         }
-        self.cells.retain(|cell| cell.case.profile <= profile);
-        if !selectors.is_empty() {
-            self.cells
-                .retain(|cell| selectors.iter().any(|one| selects(one, &cell.name)));
-        }
+        self.cells
+            .retain(|cell| cell.case.profile <= profile && selectors.matches(cell));
         if self.cells.is_empty() {
             Err(PlanError::Empty)
         } else {
@@ -286,57 +280,6 @@ impl PlannedCell {
     }
 }
 
-/// The peers that names or globs choose; all for none. The fixture is always among them.
-///
-/// # Errors
-///
-/// [`PlanError::NoSuchPeer`].
-pub fn choose(all: &[PeerSpec], names: &[String]) -> Result<Vec<Arc<PeerSpec>>, PlanError> {
-    for name in names {
-        check_pattern(name)?;
-        if !all.iter().any(|peer| glob(name, &peer.name)) {
-            let known: Vec<&str> = all.iter().map(|peer| peer.name.as_str()).collect();
-            return Err(PlanError::NoSuchPeer {
-                name: name.clone(),
-                known: known.join(", "),
-            });
-        }
-    }
-    Ok(all
-        .iter()
-        .filter(|peer| {
-            names.is_empty()
-                || peer.name == FIXTURE
-                || names.iter().any(|name| glob(name, &peer.name))
-        })
-        .map(|peer| Arc::new(peer.clone()))
-        .collect())
-}
-
-fn check_pattern(pattern: &str) -> Result<(), PlanError> {
-    match pattern::fault(pattern) {
-        None => Ok(()),
-        Some(detail) => Err(PlanError::Pattern {
-            pattern: pattern.to_owned(),
-            detail,
-        }),
-    }
-}
-
-/// Whether a selector selects a cell: a glob over the whole name, a prefix that ends at a boundary, or the name of claims
-/// that need the cell.
-pub fn selects(selector: &str, cell: &str) -> bool {
-    if let Some(claims) = claims::named(selector) {
-        return claims.iter().any(|claim| claim.needs(cell));
-    }
-    if pattern::is_pattern(selector) {
-        return glob(selector, cell);
-    }
-    cell.strip_prefix(selector).is_some_and(|rest| {
-        rest.is_empty() || selector.ends_with(['/', '@', ':']) || rest.starts_with(['/', '@', ':'])
-    })
-}
-
 /// Name of the peer that stands opposite all others.
 pub const FIXTURE: &str = "fixture";
 
@@ -402,30 +345,6 @@ fn pairs(
     pairs
 }
 
-/// Cases and claims with a similar name.
-fn nearest(selector: &str, cells: &[PlannedCell]) -> Vec<String> {
-    let wanted: Vec<&str> = selector
-        .split(['/', '@', '-', '*'])
-        .filter(|part| part.len() > 2)
-        .collect();
-    let claims = claims::CLAIMS
-        .iter()
-        .map(|claim| format!("{}/{}", claims::SELECTOR, claim.id));
-    let mut scored: Vec<(usize, String)> = cells
-        .iter()
-        .map(|cell| cell.case.slug.to_owned())
-        .chain(claims)
-        .map(|name| {
-            let score = wanted.iter().filter(|part| name.contains(**part)).count();
-            (score, name)
-        })
-        .filter(|(score, _)| *score > 0)
-        .collect();
-    scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    scored.dedup_by(|a, b| a.1 == b.1);
-    scored.into_iter().take(3).map(|(_, name)| name).collect()
-}
-
 fn hint(nearest: &[String]) -> String {
     if nearest.is_empty() {
         "; `mpws list` shows all".to_owned()
@@ -462,7 +381,7 @@ mod tests {
             .filter(|peer| fixture.contains(&peer.name));
         let peers: Vec<Arc<PeerSpec>> = fixture.cloned().map(Arc::new).collect();
         let select = |profile, selectors: &[&str]| {
-            let selectors: Vec<String> = selectors.iter().map(|&one| one.to_owned()).collect();
+            let selectors = Selectors::parse(selectors, &[]).expect("selectors");
             Plan::of(&CASES, &peers).select(profile, &selectors)
         };
         let slugs = |plan: Result<Plan, PlanError>| -> Vec<&'static str> {
@@ -521,15 +440,5 @@ mod tests {
         );
         assert!(!met(FIXTURE).contains(&FIXTURE));
         assert_eq!(met(FIXTURE).len(), 33);
-    }
-
-    #[test]
-    fn a_plain_selector_is_a_prefix_that_ends_at_a_boundary() {
-        let cell = "fallback/syn@fixture:fixture/mptcp/v4";
-        assert!(selects("fallback", cell));
-        assert!(selects("fallback/syn", cell));
-        assert!(selects(cell, cell));
-        assert!(!selects("fallback/s", cell));
-        assert!(!selects("fall", cell));
     }
 }

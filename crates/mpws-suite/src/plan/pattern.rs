@@ -3,28 +3,25 @@
 //! `*` stands for any characters, `?` for one, and braces for a version in a range: `websockets-{>=13.1,<14.2}-asyncio`
 //! matches the asyncio peers of 13.1, 14.0 and 14.1. Versions and ranges are those of Python packages (PEP 440).
 
-use std::str::FromStr as _;
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifiers};
+use serde::Deserialize;
 
-/// Whether the pattern matches the whole text. A pattern that [`fault`] finds fault with matches nothing.
-pub fn glob(pattern: &str, text: &str) -> bool {
-    parts(pattern).is_ok_and(|parts| matches(&parts, text))
+/// A pattern, parsed. It matches a text as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Pattern {
+    text: String,
+    parts: Vec<Part>,
 }
 
-/// Whether a text is a pattern, and not just a name.
-pub fn is_pattern(text: &str) -> bool {
-    text.contains(['*', '?', '{'])
-}
-
-/// What is wrong with a pattern: a brace without its partner, or no range of versions in it.
-pub fn fault(pattern: &str) -> Option<String> {
-    parts(pattern).err()
-}
-
-enum Part<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
     /// These characters.
-    Text(&'a str),
+    Text(String),
     /// `*`
     Any,
     /// `?`
@@ -33,45 +30,116 @@ enum Part<'a> {
     Version(VersionSpecifiers),
 }
 
-fn parts(pattern: &str) -> Result<Vec<Part<'_>>, String> {
-    let mut parts = Vec::new();
-    let mut rest = pattern;
-    while let Some(at) = rest.find(['*', '?', '{']) {
-        if at > 0 {
-            parts.push(Part::Text(&rest[..at]));
-        }
-        let (special, after) = rest[at..].split_at(1);
-        rest = after;
-        parts.push(match special {
-            "*" => Part::Any,
-            "?" => Part::One,
-            _ => {
-                let end = rest.find('}').ok_or("a brace without its partner")?;
-                let range = &rest[..end];
-                rest = &rest[end + 1..];
-                let range = VersionSpecifiers::from_str(range)
-                    .ok()
-                    .filter(|range| !range.is_empty())
-                    .ok_or_else(|| {
-                        format!("`{{{range}}}` is not a range of versions such as {{>=13.0,<14.2}}")
-                    })?;
-                Part::Version(range)
-            }
-        });
-    }
-    if !rest.is_empty() {
-        parts.push(Part::Text(rest));
-    }
-    Ok(parts)
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the pattern `{pattern}` makes no sense at `{}`: {detail}", self.place())]
+pub struct PatternError {
+    /// The whole text.
+    pub pattern: String,
+    /// Which of its bytes make no sense.
+    pub span: Range<usize>,
+    /// What is wrong with them.
+    pub detail: String,
 }
 
-fn matches(parts: &[Part<'_>], text: &str) -> bool {
+impl PatternError {
+    fn place(&self) -> &str {
+        self.pattern.get(self.span.clone()).unwrap_or_default()
+    }
+}
+
+impl Pattern {
+    /// Whether it matches the whole text.
+    pub fn matches(&self, text: &str) -> bool {
+        matches(&self.parts, text)
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is just a name, that matches itself alone.
+    pub fn is_name(&self) -> bool {
+        matches!(&self.parts[..], [] | [Part::Text(_)])
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(pattern: &str) -> Result<Self, PatternError> {
+        let fault = |span: Range<usize>, detail: String| PatternError {
+            pattern: pattern.to_owned(),
+            span,
+            detail,
+        };
+        let mut parts = Vec::new();
+        let mut from = 0;
+        while let Some(found) = pattern[from..].find(['*', '?', '{']) {
+            let at = from + found;
+            if found > 0 {
+                parts.push(Part::Text(pattern[from..at].to_owned()));
+            }
+            let (part, after) = match &pattern[at..=at] {
+                "*" => (Part::Any, at + 1),
+                "?" => (Part::One, at + 1),
+                _ => {
+                    let end = pattern[at..].find('}').map(|end| at + end).ok_or_else(|| {
+                        fault(at..pattern.len(), "a brace without its partner".to_owned())
+                    })?;
+                    let range = &pattern[at + 1..end];
+                    let range = VersionSpecifiers::from_str(range)
+                        .ok()
+                        .filter(|range| !range.is_empty())
+                        .ok_or_else(|| {
+                            let detail = format!(
+                                "`{{{range}}}` is not a range of versions such as {{>=13.0,<14.2}}"
+                            );
+                            fault(at..end + 1, detail)
+                        })?;
+                    (Part::Version(range), end + 1)
+                }
+            };
+            parts.push(part);
+            from = after;
+        }
+        if from < pattern.len() {
+            parts.push(Part::Text(pattern[from..].to_owned()));
+        }
+        Ok(Self {
+            text: pattern.to_owned(),
+            parts,
+        })
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = PatternError;
+
+    fn try_from(pattern: String) -> Result<Self, PatternError> {
+        pattern.parse()
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Whether a pattern that stands in the program matches the whole text; a text that is no pattern matches nothing.
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
+    Pattern::from_str(pattern).is_ok_and(|pattern| pattern.matches(text))
+}
+
+fn matches(parts: &[Part], text: &str) -> bool {
     let Some((first, others)) = parts.split_first() else {
         return text.is_empty();
     };
     match first {
         Part::Text(wanted) => text
-            .strip_prefix(wanted)
+            .strip_prefix(wanted.as_str())
             .is_some_and(|rest| matches(others, rest)),
         Part::One => {
             let mut characters = text.chars();
@@ -111,6 +179,7 @@ mod tests {
         assert!(!glob("a?", "a"));
         assert!(glob("**", ""));
         assert!(glob("*b*", "abbb"));
+        assert!(glob("\u{fc}?", "\u{fc}\u{fc}"));
     }
 
     #[test]
@@ -138,16 +207,35 @@ mod tests {
             in_range("==13.0.*", versions),
             [false, true, false, false, false]
         );
+        // What is there is no version.
+        assert!(!glob("a-{>=1}-b", "a-x-b"));
     }
 
     #[test]
-    fn what_is_no_range_is_told_and_matches_nothing() {
-        for pattern in ["a-{>=1", "a-{}", "a-{new}", "a-{13}"] {
-            assert!(fault(pattern).is_some(), "{pattern}");
-            assert!(!glob(pattern, "a-13"), "{pattern}");
+    fn what_is_no_range_is_refused_with_its_place() {
+        for (pattern, place) in [
+            ("a-{>=1", "{>=1"),
+            ("a-{}", "{}"),
+            ("a-{new}-b", "{new}"),
+            ("\u{fc}*{>=1}{13}", "{13}"),
+        ] {
+            let error = Pattern::from_str(pattern).expect_err(pattern);
+            assert_eq!(&pattern[error.span.clone()], place);
+            let told = error.to_string();
+            assert!(told.contains(pattern) && told.contains(place), "{told}");
         }
-        assert_eq!(fault("*@websockets-{>=13,<14}-*:*"), None);
-        // What is there is no version.
-        assert!(!glob("a-{>=1}-b", "a-x-b"));
+    }
+
+    #[test]
+    fn a_name_is_told_from_a_pattern_and_both_are_kept_as_written() {
+        for (text, name) in [
+            ("fixture", true),
+            ("", true),
+            ("fix*", false),
+            ("{>=1}", false),
+        ] {
+            let pattern: Pattern = text.parse().expect(text);
+            assert_eq!((pattern.is_name(), pattern.as_str()), (name, text));
+        }
     }
 }

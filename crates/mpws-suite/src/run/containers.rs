@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use mptcp::probe::Feature;
 use mpws_peers::launch::Engine;
 use mpws_peers::{Launcher, PeerSpec};
 
 use crate::plan::Plan;
 use crate::result::Capability;
+use crate::run::host;
 
 /// Name of the capability to have peers in containers.
 pub const CONTAINERS: &str = "containers";
-
-/// Name of the capability of a C library to resolve for MPTCP sockets.
-const RESOLVER: &str = "mptcp-resolver";
 
 /// Whether there is an engine that can be used, for people.
 pub fn engine() -> Capability {
@@ -56,14 +55,14 @@ pub fn capabilities(
         Ok(Some(Err(words))) => Capability {
             available: false,
             detail: format!("in containers: getaddrinfo() refuses protocol 262: {words}"),
-            remedy: crate::run::host::remedy(RESOLVER).map(str::to_owned),
+            remedy: host::remedy(Feature::Resolver).map(str::to_owned),
         },
         Err(error) => {
             // Unknown: then no deviation can count on it, either way.
             tracing::warn!(%error, "the resolver of containers was not found out");
-            capabilities.remove(RESOLVER);
+            capabilities.remove(&host::name(Feature::Resolver));
             return;
         }
     };
-    capabilities.insert(RESOLVER.to_owned(), resolver);
+    capabilities.insert(host::name(Feature::Resolver), resolver);
 }

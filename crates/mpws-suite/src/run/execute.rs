@@ -21,7 +21,7 @@ use crate::result::{
     Verdict,
 };
 use crate::run::evidence;
-use crate::run::{Keep, LauncherKind, RunOptions};
+use crate::run::options::{Keep, LauncherKind, RunOptions};
 use crate::sabotage::Sabotage;
 use crate::witness::Witness;
 use crate::witness::gather::gather;
@@ -36,6 +36,8 @@ pub const ON_THE_WIRE: &str = "rules and boxes on the wire";
 pub struct Bench<'a> {
     pub(crate) launcher: Launcher,
     pub(crate) options: &'a RunOptions,
+    /// Conditions of paths, beside what the cases do to their networks.
+    pub(crate) paths: &'a [OnPath],
     /// Peers that cannot be had, with the reason.
     pub(crate) unfit: BTreeMap<String, String>,
     /// Why no cell can be shown on this host.
@@ -112,7 +114,7 @@ impl Bench<'_> {
         let (client_net, client) = apart(client);
         let (server_net, server) = apart(server);
         let lab = lab(planned, [client_net, server_net])?;
-        for OnPath { path, spec } in &self.options.paths {
+        for OnPath { path, spec } in self.paths {
             if *path <= planned.case.paths {
                 let what = || format!("path {path} was not given the condition {spec}");
                 lab.apply(*path, spec)

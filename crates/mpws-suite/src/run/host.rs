@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use mptcp::probe::Feature;
 use mpws_peers::StateFolder;
 
 use crate::result::{Capability, HostFacts};
@@ -11,8 +12,21 @@ use crate::run::containers::{self, CONTAINERS};
 /// Name of the capability to have labs.
 pub const LAB: &str = "lab";
 
+/// What was found out about this host.
+pub(crate) struct Found {
+    /// Whether labs are made with root's rights instead of a user namespace.
+    pub(crate) root: bool,
+    /// Everything that runs depend on, in the order in which a reader wants it.
+    pub(crate) capabilities: Vec<(String, Capability)>,
+}
+
 /// Tries everything that runs depend on, in the order in which a reader wants it.
 pub fn doctor(state: Option<&Path>) -> Vec<(String, Capability)> {
+    look(state).capabilities
+}
+
+/// Tries everything that runs depend on.
+pub(crate) fn look(state: Option<&Path>) -> Found {
     let lab = mpws_lab::probe();
     let mut all = vec![(
         LAB.to_owned(),
@@ -26,12 +40,11 @@ pub fn doctor(state: Option<&Path>) -> Vec<(String, Capability)> {
         all.push(("wire".to_owned(), wire()));
     }
     for finding in mptcp::probe::probe() {
-        let name = format!("mptcp-{}", finding.feature.name());
-        let remedy = remedy(&name)
+        let remedy = remedy(finding.feature)
             .map(str::to_owned)
             .filter(|_| !finding.available);
         all.push((
-            name,
+            name(finding.feature),
             Capability {
                 available: finding.available,
                 detail: finding.detail,
@@ -41,19 +54,20 @@ pub fn doctor(state: Option<&Path>) -> Vec<(String, Capability)> {
     }
     all.push(("python".to_owned(), python(state)));
     all.push((CONTAINERS.to_owned(), containers::engine()));
-    all
+    Found {
+        root: lab.privileged,
+        capabilities: all,
+    }
 }
 
 /// The facts of the host for a result.
-pub fn facts(capabilities: BTreeMap<String, Capability>) -> HostFacts {
+pub(crate) fn facts(root: bool, capabilities: BTreeMap<String, Capability>) -> HostFacts {
     HostFacts {
         kernel: text("/proc/sys/kernel/osrelease"),
         architecture: std::env::consts::ARCH.to_owned(),
         libc: mpws_peers::protocol::libc_version(),
         processors: std::thread::available_parallelism().map_or(1, usize::from),
-        root: capabilities
-            .get(LAB)
-            .is_some_and(|lab| !lab.detail.contains("user namespace")),
+        root,
         capabilities,
     }
 }
@@ -97,23 +111,30 @@ fn python(state: Option<&Path>) -> Capability {
     }
 }
 
-pub(crate) fn remedy(name: &str) -> Option<&'static str> {
-    match name {
-        "mptcp-socket-v4" | "mptcp-socket-v6" => Some(
-            "a kernel with CONFIG_MPTCP (5.6 or newer), and net.mptcp.enabled=1; cells use namespaces of their own, where the switch is on by default",
+/// Name of the capability to have a feature of MPTCP.
+pub(crate) fn name(feature: Feature) -> String {
+    format!("mptcp-{feature}")
+}
+
+/// How to get a feature of MPTCP, where that is known.
+pub(crate) fn remedy(feature: Feature) -> Option<&'static str> {
+    match feature {
+        Feature::SocketV4 | Feature::SocketV6 => Some(
+            "a kernel with CONFIG_MPTCP (5.6 or newer), and net.mptcp.enabled=1; cells use namespaces of their own, \
+             where the switch is on by default",
         ),
-        "mptcp-path-manager-events" => {
+        Feature::PathManagerEvents => {
             Some("needs CAP_NET_ADMIN; labs have it, so no cell depends on it out here")
         }
-        "mptcp-diag" => {
+        Feature::Diag => {
             Some("CONFIG_INET_MPTCP_DIAG, a module on some systems: modprobe mptcp_diag")
         }
-        "mptcp-resolver" => Some(
+        Feature::Resolver => Some(
             "glibc 2.42 or newer; without it asyncio's sock_connect cannot connect MPTCP sockets",
         ),
-        "mptcp-is-mptcp" => Some("Linux 6.10 or newer; older kernels are judged by errno"),
-        "mptcp-full-info" => Some("Linux 6.5 or newer"),
-        _ => None,
+        Feature::IsMptcp => Some("Linux 6.10 or newer; older kernels are judged by errno"),
+        Feature::FullInfo => Some("Linux 6.5 or newer"),
+        Feature::Info | Feature::PathManager | Feature::Counters | Feature::Sysctls => None,
     }
 }
 

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use mpws_peers::{PeerSpec, Program};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Plan;
+use crate::plan::Planned;
 use crate::result::{CellResult, HostFacts, PeerFacts};
-use crate::run::RunOptions;
+use crate::run::options::RunOptions;
 
 /// Name of the file in the output folder.
 pub const JOURNAL: &str = "cells.jsonl";
@@ -190,7 +190,7 @@ impl Journal {
 }
 
 /// What the results of a run depend on: this program with all its cases, the kernel and what it can, and each peer.
-pub(crate) fn basis(options: &RunOptions, host: &HostFacts, plan: &Plan) -> Basis {
+pub(crate) fn basis(options: &RunOptions, host: &HostFacts, planned: &Planned) -> Basis {
     let capabilities = host.capabilities.iter();
     let able: Vec<String> = capabilities
         .map(|(name, one)| format!("{name}={}", one.available))
@@ -213,7 +213,8 @@ pub(crate) fn basis(options: &RunOptions, host: &HostFacts, plan: &Plan) -> Basi
         ("capabilities".to_owned(), able.join(" ")),
         (
             "conditions of paths".to_owned(),
-            options
+            planned
+                .selection
                 .paths
                 .iter()
                 .map(ToString::to_string)
@@ -222,10 +223,10 @@ pub(crate) fn basis(options: &RunOptions, host: &HostFacts, plan: &Plan) -> Basi
         ),
         (
             "evidence that is kept".to_owned(),
-            format!("{:?}", options.keep).to_lowercase(),
+            options.keep.word().to_owned(),
         ),
     ]);
-    for cell in &plan.cells {
+    for cell in &planned.plan.cells {
         for peer in [&cell.client, &cell.server] {
             basis
                 .entry(format!("peer {}", peer.name))
@@ -235,7 +236,7 @@ pub(crate) fn basis(options: &RunOptions, host: &HostFacts, plan: &Plan) -> Basi
     basis
 }
 
-/// Hash of the running program. No enemy is near: it tells one build from another.
+/// Hash of the running program. It tells one build from another, and need not stand up to an attacker.
 fn program() -> String {
     static KNOWN: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     let read = || std::fs::read("/proc/self/exe").map_or_else(|_| String::new(), |all| hash(&all));

@@ -5,96 +5,28 @@ pub mod evidence;
 pub mod execute;
 pub mod host;
 pub mod journal;
+pub mod options;
 mod schedule;
 mod selftest;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
-use mpws_lab::preset::OnPath;
 use mpws_peers::catalogue::Kind;
-use mpws_peers::image::Base;
-use mpws_peers::{Catalogue, LaunchError, Launcher, PeerSpec, StateFolder};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use mpws_peers::{LaunchError, Launcher, PeerSpec, StateFolder};
 
 use self::journal::{Journal, JournalError};
+pub use self::options::{Keep, LauncherKind, RunOptions, default_jobs};
 use self::schedule::{Course, Ran};
-use crate::case::{Case, Profile};
-use crate::cases::catalogue;
+use crate::clock::millis;
+pub use crate::clock::rfc3339;
 use crate::event::RunEvent;
-use crate::expectation::Expectations;
 use crate::finding;
-use crate::plan;
 use crate::plan::left_out;
-pub use crate::plan::{Plan, PlanError};
+pub use crate::plan::{Plan, PlanError, Planned};
 use crate::result::{Capability, CellResult, RESULT_SCHEMA, RunResult, Summary, Tool};
-use crate::sabotage::Sabotage;
-
-/// What a user may choose.
-#[derive(Clone, Debug)]
-pub struct RunOptions {
-    /// The cases: the catalogue, or what a test of the suite itself puts in its place.
-    pub cases: &'static [Case],
-    /// Globs over cell names, or prefixes that end at a `/` or `@`; empty for all.
-    pub selectors: Vec<String>,
-    /// How much is covered.
-    pub profile: Profile,
-    /// Names or globs of peers; empty for all of the catalogue. The fixture always takes part.
-    pub peers: Vec<String>,
-    /// A matrix whose peers, or a family of which every version takes part, against the fixture and its neighbours ([`Plan::of_matrix`]), and
-    /// nobody else.
-    pub matrix: Option<String>,
-    /// Further `peer.toml` files.
-    pub peer_files: Vec<PathBuf>,
-    /// Cells that run at a time, at least 1; by default [`default_jobs`], and a quarter of that where blind peers run in
-    /// containers.
-    pub jobs: Option<usize>,
-    /// Conditions of paths, beside what each case does to its network. A cell that lacks the path goes without.
-    pub paths: Vec<OnPath>,
-    /// Where evidence goes (result files are the reporters' business).
-    pub out: PathBuf,
-    /// Whether to go on where an earlier run into the same folder was stopped ([`crate::run::journal`]).
-    pub resume: bool,
-    /// Which cells keep their evidence.
-    pub keep: Keep,
-    /// How peers run.
-    pub launcher: LauncherKind,
-    /// Where pinned environments live; by default where [`mpws_peers`] puts them.
-    pub state: Option<PathBuf>,
-    /// Set it to stop: cells that run end, the rest is reported as not run.
-    pub stop: Arc<AtomicBool>,
-    /// A fault of the bench, for tests of the suite itself.
-    pub sabotage: Option<Sabotage>,
-}
-
-/// How peers run. The verdicts are the same.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum LauncherKind {
-    /// As processes in the hosts of the lab.
-    #[default]
-    Process,
-    /// In containers, whose images stand on this base; the fixture as a process.
-    Container {
-        /// What the images stand on.
-        base: Base,
-    },
-}
-
-/// Which cells keep a folder of evidence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keep {
-    /// Those that are not green.
-    #[default]
-    Red,
-    /// All.
-    All,
-    /// None.
-    None,
-}
 
 /// Why a run came to no result.
 #[derive(Debug, thiserror::Error)]
@@ -143,12 +75,6 @@ impl RunError {
     }
 }
 
-/// Eight cells for each processor, at most 64: most of a cell's time is waiting. More make a run hardly shorter.
-pub fn default_jobs() -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    (8 * processors).min(64)
-}
-
 /// A blind program starts when its cell has begun, and in a container it is read from a file system that nothing has read
 /// before it: that is work, and not waiting.
 fn usual_jobs(plan: &Plan, launcher: &Launcher) -> usize {
@@ -169,26 +95,20 @@ pub fn doctor(state: Option<&Path>) -> Vec<(String, Capability)> {
     host::doctor(state)
 }
 
-/// The cells that a run with these options has.
-///
-/// # Errors
-///
-/// [`PlanError`]: an unknown selector or peer, or a broken file.
-pub fn plan(options: &RunOptions) -> Result<Plan, PlanError> {
-    Planned::of(options).map(|planned| planned.plan)
-}
-
 /// Runs the plan. There is one result for every planned cell, whatever happens to it.
 ///
 /// # Errors
 ///
 /// [`RunError`], before any cell ran.
-pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunResult, RunError> {
+pub fn run(
+    mut planned: Planned,
+    options: &RunOptions,
+    tell: &mut dyn FnMut(RunEvent),
+) -> Result<RunResult, RunError> {
     let started = Instant::now();
     let started_at = SystemTime::now();
-    let mut planned = Planned::of(options)?;
-    let mut capabilities: BTreeMap<String, Capability> =
-        host::doctor(options.state.as_deref()).into_iter().collect();
+    let found = host::look(options.state.as_deref());
+    let mut capabilities: BTreeMap<String, Capability> = found.capabilities.into_iter().collect();
     let no_labs = capabilities
         .get(host::LAB)
         .filter(|lab| !lab.available)
@@ -196,7 +116,7 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
     let (launcher, no_containers) = launcher(options, tell)?;
     let host_unfit = no_labs.or(no_containers);
     let left_out = match host_unfit {
-        None => left_out::leave_out(&mut planned.plan, options, &launcher, tell)?,
+        None => left_out::leave_out(&mut planned.plan, &planned.selection, &launcher, tell)?,
         Some(_) => Vec::new(),
     };
     let unfit = match host_unfit {
@@ -210,8 +130,8 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         path: options.out.clone(),
         source,
     })?;
-    let host = host::facts(capabilities.clone());
-    let basis = journal::basis(options, &host, &planned.plan);
+    let host = host::facts(found.root, capabilities.clone());
+    let basis = journal::basis(options, &host, &planned);
     let (journal, done) = if options.resume {
         Journal::resume(&options.out, &basis)?
     } else {
@@ -228,6 +148,7 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
     let bench = execute::Bench {
         launcher,
         options,
+        paths: &planned.selection.paths,
         unfit,
         host_unfit,
     };
@@ -242,10 +163,11 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         mut cells,
         peers,
         taken_over,
+        not_run,
         journal,
     } = course.all_cells(journal, done, tell);
     // Under a condition a known deviation may well stay away; that says nothing of the expectation.
-    let mut problems = if options.paths.is_empty() {
+    let mut problems = if planned.selection.paths.is_empty() {
         planned
             .expectations
             .problems(&cells, &planned.catalogue, &capabilities)
@@ -261,6 +183,7 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         bench.settle_evidence(cell, &mut problems);
     }
     finding::compare_controls(&planned.plan.cells, &mut cells);
+    let selection = &planned.selection;
     let result = RunResult {
         schema: RESULT_SCHEMA.to_owned(),
         tool: Tool {
@@ -271,16 +194,19 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         duration_ms: millis(started),
         host,
         peers,
-        profile: options.profile,
-        matrix: options.matrix.clone(),
-        selectors: options.selectors.clone(),
-        paths: options.paths.iter().map(ToString::to_string).collect(),
+        profile: selection.profile,
+        matrix: selection.matrix.clone(),
+        selectors: selection
+            .selectors
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        paths: selection.paths.iter().map(ToString::to_string).collect(),
         left_out,
         planned: planned.plan.cells.len(),
         taken_over,
-        interrupted: options.stop.load(Ordering::Relaxed)
-            && cells.iter().any(|cell| cell.reason == execute::NOT_RUN),
-        findings: finding::findings(&cells, options),
+        interrupted: options.stop.load(Ordering::Relaxed) && not_run > 0,
+        findings: finding::findings(&cells, selection),
         claims: Vec::new(),
         problems,
         summary: Summary::of(&cells),
@@ -288,115 +214,6 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
     };
     tell(RunEvent::Finished(Box::new(result.clone())));
     Ok(result)
-}
-
-/// A plan with what belongs to it.
-struct Planned {
-    plan: Plan,
-    /// Names of all cells that the chosen peers have, selected or not.
-    catalogue: Vec<String>,
-    expectations: Expectations,
-}
-
-impl Planned {
-    fn of(options: &RunOptions) -> Result<Self, PlanError> {
-        let mut known = Catalogue::builtin()?;
-        for path in &options.peer_files {
-            known.add_file(path)?;
-        }
-        let everyone = known.everyone().iter();
-        let documents = everyone.filter_map(|peer| peer.deviations.as_ref());
-        let today = rfc3339(SystemTime::now());
-        let expectations = Expectations::read(documents, today.get(..10).unwrap_or_default())?;
-        let matrices: Vec<&str> = known.matrices().collect();
-        let all = matrices.iter().map(|family| Some(*family)).chain([None]);
-        let all =
-            all.map(|matrix| plan_of(&known, catalogue(), matrix, &[]).map(|plan| plan.cells));
-        let catalogue = all
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter()
-            .flatten()
-            .map(|cell| cell.name)
-            .collect();
-        let matrix = options.matrix.as_deref();
-        let mut plan = plan_of(&known, options.cases, matrix, &options.peers)?;
-        if !options.peers.is_empty() {
-            // The fixture comes along as the opposite end; cells without a named peer do not.
-            plan.cells.retain(|cell| {
-                let named = |peer: &PeerSpec| {
-                    options
-                        .peers
-                        .iter()
-                        .any(|name| plan::glob(name, &peer.name))
-                };
-                named(&cell.client) || named(&cell.server)
-            });
-        }
-        let plan = plan.select(options.profile, &options.selectors)?;
-        for on_path in &options.paths {
-            plan.takes(on_path)?;
-        }
-        Ok(Self {
-            plan,
-            catalogue,
-            expectations,
-        })
-    }
-}
-
-/// The cells of an ordinary run or of a matrix, for these peers.
-/// The peers of an ordinary run, and those of a matrix of several families that are named.
-fn with_named(known: &Catalogue, names: &[String]) -> Vec<PeerSpec> {
-    let named = |peer: &PeerSpec| names.iter().any(|name| plan::glob(name, &peer.name));
-    let all = known.everyone().iter();
-    all.filter(|peer| !peer.matrix_only || (peer.matrix.is_some() && named(peer)))
-        .cloned()
-        .collect()
-}
-
-fn plan_of(
-    known: &Catalogue,
-    cases: &'static [Case],
-    matrix: Option<&str>,
-    names: &[String],
-) -> Result<Plan, PlanError> {
-    let Some(family) = matrix else {
-        let only_there = |name: &String| {
-            let matches = |peer: &&PeerSpec| plan::glob(name, &peer.name);
-            let left_out = known.matrices().flat_map(|family| known.matrix(family));
-            let left_out: Vec<PeerSpec> = left_out.filter(|peer| matches(&peer)).collect();
-            (!with_named(known, names).iter().any(|peer| matches(&peer)))
-                .then(|| left_out.into_iter().next())
-                .flatten()
-        };
-        if let Some((name, peer)) = names
-            .iter()
-            .find_map(|name| Some((name, only_there(name)?)))
-        {
-            return Err(PlanError::OnlyInMatrix {
-                name: name.clone(),
-                family: peer.family,
-            });
-        }
-        let chosen = plan::choose(&with_named(known, names), names)?;
-        return Ok(Plan::of(cases, &chosen));
-    };
-    let mut peers = known.matrix(family);
-    if peers.is_empty() {
-        return Err(PlanError::NoSuchMatrix {
-            family: family.to_owned(),
-            known: known.matrices().collect::<Vec<_>>().join(", "),
-        });
-    }
-    peers.extend(known.peer(plan::FIXTURE).cloned());
-    let everyone = plan::choose(&peers, &[])?;
-    let chosen = plan::choose(&peers, names)?;
-    let mut plan = Plan::of_matrix(cases, &everyone);
-    // Who is whose neighbour does not depend on who was chosen.
-    let there = |peer: &PeerSpec| chosen.iter().any(|one| one.name == peer.name);
-    plan.cells
-        .retain(|cell| there(&cell.client) && there(&cell.server));
-    Ok(plan)
 }
 
 /// The launcher, and why no peer can run by the one that was asked for. Then it is another, which no cell uses.
@@ -457,54 +274,4 @@ fn prepare(
         }
     }
     unfit
-}
-
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A time as `2026-01-31T12:00:00Z` (RFC 3339, UTC), without fractions of a second.
-///
-/// # Panics
-///
-/// Beyond the year 9999.
-pub fn rfc3339(time: SystemTime) -> String {
-    let whole = OffsetDateTime::from(time).truncate_to_second();
-    whole.format(&Rfc3339).expect("a year of four digits")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::{Duration, UNIX_EPOCH};
-
-    #[test]
-    fn a_matrix_of_several_families_runs_where_it_or_a_peer_of_it_is_named_and_nowhere_else() {
-        let known = Catalogue::builtin().expect("our own peers");
-        let families = |matrix: Option<&str>, names: &[&str]| -> Vec<String> {
-            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-            let plan = plan_of(&known, catalogue(), matrix, &names).expect("a plan");
-            let families = plan.cells.iter().map(|cell| cell.client.family.clone());
-            let families: std::collections::BTreeSet<String> = families.collect();
-            families.into_iter().collect()
-        };
-        assert_eq!(families(None, &[]), ["fixture", "websockets"]);
-        assert_eq!(families(None, &["aiohttp-*"]), ["aiohttp", "fixture"]);
-        let foreign = families(Some("foreign"), &[]);
-        assert!(foreign.contains(&"aiohttp".to_owned()), "{foreign:?}");
-        assert!(!foreign.contains(&"websockets".to_owned()), "{foreign:?}");
-        assert!(matches!(
-            plan_of(&known, catalogue(), Some("nowhere"), &[]),
-            Err(PlanError::NoSuchMatrix { .. })
-        ));
-    }
-
-    #[test]
-    fn times_are_written_as_rfc_3339() {
-        let at = |seconds| rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(at(0), "1970-01-01T00:00:00Z");
-        assert_eq!(at(951_827_696), "2000-02-29T12:34:56Z");
-        assert_eq!(at(1_772_323_199), "2026-02-28T23:59:59Z");
-        assert_eq!(at(1_772_323_200), "2026-03-01T00:00:00Z");
-    }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Ran {
     pub(crate) peers: Vec<PeerFacts>,
     /// Number of cells that an earlier run had done.
     pub(crate) taken_over: usize,
+    /// Number of cells that did not run, because the run was stopped before.
+    pub(crate) not_run: usize,
     pub(crate) journal: Journal,
 }
 
@@ -107,21 +109,23 @@ impl Course<'_> {
                 }
             }
         });
+        let not_run = results.iter().filter(|result| result.is_none()).count();
         let cells = results
             .into_iter()
             .zip(&self.plan.cells)
-            .map(|(result, cell)| result.unwrap_or_else(|| not_run(self.bench, cell)))
+            .map(|(result, cell)| result.unwrap_or_else(|| stopped_before(self.bench, cell)))
             .collect();
         Ran {
             cells,
             peers: peers.into_values().collect(),
             taken_over,
+            not_run,
             journal,
         }
     }
 }
 
-fn not_run(bench: &execute::Bench<'_>, cell: &PlannedCell) -> CellResult {
+fn stopped_before(bench: &execute::Bench<'_>, cell: &PlannedCell) -> CellResult {
     bench.empty(cell, Verdict::Error, execute::NOT_RUN.to_owned())
 }
 

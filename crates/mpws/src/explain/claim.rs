@@ -1,11 +1,10 @@
 //! `mpws explain claims/ID`.
 
-use mpws_suite::claims::{Aspect, CLAIMS, Claim, SELECTOR, Sense, Source};
-use mpws_suite::plan::selects;
-use mpws_suite::run::Plan;
+use mpws_suite::case::Profile;
+use mpws_suite::claims::{Aspect, CLAIMS, Claim, SELECTOR, Sense, Source, selectors};
+use mpws_suite::plan::Plan;
 
 use super::{part, selected};
-use crate::args::Profile;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -25,7 +24,7 @@ pub(super) fn run(id: &str) -> Result<Exit, Failure> {
         .iter()
         .find(|claim| claim.id == id)
         .ok_or_else(|| unknown(id))?;
-    let name = format!("{SELECTOR}/{id}");
+    let name = claim.selector();
     let plan = selected(name.clone(), Profile::Default)?;
     let mut output = Output::default();
     tell(claim, &name, &mut output);
@@ -54,9 +53,10 @@ fn about(number: usize, aspect: &Aspect, plan: &Plan, output: &mut Output) {
     part(&format!("aspect {number}"), aspect.name, output);
     let (question, behind) = match aspect.source {
         Source::Cells { select, read } => {
+            let select = selectors(select);
             let cells = plan.cells.iter().map(|cell| cell.name.clone());
             let cells: Vec<String> = cells
-                .filter(|cell| select.iter().any(|one| selects(one, cell)))
+                .filter(|cell| select.iter().any(|one| one.matches(cell)))
                 .collect();
             (read.question(), ("cells", cells))
         }
