@@ -24,8 +24,6 @@ enum Meets {
     Middlebox,
 }
 
-/// `IPPROTO_MPTCP`.
-const MPTCP: i32 = 262;
 const PORT: u16 = 8765;
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -127,7 +125,7 @@ fn socket(host: &Host, ip: Ip, mptcp: bool) -> std::io::Result<Socket> {
         Ip::V4 => Domain::IPV4,
         Ip::V6 => Domain::IPV6,
     };
-    let protocol = if mptcp { MPTCP } else { Protocol::TCP.into() };
+    let protocol = if mptcp { libc::IPPROTO_MPTCP } else { Protocol::TCP.into() };
     let socket = host.socket(domain.into(), Type::STREAM.into(), protocol)?;
     Ok(Socket::from(socket))
 }

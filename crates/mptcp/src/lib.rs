@@ -15,6 +15,7 @@
 //! | [`pm`] | path manager: endpoints, limits, subflows, events |
 //! | [`diag`] | all MPTCP sockets and subflows of a network namespace |
 //! | [`probe`] | what the running system can |
+//! | [`uapi`] | numbers of the kernel that the C library lacks |
 //!
 //! ```no_run
 //! use mptcp::sockopt::{IsMptcp, is_mptcp};
@@ -43,6 +44,7 @@ mod socket;
 pub mod sockopt;
 mod sys;
 mod types;
+pub mod uapi;
 
 pub use self::netlink::{KernelRefusal, NetlinkError};
 pub use self::socket::{Reason, Unavailable, stream};

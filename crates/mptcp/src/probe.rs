@@ -13,7 +13,7 @@ use socket2::{Domain, Socket};
 
 use crate::counters::Counters;
 use crate::pm::{EventSocket, PathManager};
-use crate::{diag, sockopt, stream, sys};
+use crate::{diag, sockopt, stream, sys, uapi};
 
 /// Something that may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,7 +152,7 @@ fn any_socket() -> Result<Socket, String> {
 }
 
 fn is_mptcp() -> Outcome {
-    match sockopt::number(&any_socket()?, libc::IPPROTO_TCP, sys::TCP_IS_MPTCP) {
+    match sockopt::number(&any_socket()?, libc::IPPROTO_TCP, uapi::TCP_IS_MPTCP) {
         Ok(1) => Ok("1 on an MPTCP socket".to_owned()),
         Ok(other) => Err(format!("{other} on an MPTCP socket")),
         Err(error) => Err(error.to_string()),

@@ -9,6 +9,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 use std::{fmt, io, ptr};
 
+use crate::uapi::{MPTCP_FULL_INFO, SOL_MPTCP};
+
 /// Reads a socket option into `buffer` and gives the length that the kernel returned, never more
 /// than the buffer's.
 ///
@@ -193,17 +195,5 @@ impl fmt::Display for ResolverRefusal {
     }
 }
 
-/// `SOL_MPTCP`.
-pub(crate) const SOL_MPTCP: i32 = 284;
-/// `MPTCP_INFO`.
-pub(crate) const MPTCP_INFO: i32 = 1;
-/// `MPTCP_TCPINFO`.
-pub(crate) const MPTCP_TCPINFO: i32 = 2;
-/// `MPTCP_SUBFLOW_ADDRS`.
-pub(crate) const MPTCP_SUBFLOW_ADDRS: i32 = 3;
-/// `MPTCP_FULL_INFO`.
-pub(crate) const MPTCP_FULL_INFO: i32 = 4;
-/// `TCP_IS_MPTCP`.
-pub(crate) const TCP_IS_MPTCP: i32 = 43;
 /// Bytes of `struct mptcp_full_info` before its `mptcp_info`.
 pub(crate) const FULL_INFO_HEAD: usize = 40;

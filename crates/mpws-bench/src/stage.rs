@@ -216,7 +216,7 @@ impl<'a> Stage<'a> {
     ) -> Result<Link, RowEnd> {
         let socket = self
             .host(CLIENT)
-            .socket(AF_INET, SOCK_STREAM, number(protocol))
+            .socket(libc::AF_INET, libc::SOCK_STREAM, number(protocol))
             .map_err(|error| RowEnd::host("no socket in the client's host", &error))?;
         self.runtime.block_on(Link::open(socket, protocol, server))
     }
@@ -263,7 +263,7 @@ impl<'a> Stage<'a> {
         let full = match mptcp::sockopt::full_info(link.eye.as_fd()) {
             Ok(full) => full,
             // Before kernel 6.5 there is no MPTCP_FULL_INFO; the kernel's listing has spoken already.
-            Err(error) if error.raw_os_error() == Some(EOPNOTSUPP) => return Ok(Vec::new()),
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(Vec::new()),
             Err(error) => {
                 return Err(RowEnd::bench(
                     "the kernel was not asked of subflows",
@@ -308,8 +308,8 @@ pub(crate) fn is_fixture(spec: &PeerSpec) -> bool {
 /// Number of a protocol for `socket`.
 fn number(protocol: SocketProtocol) -> i32 {
     match protocol {
-        SocketProtocol::Mptcp => IPPROTO_MPTCP,
-        SocketProtocol::Tcp => IPPROTO_TCP,
+        SocketProtocol::Mptcp => libc::IPPROTO_MPTCP,
+        SocketProtocol::Tcp => libc::IPPROTO_TCP,
     }
 }
 
@@ -321,8 +321,3 @@ pub(crate) const SERVER: &str = "server";
 const FIRST_PORT: u16 = 9001;
 /// What servers are told to accept, in bytes.
 const LARGEST_MESSAGE: u64 = 16 << 20;
-const AF_INET: i32 = 2;
-const SOCK_STREAM: i32 = 1;
-const IPPROTO_TCP: i32 = 6;
-const IPPROTO_MPTCP: i32 = 262;
-const EOPNOTSUPP: i32 = 95;

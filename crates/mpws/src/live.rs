@@ -80,7 +80,7 @@ pub(crate) fn end(end: &ConnectionEnd) -> String {
 /// RFC 8684 section 3.7: which end can say what of a fallback.
 fn fallback_cause(so_protocol: Option<i32>) -> &'static str {
     match so_protocol {
-        Some(IPPROTO_TCP) => {
+        Some(libc::IPPROTO_TCP) => {
             "the client's SYN came without MP_CAPABLE: it did not ask, or something on the way took it away"
         }
         _ => {
@@ -89,4 +89,3 @@ fn fallback_cause(so_protocol: Option<i32>) -> &'static str {
     }
 }
 
-const IPPROTO_TCP: i32 = 6;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::info::{InfoFlags, MptcpInfo};
 pub use self::subflow::{FullInfo, FullSubflow, SubflowAddrs, TcpInfo};
-use crate::sys;
+use crate::{sys, uapi};
 
 /// `SO_PROTOCOL`: 262 for a socket made as MPTCP (also after it fell back), 6 for TCP.
 ///
@@ -36,7 +36,7 @@ pub fn so_protocol(fd: impl AsFd) -> io::Result<i32> {
 ///
 /// Any other error of `getsockopt()`, such as `EBADF`.
 pub fn is_mptcp(fd: impl AsFd) -> io::Result<IsMptcp> {
-    match number(&fd, libc::IPPROTO_TCP, sys::TCP_IS_MPTCP) {
+    match number(&fd, libc::IPPROTO_TCP, uapi::TCP_IS_MPTCP) {
         Ok(0) => Ok(IsMptcp::No),
         Ok(_) => Ok(IsMptcp::Yes),
         Err(error) => {
@@ -59,7 +59,7 @@ pub fn is_mptcp(fd: impl AsFd) -> io::Result<IsMptcp> {
 /// 5.16; kind `InvalidData` if the kernel returned less than any kernel should.
 pub fn info(fd: impl AsFd) -> io::Result<MptcpInfo> {
     let mut buffer = [0; ROOM];
-    let length = sys::getsockopt(fd.as_fd(), sys::SOL_MPTCP, sys::MPTCP_INFO, &mut buffer)?;
+    let length = sys::getsockopt(fd.as_fd(), uapi::SOL_MPTCP, uapi::MPTCP_INFO, &mut buffer)?;
     MptcpInfo::parse(&buffer[..length]).ok_or_else(|| short("MPTCP_INFO", length))
 }
 
@@ -69,7 +69,7 @@ pub fn info(fd: impl AsFd) -> io::Result<MptcpInfo> {
 ///
 /// As [`info`].
 pub fn tcpinfo(fd: impl AsFd) -> io::Result<Vec<TcpInfo>> {
-    subflow::array(fd.as_fd(), sys::MPTCP_TCPINFO, ROOM, |bytes| {
+    subflow::array(fd.as_fd(), uapi::MPTCP_TCPINFO, ROOM, |bytes| {
         TcpInfo::parse(bytes)
     })
 }
@@ -82,7 +82,7 @@ pub fn tcpinfo(fd: impl AsFd) -> io::Result<Vec<TcpInfo>> {
 pub fn subflow_addrs(fd: impl AsFd) -> io::Result<Vec<SubflowAddrs>> {
     subflow::array(
         fd.as_fd(),
-        sys::MPTCP_SUBFLOW_ADDRS,
+        uapi::MPTCP_SUBFLOW_ADDRS,
         subflow::ADDRS,
         SubflowAddrs::parse,
     )
@@ -169,7 +169,7 @@ fn refuse_addresses(level: i32, option: i32) -> io::Result<()> {
 
 /// Options whose argument holds addresses of memory.
 const WITH_ADDRESSES: [(i32, i32); 4] = [
-    (sys::SOL_MPTCP, sys::MPTCP_FULL_INFO),
+    (uapi::SOL_MPTCP, uapi::MPTCP_FULL_INFO),
     (libc::IPPROTO_TCP, libc::TCP_ZEROCOPY_RECEIVE),
     (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER),
     (libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{MptcpInfo, ROOM, short};
 use crate::fields::Fields;
 use crate::sys::{self, FullInfoArray};
+use crate::uapi;
 use crate::types::SubflowId;
 
 /// The TCP side of a subflow: `struct tcp_info`, as far as it says something about a path.
@@ -151,7 +152,7 @@ pub(super) fn array<T>(
         let mut buffer = vec![0; DATA_HEAD + room * element];
         buffer[..4].copy_from_slice(&(DATA_HEAD as u32).to_ne_bytes());
         buffer[12..16].copy_from_slice(&(element as u32).to_ne_bytes());
-        let length = sys::getsockopt(fd, sys::SOL_MPTCP, option, &mut buffer)?;
+        let length = sys::getsockopt(fd, uapi::SOL_MPTCP, option, &mut buffer)?;
         let data = &buffer[..length];
         let count = Fields(data).u32(4).ok_or_else(|| short(ARRAY, length))? as usize;
         if count > room && count <= MOST_SUBFLOWS {

@@ -21,7 +21,7 @@ fn both_ends_of_an_mptcp_connection_say_so() {
             pair.exchange(&[7; 1000]);
             for stream in [&pair.client, &pair.server] {
                 let facts = SocketFacts::of(stream).expect("facts");
-                assert_eq!(facts.so_protocol, libc_mptcp());
+                assert_eq!(facts.so_protocol, libc::IPPROTO_MPTCP);
                 assert_eq!(facts.is_mptcp, IsMptcp::Yes);
                 assert_eq!(
                     (facts.local, facts.remote),
@@ -76,7 +76,7 @@ fn a_client_that_met_a_tcp_server_is_told_apart_by_all_witnesses() {
             let client = SocketFacts::of(&pair.client).expect("facts");
             assert_eq!(
                 (client.so_protocol, client.is_mptcp),
-                (libc_mptcp(), IsMptcp::No)
+                (libc::IPPROTO_MPTCP, IsMptcp::No)
             );
             assert_eq!(client.info, None);
             assert!(client.info_errno.is_some());
@@ -108,7 +108,7 @@ fn a_tcp_client_of_an_mptcp_listener_is_accepted_as_tcp() {
             let listener = SocketFacts::of(&pair.listener).expect("facts");
             assert_eq!(
                 (listener.so_protocol, listener.is_mptcp),
-                (libc_mptcp(), IsMptcp::Yes)
+                (libc::IPPROTO_MPTCP, IsMptcp::Yes)
             );
             let server = SocketFacts::of(&pair.server).expect("facts");
             assert_eq!((server.so_protocol, server.is_mptcp), (6, IsMptcp::No));
@@ -351,8 +351,4 @@ fn a_closed_connection_leaves_the_gauge_and_the_list() {
             });
         },
     );
-}
-
-const fn libc_mptcp() -> i32 {
-    262
 }

@@ -118,7 +118,7 @@ fn limits_are_set_read_and_bounded() {
         let NetlinkError::Refused(refusal) = error.expect_err("too many") else {
             panic!("not refused by the kernel");
         };
-        assert_eq!(refusal.errno, EINVAL);
+        assert_eq!(refusal.errno, libc::EINVAL);
         assert!(
             refusal
                 .message
@@ -142,7 +142,7 @@ fn what_the_kernel_refuses_comes_with_its_number_and_words() {
             else {
                 panic!("not refused by the kernel");
             };
-            assert_eq!(refusal.errno, EEXIST);
+            assert_eq!(refusal.errno, libc::EEXIST);
             assert!(refusal.message.is_some());
             let NetlinkError::Refused(refusal) = manager
                 .delete_endpoint(AddressId(77))
@@ -150,7 +150,7 @@ fn what_the_kernel_refuses_comes_with_its_number_and_words() {
             else {
                 panic!("not refused by the kernel");
             };
-            assert_eq!(refusal.errno, EINVAL);
+            assert_eq!(refusal.errno, libc::EINVAL);
             assert_eq!(refusal.message.as_deref(), Some("address not found"));
             // A refusal does not disturb what is asked next.
             assert_eq!(manager.endpoints().expect("endpoints"), [endpoint]);
@@ -167,9 +167,9 @@ fn without_the_right_limits_are_read_but_endpoints_are_refused() {
             manager.limits().expect("limits");
             let endpoint = Endpoint::new([127, 0, 0, 4].into());
             let error = manager.add_endpoint(&endpoint).expect_err("no right");
-            assert_eq!(error.errno(), Some(EPERM));
+            assert_eq!(error.errno(), Some(libc::EPERM));
             let error = EventSocket::new().expect_err("no right");
-            assert_eq!(error.errno(), Some(EPERM));
+            assert_eq!(error.errno(), Some(libc::EPERM));
         },
     );
 }
@@ -329,6 +329,3 @@ pub fn next(events: &mut EventSocket, fits: impl Fn(&Event) -> bool) -> Event {
     }
 }
 
-const EPERM: i32 = 1;
-const EEXIST: i32 = 17;
-const EINVAL: i32 = 22;

@@ -70,7 +70,7 @@ const TCP_SERVER: Case = Case {
         let facts = support::client_facts(cell, opened.connection)?;
         cell.equal(
             "SO_PROTOCOL of the client after fallback",
-            &Some(262),
+            &Some(libc::IPPROTO_MPTCP),
             &facts.so_protocol,
         );
         cell.equal(
@@ -107,7 +107,7 @@ const TCP_CLIENT: Case = Case {
         let accepted = support::accepted_facts(cell, server)?;
         cell.equal(
             "SO_PROTOCOL of the accepted socket",
-            &Some(6),
+            &Some(libc::IPPROTO_TCP),
             &accepted.so_protocol,
         );
         cell.finish(server, opened.connection)
@@ -237,7 +237,7 @@ const IDENTITY_OF_TCP_CLIENT: Case = Case {
         let accepted = support::accepted_facts(cell, server)?;
         cell.equal(
             "SO_PROTOCOL of the accepted socket",
-            &Some(6),
+            &Some(libc::IPPROTO_TCP),
             &accepted.so_protocol,
         );
         if let Some(word) = accepted.api_protocol {
@@ -344,7 +344,7 @@ fn identity_before_connect(cell: &mut Cell) -> Result<(), CellEnd> {
     );
     cell.equal(
         "SO_PROTOCOL once connected to a TCP server",
-        &Some(262),
+        &Some(libc::IPPROTO_MPTCP),
         &after.so_protocol,
     );
     let mut open = cell.client_open(Some(socket));

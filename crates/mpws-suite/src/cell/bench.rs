@@ -28,19 +28,19 @@ impl Cell {
     /// A fresh socket in a side's host; its reads and writes end after [`deadline::STEP_MS`].
     pub fn bench_socket(&self, side: Side, protocol: SocketProtocol) -> Result<Socket, CellEnd> {
         let protocol = match (self.sabotage, protocol) {
-            (Some(Sabotage::BenchSpeaksTcp), _) => IPPROTO_TCP,
-            (Some(Sabotage::BenchSpeaksMptcp), _) | (_, SocketProtocol::Mptcp) => IPPROTO_MPTCP,
-            (_, SocketProtocol::Tcp) => IPPROTO_TCP,
+            (Some(Sabotage::BenchSpeaksTcp), _) => libc::IPPROTO_TCP,
+            (Some(Sabotage::BenchSpeaksMptcp), _) | (_, SocketProtocol::Mptcp) => libc::IPPROTO_MPTCP,
+            (_, SocketProtocol::Tcp) => libc::IPPROTO_TCP,
         };
         self.raw(side, protocol)
     }
 
     fn raw(&self, side: Side, protocol: i32) -> Result<Socket, CellEnd> {
         let family = match self.ip {
-            Ip::V4 => AF_INET,
-            Ip::V6 => AF_INET6,
+            Ip::V4 => libc::AF_INET,
+            Ip::V6 => libc::AF_INET6,
         };
-        let descriptor = self.host(side).socket(family, SOCK_STREAM, protocol);
+        let descriptor = self.host(side).socket(family, libc::SOCK_STREAM, protocol);
         let socket = Socket::from(descriptor.map_err(refused("making a socket"))?);
         limit_waits(&socket)?;
         Ok(socket)
@@ -48,12 +48,12 @@ impl Cell {
 
     /// A fresh TCP socket in the client's host, whatever is sabotaged: what the kernel can is asked of it.
     pub fn plain_socket(&self) -> Result<Socket, CellEnd> {
-        self.raw(Side::Client, IPPROTO_TCP)
+        self.raw(Side::Client, libc::IPPROTO_TCP)
     }
 
     /// A fresh `AF_UNIX` stream socket in a side's host: abstract names belong to the network namespace.
     pub fn bench_unix_socket(&self, side: Side) -> Result<Socket, CellEnd> {
-        let descriptor = self.host(side).socket(AF_UNIX, SOCK_STREAM, 0);
+        let descriptor = self.host(side).socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
         let broken = |error| CellEnd::broken("no AF_UNIX socket was made", &error);
         let socket = Socket::from(descriptor.map_err(broken)?);
         limit_waits(&socket)?;
@@ -160,11 +160,11 @@ impl Cell {
         // Sequence and acknowledgement numbers, header of six words, ACK, window, checksum, urgent pointer.
         packet.extend([0, 0, 0, 0, 0, 0, 0, 0, 6 << 4, 0x10, 0, 0, 0, 0, 0, 0]);
         packet.extend(options);
-        let family = if server.is_ipv4() { AF_INET } else { AF_INET6 };
+        let family = if server.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let broken = |error: std::io::Error| CellEnd::broken("no stray packet was sent", &error);
         let descriptor = self
             .host(Side::Client)
-            .socket(family, SOCK_RAW, IPPROTO_TCP);
+            .socket(family, libc::SOCK_RAW, libc::IPPROTO_TCP);
         let socket = Socket::from(descriptor.map_err(broken)?);
         let to = SocketAddr::new(server.ip(), 0).into();
         socket.send_to(&packet, &to).map_err(broken)?;
@@ -238,10 +238,3 @@ const POLL: Duration = Duration::from_millis(5);
 /// A port that nobody uses.
 const STRAY_PORT: u16 = 9;
 
-const AF_UNIX: i32 = 1;
-const AF_INET: i32 = 2;
-const AF_INET6: i32 = 10;
-const SOCK_STREAM: i32 = 1;
-const SOCK_RAW: i32 = 3;
-const IPPROTO_TCP: i32 = 6;
-const IPPROTO_MPTCP: i32 = 262;

@@ -75,7 +75,7 @@ impl Cell {
     pub fn kill(&mut self, side: Side) -> Result<(), CellEnd> {
         let process = self.peer(side).process();
         let broken = |error: std::io::Error| CellEnd::broken("a peer was not killed", &error);
-        process.kill(SIGKILL).map_err(broken)?;
+        process.kill(libc::SIGKILL).map_err(broken)?;
         let limit = std::time::Duration::from_millis(deadline::PEER_EXIT_MS);
         match process.wait(limit).map_err(broken)? {
             Some(_) => Ok(()),
@@ -104,5 +104,3 @@ impl Cell {
     }
 }
 
-/// `include/uapi/asm-generic/signal.h`.
-const SIGKILL: i32 = 9;

@@ -119,7 +119,7 @@ impl Eyes {
             .collect::<Result<_, _>>()
             .map_err(broken)?;
         let socket = host
-            .socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG)
+            .socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_SOCK_DIAG)
             .map_err(broken)?;
         Ok(Self {
             netstat,
@@ -252,12 +252,6 @@ fn read(netstat: &mut File) -> Result<Counters, CellEnd> {
     Counters::read_from(netstat).map_err(|error| CellEnd::broken("counters were not read", &error))
 }
 
-/// `include/linux/socket.h`.
-const AF_NETLINK: i32 = 16;
-/// `include/linux/net.h`.
-const SOCK_RAW: i32 = 3;
-/// `include/uapi/linux/netlink.h`.
-const NETLINK_SOCK_DIAG: i32 = 4;
 
 #[cfg(test)]
 mod tests {

@@ -33,11 +33,6 @@ pub(crate) const SILENT: Case = Case {
     ..ORDERING
 };
 
-pub(crate) const EBADF: i32 = 9;
-pub(crate) const EPIPE: i32 = 32;
-pub(crate) const ENOTCONN: i32 = 107;
-pub(crate) const ECONNRESET: i32 = 104;
-pub(crate) const ECONNREFUSED: i32 = 111;
 
 /// A socket of the cell's protocol on the client's side.
 pub(crate) fn fresh(cell: &mut Cell) -> Result<SocketId, CellEnd> {

@@ -3,7 +3,7 @@
 use mpws_fixture::script::{Behaviour, Step};
 use mpws_peers::protocol::{ClientIterate, ProcessLog};
 
-use super::{ECONNRESET, EPIPE, LIMIT_MS, ORDERING, at_once, connected, nothing_left, open};
+use super::{LIMIT_MS, ORDERING, at_once, connected, nothing_left, open};
 use crate::case::{Case, Side};
 use crate::cases::support::{self, Refusal};
 use crate::cell::{Cell, CellEnd, Serve};
@@ -57,7 +57,7 @@ const RESET: Case = Case {
         scripted(
             cell,
             vec![Step::ReadRequest, Step::Reset],
-            at_once(&[ECONNRESET, EPIPE]),
+            at_once(&[libc::ECONNRESET, libc::EPIPE]),
         )
     },
     ..SCRIPTED

@@ -8,10 +8,7 @@ use mpws_peers::protocol::{
     SocketClose, SocketConnect, SocketListen, SocketShutdown,
 };
 
-use super::{
-    EBADF, ECONNREFUSED, ENOTCONN, EPIPE, LIMIT_MS, ORDERING, SILENT, at_once, connected, echo,
-    fresh, must_work, nothing_left, open, works,
-};
+use super::{LIMIT_MS, ORDERING, SILENT, at_once, connected, echo, fresh, must_work, nothing_left, open, works};
 use crate::case::{Case, Expect, Side};
 use crate::cases::support::{self, Refusal};
 use crate::cell::{Cell, CellEnd, Outcome};
@@ -77,7 +74,7 @@ const UNCONNECTED: Case = Case {
         echo(cell)?;
         let socket = fresh(cell)?;
         let outcome = cell.attempt(Side::Client, &open(cell, Some(socket)))?;
-        support::judge_refusal(cell, outcome, at_once(&[ENOTCONN, EPIPE]));
+        support::judge_refusal(cell, outcome, at_once(&[libc::ENOTCONN, libc::EPIPE]));
         nothing_left(cell)?;
         debug_log(cell)
     },
@@ -148,7 +145,7 @@ const REFUSED_BEFORE_HANDOVER: Case = Case {
         let outcome = cell.attempt(Side::Client, &cell.connect_to_server(socket, how))?;
         let refusal = Refusal {
             within_ms: support::AT_ONCE_MS,
-            errnos: &[ECONNREFUSED],
+            errnos: &[libc::ECONNREFUSED],
             words: &[],
             closes: false,
         };
@@ -173,7 +170,7 @@ const REFUSED_PENDING: Case = Case {
             Ok((!cell.connecting(Side::Client)?).then_some(()))
         })?;
         let outcome = cell.attempt(Side::Client, &open(cell, Some(socket)))?;
-        support::judge_refusal(cell, outcome, at_once(&[ECONNREFUSED]));
+        support::judge_refusal(cell, outcome, at_once(&[libc::ECONNREFUSED]));
         nothing_left(cell)
     },
     ..ORDERING
@@ -243,7 +240,7 @@ const CLOSED: Case = Case {
         let socket = fresh(cell)?;
         cell.ask(Side::Client, &SocketClose { socket })?;
         let outcome = cell.attempt(Side::Client, &open(cell, Some(socket)))?;
-        support::judge_refusal(cell, outcome, at_once(&[EBADF]));
+        support::judge_refusal(cell, outcome, at_once(&[libc::EBADF]));
         nothing_left(cell)
     },
     ..SILENT
@@ -269,7 +266,7 @@ const LISTENING: Case = Case {
         )?;
         cell.ask(Side::Client, &SocketListen { socket, backlog: 1 })?;
         let outcome = cell.attempt(Side::Client, &open(cell, Some(socket)))?;
-        support::judge_refusal(cell, outcome, at_once(&[ENOTCONN, EPIPE]));
+        support::judge_refusal(cell, outcome, at_once(&[libc::ENOTCONN, libc::EPIPE]));
         nothing_left(cell)
     },
     ..SILENT
@@ -293,7 +290,7 @@ const WRITE_HALF_CLOSED: Case = Case {
         )?;
         let outcome = cell.attempt(Side::Client, &open(cell, Some(socket)))?;
         // The server answers the end of file with its own, and then the kernel knows no connection any more.
-        support::judge_refusal(cell, outcome, at_once(&[EPIPE, ENOTCONN]));
+        support::judge_refusal(cell, outcome, at_once(&[libc::EPIPE, libc::ENOTCONN]));
         nothing_left(cell)?;
         let state = cell.server_saw(server, 1, 1)?;
         let bytes = state.connections.first().and_then(|one| one.raw_bytes);
@@ -417,7 +414,7 @@ const REUSED_AFTER_CLOSE: Case = Case {
         support::small_talk(cell, opened.connection)?;
         cell.finish(server, opened.connection)?;
         let again = cell.attempt(Side::Client, &open(cell, Some(socket)))?;
-        support::judge_refusal(cell, again, at_once(&[EBADF]));
+        support::judge_refusal(cell, again, at_once(&[libc::EBADF]));
         let state = cell.server_state(server)?;
         cell.equal(
             "connections that the server saw",

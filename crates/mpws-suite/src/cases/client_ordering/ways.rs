@@ -151,7 +151,7 @@ fn connect_and_talk(
     }
     let opened = cell.ask(Side::Client, &open(cell, Some(socket)))?;
     let facts = support::client_facts(cell, opened.connection)?;
-    if facts.so_protocol != Some(6) || cell.protocol() == SocketProtocol::Tcp {
+    if facts.so_protocol != Some(libc::IPPROTO_TCP) || cell.protocol() == SocketProtocol::Tcp {
         cell.record(
             "TCP_NODELAY as the library left it",
             facts.nodelay.unwrap_or(false),

@@ -23,7 +23,6 @@ pub const CASES: &[Case] = &[
     SPLIT_TCP,
 ];
 
-const ECONNREFUSED: i32 = 111;
 
 const SYN_DROPPED: Case = Case {
     slug: "fallback/mptcp-syn-dropped",
@@ -89,7 +88,7 @@ const SYN_RESET: Case = Case {
         )?;
         let server = cell.serve(Serve::echo())?;
         let outcome = cell.try_connect(Connect::default())?;
-        refused_with(cell, outcome, &[ECONNREFUSED]);
+        refused_with(cell, outcome, &[libc::ECONNREFUSED]);
         let opened = cell.connect(Connect {
             protocol: Some(SocketProtocol::Tcp),
             ..Connect::default()

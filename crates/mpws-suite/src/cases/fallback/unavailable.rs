@@ -14,36 +14,18 @@ pub const CASES: &[Case] = &[
     SWITCHED_OFF_AT_SERVER,
     SWITCHED_OFF_AFTER_LISTEN,
     SWITCHED_OFF_AFTER_SOCKET,
-    policy("fallback/policy-eperm", libc_errno::EPERM),
-    policy("fallback/policy-eacces", libc_errno::EACCES),
-    policy("fallback/policy-enosys", libc_errno::ENOSYS),
+    policy("fallback/policy-eperm", libc::EPERM),
+    policy("fallback/policy-eacces", libc::EACCES),
+    policy("fallback/policy-enosys", libc::ENOSYS),
     policy(
         "fallback/policy-eprotonosupport",
-        libc_errno::EPROTONOSUPPORT,
+        libc::EPROTONOSUPPORT,
     ),
-    policy("fallback/policy-eafnosupport", libc_errno::EAFNOSUPPORT),
-    policy("fallback/policy-einval", libc_errno::EINVAL),
+    policy("fallback/policy-eafnosupport", libc::EAFNOSUPPORT),
+    policy("fallback/policy-einval", libc::EINVAL),
     POLICY_AT_SERVER,
     CONSTANT_MISSING,
 ];
-
-/// Errnos of Linux as numbers, so that this catalogue needs no system interface.
-pub mod libc_errno {
-    /// Operation not permitted.
-    pub const EPERM: i32 = 1;
-    /// Permission denied.
-    pub const EACCES: i32 = 13;
-    /// Invalid argument.
-    pub const EINVAL: i32 = 22;
-    /// Function not implemented.
-    pub const ENOSYS: i32 = 38;
-    /// Protocol not available.
-    pub const ENOPROTOOPT: i32 = 92;
-    /// Protocol not supported.
-    pub const EPROTONOSUPPORT: i32 = 93;
-    /// Address family not supported by protocol.
-    pub const EAFNOSUPPORT: i32 = 97;
-}
 
 const SWITCHED_OFF_AT_CLIENT: Case = Case {
     slug: "fallback/switched-off-at-client",
@@ -61,7 +43,7 @@ const SWITCHED_OFF_AT_CLIENT: Case = Case {
     outcome: "socket() fails with ENOPROTOOPT (92); the TCP connection that follows echoes",
     mutants: &["client-hides-errno", "sysctl-left-on"],
     switched_off: Some(Side::Client),
-    steps: |cell| refused_then_tcp(cell, libc_errno::ENOPROTOOPT),
+    steps: |cell| refused_then_tcp(cell, libc::ENOPROTOOPT),
     ..Case::BASE
 };
 
@@ -78,7 +60,7 @@ const SWITCHED_OFF_AT_SERVER: Case = Case {
     outcome: "the server's socket() fails with ENOPROTOOPT (92); its TCP listener serves the MPTCP client",
     mutants: &["sysctl-left-on"],
     switched_off: Some(Side::Server),
-    steps: |cell| server_refused_then_tcp(cell, libc_errno::ENOPROTOOPT),
+    steps: |cell| server_refused_then_tcp(cell, libc::ENOPROTOOPT),
     ..Case::BASE
 };
 
@@ -97,7 +79,7 @@ const SWITCHED_OFF_AFTER_LISTEN: Case = Case {
     steps: |cell| {
         let server = cell.serve(Serve::echo())?;
         cell.sysctl(Side::Server, "net.mptcp.enabled", "0")?;
-        refused(cell, Side::Server, libc_errno::ENOPROTOOPT)?;
+        refused(cell, Side::Server, libc::ENOPROTOOPT)?;
         let opened = cell.connect(Connect::default())?;
         support::small_talk(cell, opened.connection)?;
         cell.finish(server, opened.connection)
@@ -144,12 +126,12 @@ const POLICY_AT_SERVER: Case = Case {
     network: "one path; a seccomp filter in the server refuses protocol 262 with EPERM",
     pairs: Pairs::Servers,
     control: false,
-    deny: Some((Side::Server, libc_errno::EPERM)),
+    deny: Some((Side::Server, libc::EPERM)),
     blind: true,
     transport: Expect::Fallback(Cause::RemoteIsTcp),
     outcome: "the server's socket() fails with EPERM (1); its TCP listener serves the MPTCP client",
     mutants: &["filter-left-out"],
-    steps: |cell| server_refused_then_tcp(cell, libc_errno::EPERM),
+    steps: |cell| server_refused_then_tcp(cell, libc::EPERM),
     ..Case::BASE
 };
 
@@ -213,14 +195,14 @@ const fn policy(slug: &'static str, errno: i32) -> Case {
         outcome: "socket() fails with exactly this errno; the TCP connection that follows echoes",
         mutants: &["filter-left-out", "client-hides-errno"],
         steps: match errno {
-            libc_errno::EPERM => |cell| refused_then_tcp(cell, libc_errno::EPERM),
-            libc_errno::EACCES => |cell| refused_then_tcp(cell, libc_errno::EACCES),
-            libc_errno::ENOSYS => |cell| refused_then_tcp(cell, libc_errno::ENOSYS),
-            libc_errno::EPROTONOSUPPORT => {
-                |cell| refused_then_tcp(cell, libc_errno::EPROTONOSUPPORT)
+            libc::EPERM => |cell| refused_then_tcp(cell, libc::EPERM),
+            libc::EACCES => |cell| refused_then_tcp(cell, libc::EACCES),
+            libc::ENOSYS => |cell| refused_then_tcp(cell, libc::ENOSYS),
+            libc::EPROTONOSUPPORT => {
+                |cell| refused_then_tcp(cell, libc::EPROTONOSUPPORT)
             }
-            libc_errno::EAFNOSUPPORT => |cell| refused_then_tcp(cell, libc_errno::EAFNOSUPPORT),
-            _ => |cell| refused_then_tcp(cell, libc_errno::EINVAL),
+            libc::EAFNOSUPPORT => |cell| refused_then_tcp(cell, libc::EAFNOSUPPORT),
+            _ => |cell| refused_then_tcp(cell, libc::EINVAL),
         },
         ..Case::BASE
     }

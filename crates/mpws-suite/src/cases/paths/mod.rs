@@ -310,7 +310,7 @@ const LIMITS: Case = Case {
             manager.set_limits(beyond)
         })?;
         let errno = refused.err().map(|refused| refused.errno);
-        cell.equal("errno of setting 65", &Some(EINVAL), &errno);
+        cell.equal("errno of setting 65", &Some(libc::EINVAL), &errno);
         let kept = read(cell)?;
         cell.equal("limits after setting 65", &eight, &kept);
         // Two announcements, one allowed: exactly one join.
@@ -347,4 +347,3 @@ const IN_ORDER: [EventKind; 4] = [
 
 /// Subtype of ADD_ADDR (RFC 8684 section 8.2).
 const ADD_ADDR: u8 = 3;
-const EINVAL: i32 = 22;

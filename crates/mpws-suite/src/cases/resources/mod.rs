@@ -261,7 +261,7 @@ const BACKLOG_OF_ONE: Case = Case {
             .set_nonblocking(true)
             .map_err(refused("non-blocking mode"))?;
         let begun = third.connect(&target).err().and_then(|e| e.raw_os_error());
-        cell.equal("connect() of the third", &Some(EINPROGRESS), &begun);
+        cell.equal("connect() of the third", &Some(libc::EINPROGRESS), &begun);
         cell.wait_for("the server to drop the third SYN", |cell| {
             let (_, server) = cell.counters()?;
             let drops = server.of("TcpExt:ListenOverflows");
@@ -441,8 +441,6 @@ fn panicked() -> CellEnd {
 
 /// Descriptors for all else that the command has open, other cells at the same time included.
 const OWN_DESCRIPTORS: u64 = 600;
-/// `include/uapi/asm-generic/errno.h`.
-const EINPROGRESS: i32 = 115;
 /// No kernel has buffers as large as this without being told to.
 const TOO_MUCH: usize = 64 << 20;
 /// Bytes of `SO_SNDBUF` and `SO_RCVBUF` where they are small.

@@ -136,7 +136,7 @@ fn path_manager_port(cell: &mut Cell) -> Result<(), CellEnd> {
         let seen = match socket.connect(&cell.bench_target(PM_PORT)?) {
             Ok(()) => "connected".to_owned(),
             Err(error) => match error.raw_os_error() {
-                Some(111) => "ECONNREFUSED".to_owned(),
+                Some(libc::ECONNREFUSED) => "ECONNREFUSED".to_owned(),
                 _ => error.to_string(),
             },
         };

@@ -76,7 +76,7 @@ const MARK_ON_EVERY_SUBFLOW: Case = Case {
         let client = cell.bench_socket(Side::Client, SocketProtocol::Mptcp)?;
         match client.set_mark(MARK) {
             Ok(()) => {}
-            Err(error) if error.raw_os_error() == Some(1) => {
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
                 return Err(CellEnd::Unprovable(
                     "SO_MARK is not allowed here".to_owned(),
                 ));
@@ -114,8 +114,8 @@ const SIGNATURE_REFUSED: Case = Case {
         let key = md5_key(cell);
         let try_on = |socket: &socket2::Socket| match sockopt::set_bytes(
             socket,
-            IPPROTO_TCP,
-            TCP_MD5SIG,
+            libc::IPPROTO_TCP,
+            libc::TCP_MD5SIG,
             &key,
         ) {
             Ok(()) => "taken".to_owned(),
@@ -208,7 +208,7 @@ fn no_tcp_connections() -> Result<(), CellEnd> {
 fn answer(tried: io::Result<()>) -> String {
     match tried {
         Ok(()) => CONNECTED.to_owned(),
-        Err(error) if error.raw_os_error() == Some(13) => DENIED.to_owned(),
+        Err(error) if error.raw_os_error() == Some(libc::EACCES) => DENIED.to_owned(),
         Err(error) => error.to_string(),
     }
 }
@@ -216,7 +216,7 @@ fn answer(tried: io::Result<()>) -> String {
 /// `struct tcp_md5sig` for the server's address.
 fn md5_key(cell: &Cell) -> Vec<u8> {
     let mut key = vec![0; 216];
-    key[..2].copy_from_slice(&AF_INET.to_ne_bytes());
+    key[..2].copy_from_slice(&libc::AF_INET.to_ne_bytes());
     if let Ok(IpAddr::V4(address)) = cell.address(Side::Server).parse() {
         key[4..8].copy_from_slice(&address.octets());
     }
@@ -229,6 +229,3 @@ fn md5_key(cell: &Cell) -> Vec<u8> {
 const MARK: u32 = 77;
 const DENIED: &str = "EACCES";
 const CONNECTED: &str = "connected";
-const AF_INET: u16 = 2;
-const IPPROTO_TCP: i32 = 6;
-const TCP_MD5SIG: i32 = 14;

@@ -1,6 +1,6 @@
 //! What a socket says of its connection: MPTCP_INFO and its kin.
 
-use mptcp::sockopt;
+use mptcp::{sockopt, uapi};
 use mpws_peers::protocol::SocketProtocol;
 use mpws_trace::Cause;
 use socket2::Socket;
@@ -162,7 +162,7 @@ const OF_FIRST_SUBFLOW: Case = Case {
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Mptcp)?;
         let bytes = TCP_INFO.read(&wired.client).map_err(refused("TCP_INFO"))?;
         let state = bytes.first().copied();
-        cell.equal("tcpi_state", &Some(ESTABLISHED), &state);
+        cell.equal("tcpi_state", &Some(uapi::TCP_ESTABLISHED), &state);
         let subflows = sockopt::tcpinfo(&wired.client).map_err(refused("MPTCP_TCPINFO"))?;
         let lengths: Vec<usize> = subflows.iter().map(|subflow| subflow.length).collect();
         cell.equal(
@@ -196,7 +196,7 @@ fn one_story(cell: &mut Cell) -> Result<(), CellEnd> {
     cell.equal("addresses in MPTCP_SUBFLOW_ADDRS", &vec![own], &addresses);
     let tcp = sockopt::tcpinfo(socket).map_err(refused("MPTCP_TCPINFO"))?;
     let states: Vec<u8> = tcp.iter().map(|one| one.state).collect();
-    cell.equal("states in MPTCP_TCPINFO", &vec![ESTABLISHED], &states);
+    cell.equal("states in MPTCP_TCPINFO", &vec![uapi::TCP_ESTABLISHED], &states);
     match sockopt::full_info(socket) {
         Ok(full) => {
             cell.equal("token in MPTCP_FULL_INFO", &info.token, &full.info.token);
@@ -207,7 +207,7 @@ fn one_story(cell: &mut Cell) -> Result<(), CellEnd> {
                 .collect();
             cell.equal(
                 "subflows in MPTCP_FULL_INFO",
-                &vec![(ESTABLISHED, own.0, own.1)],
+                &vec![(uapi::TCP_ESTABLISHED, own.0, own.1)],
                 &subflows,
             );
         }
@@ -232,7 +232,7 @@ fn one_story(cell: &mut Cell) -> Result<(), CellEnd> {
 /// `MPTCP_INFO` with a buffer of this size. What lies behind the buffer must stay as it was.
 fn read_info(socket: &Socket, size: usize) -> Result<Vec<u8>, CellEnd> {
     let mut room = vec![GUARD; size + 64];
-    let length = sockopt::bytes(socket, SOL_MPTCP, MPTCP_INFO, &mut room[..size])
+    let length = sockopt::bytes(socket, uapi::SOL_MPTCP, uapi::MPTCP_INFO, &mut room[..size])
         .map_err(refused("MPTCP_INFO"))?;
     if room[size..].iter().any(|&byte| byte != GUARD) {
         return Err(CellEnd::Failed(format!(
@@ -257,9 +257,5 @@ fn remote(socket: &Socket) -> Result<Option<std::net::SocketAddr>, CellEnd> {
         .as_socket())
 }
 
-/// `TCP_ESTABLISHED`.
-const ESTABLISHED: u8 = 1;
-const SOL_MPTCP: i32 = 284;
-const MPTCP_INFO: i32 = 1;
 /// What lies behind a buffer, to see whether it is touched.
 const GUARD: u8 = 0xa5;

@@ -4,7 +4,7 @@ use mpws_peers::protocol::SocketProtocol;
 use mpws_trace::Cause;
 use socket2::Socket;
 
-use super::option::{IPPROTO_IP, IPPROTO_TCP, REFUSED, SOL_SOCKET, SocketOption, Value, errno};
+use super::option::{REFUSED, SocketOption, Value, errno};
 use crate::case::{Case, Expect, Pairs, Side};
 use crate::cell::{Cell, CellEnd, refused};
 use crate::requirement::{linux_source, manual};
@@ -134,9 +134,9 @@ fn inherit(
     let wired = cell.bench_dial(client, listener)?;
     let facts = mptcp::sockopt::so_protocol(&wired.server).map_err(refused("SO_PROTOCOL"))?;
     let accepted = if cell.over_mptcp() && cell.expect() == Expect::Mptcp {
-        IPPROTO_MPTCP
+        libc::IPPROTO_MPTCP
     } else {
-        IPPROTO_TCP
+        libc::IPPROTO_TCP
     };
     cell.equal("SO_PROTOCOL of the accepted socket", &accepted, &facts);
     lost(&wired.server, &expected)
@@ -182,23 +182,23 @@ const fn option(name: &'static str, level: i32, number: i32, value: Value) -> So
 
 /// What is set on listeners and clients.
 static OPTIONS: [SocketOption; 14] = [
-    option("SO_KEEPALIVE", SOL_SOCKET, 9, Value::Number(1)),
-    option("SO_SNDBUF", SOL_SOCKET, 7, Value::Rounded(50_000)),
-    option("SO_RCVBUF", SOL_SOCKET, 8, Value::Rounded(40_000)),
-    option("SO_TIMESTAMP", SOL_SOCKET, 29, Value::Number(1)),
-    option("SO_BUSY_POLL", SOL_SOCKET, 46, Value::Number(1)),
-    option("TCP_NODELAY", IPPROTO_TCP, 1, Value::Number(1)),
-    option("TCP_KEEPIDLE", IPPROTO_TCP, 4, Value::Number(30)),
-    option("TCP_KEEPINTVL", IPPROTO_TCP, 5, Value::Number(3)),
-    option("TCP_KEEPCNT", IPPROTO_TCP, 6, Value::Number(4)),
-    option("TCP_CONGESTION", IPPROTO_TCP, 13, Value::Bytes(b"reno")),
-    option("TCP_NOTSENT_LOWAT", IPPROTO_TCP, 25, Value::Number(16_384)),
-    option("TCP_INQ", IPPROTO_TCP, 36, Value::Number(1)),
-    option("IP_TOS", IPPROTO_IP, 1, Value::Number(16)),
-    option("SO_MARK", SOL_SOCKET, 36, Value::Number(7)),
+    option("SO_KEEPALIVE", libc::SOL_SOCKET, libc::SO_KEEPALIVE, Value::Number(1)),
+    option("SO_SNDBUF", libc::SOL_SOCKET, libc::SO_SNDBUF, Value::Rounded(50_000)),
+    option("SO_RCVBUF", libc::SOL_SOCKET, libc::SO_RCVBUF, Value::Rounded(40_000)),
+    option("SO_TIMESTAMP", libc::SOL_SOCKET, libc::SO_TIMESTAMP, Value::Number(1)),
+    option("SO_BUSY_POLL", libc::SOL_SOCKET, libc::SO_BUSY_POLL, Value::Number(1)),
+    option("TCP_NODELAY", libc::IPPROTO_TCP, libc::TCP_NODELAY, Value::Number(1)),
+    option("TCP_KEEPIDLE", libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, Value::Number(30)),
+    option("TCP_KEEPINTVL", libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, Value::Number(3)),
+    option("TCP_KEEPCNT", libc::IPPROTO_TCP, libc::TCP_KEEPCNT, Value::Number(4)),
+    option("TCP_CONGESTION", libc::IPPROTO_TCP, libc::TCP_CONGESTION, Value::Bytes(b"reno")),
+    option("TCP_NOTSENT_LOWAT", libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, Value::Number(16_384)),
+    option("TCP_INQ", libc::IPPROTO_TCP, libc::TCP_INQ, Value::Number(1)),
+    option("IP_TOS", libc::IPPROTO_IP, libc::IP_TOS, Value::Number(16)),
+    option("SO_MARK", libc::SOL_SOCKET, libc::SO_MARK, Value::Number(7)),
 ];
 
-const USER_TIMEOUT: SocketOption = option("TCP_USER_TIMEOUT", IPPROTO_TCP, 18, Value::Number(5000));
+const USER_TIMEOUT: SocketOption = option("TCP_USER_TIMEOUT", libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, Value::Number(5000));
 
 /// What Linux keeps in the MPTCP half of the listener, where a TCP socket does not look.
 const LOST_WITH_TCP_CLIENTS: &[&str] = &[
@@ -211,4 +211,3 @@ const LOST_WITH_TCP_CLIENTS: &[&str] = &[
 /// What Linux does not hand to the TCP socket that is left.
 const LOST_BY_FALLBACK: &[&str] = &["TCP_NOTSENT_LOWAT", "TCP_INQ"];
 
-const IPPROTO_MPTCP: i32 = 262;

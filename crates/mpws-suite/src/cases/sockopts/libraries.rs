@@ -210,7 +210,7 @@ fn record_changes(cell: &mut Cell, before: &SocketFacts, after: &SocketFacts) {
 /// Tries the options that MPTCP does not have.
 fn refuse(cell: &mut Cell, side: Side, socket: SocketId) -> Result<(), CellEnd> {
     let expected = if cell.over_mptcp() {
-        Some(ENOPROTOOPT)
+        Some(libc::ENOPROTOOPT)
     } else {
         None
     };
@@ -246,4 +246,3 @@ const SET: [(SocketOption, i32); 6] = [
     (SocketOption::Tos, 16),
 ];
 
-const ENOPROTOOPT: i32 = 92;

@@ -7,7 +7,7 @@ use mpws_peers::protocol::SocketProtocol;
 use mpws_trace::Cause;
 use socket2::Socket;
 
-use super::option::{ABSENT, IPPROTO_IPV6};
+use super::option::ABSENT;
 use super::table::{Answers, Row, TABLE};
 use crate::case::{Case, Expect, Ip, Pairs, Side};
 use crate::cases::support::V4_AND_V6;
@@ -145,7 +145,7 @@ fn compare(cell: &mut Cell, socket: &Socket, column: fn(&Row) -> Answers) -> Res
     let mut by_answer: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for row in TABLE {
         let option = &row.option;
-        if option.level == IPPROTO_IPV6 && cell.ip() == Ip::V4 {
+        if option.level == libc::IPPROTO_IPV6 && cell.ip() == Ip::V4 {
             continue;
         }
         let on_tcp = option.try_on(&probe);

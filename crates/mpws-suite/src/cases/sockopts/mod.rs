@@ -17,14 +17,14 @@ pub mod matrix;
 mod option;
 mod table;
 
-use option::{IPPROTO_TCP, SocketOption, Value};
+use option::{SocketOption, Value};
 
 pub(crate) use option::errno;
 
 /// `TCP_INFO`, on MPTCP that of the first subflow; read only.
 pub(crate) const TCP_INFO: SocketOption = SocketOption {
     name: "TCP_INFO",
-    level: IPPROTO_TCP,
-    number: 11,
+    level: libc::IPPROTO_TCP,
+    number: libc::TCP_INFO,
     value: Value::ReadOnly,
 };

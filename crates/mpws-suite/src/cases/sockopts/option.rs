@@ -103,13 +103,13 @@ impl SocketOption {
 /// Name of an error number, as in the kernel's headers.
 pub(crate) fn errno(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(1) => "EPERM".to_owned(),
-        Some(2) => "ENOENT".to_owned(),
-        Some(22) => "EINVAL".to_owned(),
-        Some(92) => "ENOPROTOOPT".to_owned(),
-        Some(95) => "EOPNOTSUPP".to_owned(),
-        Some(106) => "EISCONN".to_owned(),
-        Some(107) => "ENOTCONN".to_owned(),
+        Some(libc::EPERM) => "EPERM".to_owned(),
+        Some(libc::ENOENT) => "ENOENT".to_owned(),
+        Some(libc::EINVAL) => "EINVAL".to_owned(),
+        Some(libc::ENOPROTOOPT) => "ENOPROTOOPT".to_owned(),
+        Some(libc::EOPNOTSUPP) => "EOPNOTSUPP".to_owned(),
+        Some(libc::EISCONN) => "EISCONN".to_owned(),
+        Some(libc::ENOTCONN) => "ENOTCONN".to_owned(),
         Some(number) => format!("errno {number}"),
         None => error.to_string(),
     }
@@ -118,7 +118,3 @@ pub(crate) fn errno(error: &io::Error) -> String {
 /// Room for the longest value, `tcp_info`.
 const ROOM: usize = 512;
 
-pub(super) const SOL_SOCKET: i32 = 1;
-pub(super) const IPPROTO_IP: i32 = 0;
-pub(super) const IPPROTO_TCP: i32 = 6;
-pub(super) const IPPROTO_IPV6: i32 = 41;

@@ -3,10 +3,9 @@
 //! Rows of which Linux from 6.1 to 7.3 says the same have one legal answer a state; where releases differ there are several, and
 //! which of them this kernel gives is recorded. A row is asked only where a fresh TCP socket knows the option and may set it.
 
-use super::option::{
-    IGNORED, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, KEPT, NOT_TO_SET, READ, REFUSED, SOL_SOCKET,
-    SocketOption, TOO_LATE, UNSUPPORTED, Value,
-};
+use mptcp::uapi;
+
+use super::option::{IGNORED, KEPT, NOT_TO_SET, READ, REFUSED, SocketOption, TOO_LATE, UNSUPPORTED, Value};
 
 /// An option and its legal answers.
 #[derive(Clone, Copy, Debug)]
@@ -48,19 +47,19 @@ const fn row(
 }
 
 const fn socket(number: i32) -> (i32, i32) {
-    (SOL_SOCKET, number)
+    (libc::SOL_SOCKET, number)
 }
 
 const fn tcp(number: i32) -> (i32, i32) {
-    (IPPROTO_TCP, number)
+    (libc::IPPROTO_TCP, number)
 }
 
 const fn ip(number: i32) -> (i32, i32) {
-    (IPPROTO_IP, number)
+    (libc::IPPROTO_IP, number)
 }
 
 const fn ipv6(number: i32) -> (i32, i32) {
-    (IPPROTO_IPV6, number)
+    (libc::IPPROTO_IPV6, number)
 }
 
 /// Everywhere as on TCP.
@@ -87,44 +86,44 @@ const LATER: [Answers; 4] = [&[KEPT, REFUSED], &[KEPT, REFUSED], &[KEPT], &[KEPT
 /// It is read, and says something, in every state.
 const READ_ONLY: [Answers; 4] = [&[READ]; 4];
 
-/// All rows.
+/// Every option that is asked.
 pub(super) const TABLE: &[Row] = &[
-    row("SO_KEEPALIVE", socket(9), Value::Number(1), WORKS),
-    row("SO_SNDBUF", socket(7), Value::Rounded(65_536), WORKS),
-    row("SO_RCVBUF", socket(8), Value::Rounded(65_536), WORKS),
-    row("SO_PRIORITY", socket(12), Value::Number(4), WORKS),
-    row("SO_MARK", socket(36), Value::Number(7), WORKS),
-    row("SO_TIMESTAMP", socket(29), Value::Number(1), WORKS),
-    row("SO_TIMESTAMPING", socket(37), Value::Number(16), WORKS),
-    row("SO_RCVLOWAT", socket(18), Value::Number(2), WORKS),
-    row("SO_LINGER", socket(13), Value::Bytes(&LINGER_5_S), WORKS),
-    row("SO_BUSY_POLL", socket(46), Value::Number(1), WORKS),
-    row("SO_REUSEADDR", socket(2), Value::Number(1), BEFORE),
-    row("SO_REUSEPORT", socket(15), Value::Number(1), BEFORE),
-    row("SO_ZEROCOPY", socket(60), Value::Number(1), NEVER),
-    row("SO_OOBINLINE", socket(10), Value::Number(1), NEVER),
+    row("SO_KEEPALIVE", socket(libc::SO_KEEPALIVE), Value::Number(1), WORKS),
+    row("SO_SNDBUF", socket(libc::SO_SNDBUF), Value::Rounded(65_536), WORKS),
+    row("SO_RCVBUF", socket(libc::SO_RCVBUF), Value::Rounded(65_536), WORKS),
+    row("SO_PRIORITY", socket(libc::SO_PRIORITY), Value::Number(4), WORKS),
+    row("SO_MARK", socket(libc::SO_MARK), Value::Number(7), WORKS),
+    row("SO_TIMESTAMP", socket(libc::SO_TIMESTAMP), Value::Number(1), WORKS),
+    row("SO_TIMESTAMPING", socket(libc::SO_TIMESTAMPING), Value::Number(16), WORKS),
+    row("SO_RCVLOWAT", socket(libc::SO_RCVLOWAT), Value::Number(2), WORKS),
+    row("SO_LINGER", socket(libc::SO_LINGER), Value::Bytes(&LINGER_5_S), WORKS),
+    row("SO_BUSY_POLL", socket(libc::SO_BUSY_POLL), Value::Number(1), WORKS),
+    row("SO_REUSEADDR", socket(libc::SO_REUSEADDR), Value::Number(1), BEFORE),
+    row("SO_REUSEPORT", socket(libc::SO_REUSEPORT), Value::Number(1), BEFORE),
+    row("SO_ZEROCOPY", socket(libc::SO_ZEROCOPY), Value::Number(1), NEVER),
+    row("SO_OOBINLINE", socket(libc::SO_OOBINLINE), Value::Number(1), NEVER),
     row(
         "SO_MAX_PACING_RATE",
-        socket(47),
+        socket(libc::SO_MAX_PACING_RATE),
         Value::Number(1 << 24),
         NEVER,
     ),
-    row("SO_DONTROUTE", socket(5), Value::Number(1), SWALLOWED),
-    row("SO_BROADCAST", socket(6), Value::Number(1), SWALLOWED),
-    row("SO_NO_CHECK", socket(11), Value::Number(1), SWALLOWED),
-    row("TCP_NODELAY", tcp(1), Value::Number(1), WORKS),
-    row("TCP_KEEPIDLE", tcp(4), Value::Number(30), WORKS),
-    row("TCP_KEEPINTVL", tcp(5), Value::Number(3), WORKS),
-    row("TCP_KEEPCNT", tcp(6), Value::Number(4), WORKS),
-    row("TCP_INQ", tcp(36), Value::Number(1), WORKS),
-    row("TCP_CONGESTION", tcp(13), Value::Bytes(b"reno"), WORKS),
-    row("TCP_CORK", tcp(3), Value::Number(0), WORKS),
-    row("TCP_DEFER_ACCEPT", tcp(9), Value::Rounded(5), WORKS),
-    row("TCP_MAXSEG", tcp(2), Value::Rounded(1200), LATER),
-    row("TCP_NOTSENT_LOWAT", tcp(25), Value::Number(16_384), LATER),
+    row("SO_DONTROUTE", socket(libc::SO_DONTROUTE), Value::Number(1), SWALLOWED),
+    row("SO_BROADCAST", socket(libc::SO_BROADCAST), Value::Number(1), SWALLOWED),
+    row("SO_NO_CHECK", socket(libc::SO_NO_CHECK), Value::Number(1), SWALLOWED),
+    row("TCP_NODELAY", tcp(libc::TCP_NODELAY), Value::Number(1), WORKS),
+    row("TCP_KEEPIDLE", tcp(libc::TCP_KEEPIDLE), Value::Number(30), WORKS),
+    row("TCP_KEEPINTVL", tcp(libc::TCP_KEEPINTVL), Value::Number(3), WORKS),
+    row("TCP_KEEPCNT", tcp(libc::TCP_KEEPCNT), Value::Number(4), WORKS),
+    row("TCP_INQ", tcp(libc::TCP_INQ), Value::Number(1), WORKS),
+    row("TCP_CONGESTION", tcp(libc::TCP_CONGESTION), Value::Bytes(b"reno"), WORKS),
+    row("TCP_CORK", tcp(libc::TCP_CORK), Value::Number(0), WORKS),
+    row("TCP_DEFER_ACCEPT", tcp(libc::TCP_DEFER_ACCEPT), Value::Rounded(5), WORKS),
+    row("TCP_MAXSEG", tcp(libc::TCP_MAXSEG), Value::Rounded(1200), LATER),
+    row("TCP_NOTSENT_LOWAT", tcp(libc::TCP_NOTSENT_LOWAT), Value::Number(16_384), LATER),
     row(
         "TCP_FASTOPEN",
-        tcp(23),
+        tcp(libc::TCP_FASTOPEN),
         Value::Number(5),
         [
             &[KEPT, REFUSED],
@@ -135,7 +134,7 @@ pub(super) const TABLE: &[Row] = &[
     ),
     row(
         "TCP_FASTOPEN_CONNECT",
-        tcp(30),
+        tcp(libc::TCP_FASTOPEN_CONNECT),
         Value::Number(1),
         [
             &[KEPT, REFUSED],
@@ -146,30 +145,30 @@ pub(super) const TABLE: &[Row] = &[
     ),
     row(
         "TCP_USER_TIMEOUT",
-        tcp(18),
+        tcp(libc::TCP_USER_TIMEOUT),
         Value::Number(5000),
         FALLBACK_ONLY,
     ),
-    row("TCP_QUICKACK", tcp(12), Value::Rounded(1), FALLBACK_ONLY),
-    row("TCP_SYNCNT", tcp(7), Value::Number(3), FALLBACK_ONLY),
-    row("TCP_LINGER2", tcp(8), Value::Rounded(5), FALLBACK_ONLY),
+    row("TCP_QUICKACK", tcp(libc::TCP_QUICKACK), Value::Rounded(1), FALLBACK_ONLY),
+    row("TCP_SYNCNT", tcp(libc::TCP_SYNCNT), Value::Number(3), FALLBACK_ONLY),
+    row("TCP_LINGER2", tcp(libc::TCP_LINGER2), Value::Rounded(5), FALLBACK_ONLY),
     row(
         "TCP_WINDOW_CLAMP",
-        tcp(10),
+        tcp(libc::TCP_WINDOW_CLAMP),
         Value::Number(65_536),
         FALLBACK_ONLY,
     ),
-    row("TCP_SAVE_SYN", tcp(27), Value::Number(1), FALLBACK_ONLY),
+    row("TCP_SAVE_SYN", tcp(libc::TCP_SAVE_SYN), Value::Number(1), FALLBACK_ONLY),
     row(
         "TCP_THIN_LINEAR_TIMEOUTS",
-        tcp(16),
+        tcp(libc::TCP_THIN_LINEAR_TIMEOUTS),
         Value::Number(1),
         FALLBACK_ONLY,
     ),
-    row("TCP_TX_DELAY", tcp(37), Value::Number(1), FALLBACK_ONLY),
+    row("TCP_TX_DELAY", tcp(uapi::TCP_TX_DELAY), Value::Number(1), FALLBACK_ONLY),
     row(
         "TCP_RTO_MAX_MS",
-        tcp(44),
+        tcp(uapi::TCP_RTO_MAX_MS),
         Value::Number(2000),
         [
             &[KEPT, REFUSED],
@@ -178,23 +177,23 @@ pub(super) const TABLE: &[Row] = &[
             &[KEPT],
         ],
     ),
-    row("TCP_INFO", tcp(11), Value::ReadOnly, READ_ONLY),
-    row("TCP_CC_INFO", tcp(26), Value::ReadOnly, READ_ONLY),
-    row("IP_TOS", ip(1), Value::Number(16), WORKS),
-    row("IP_TTL", ip(2), Value::Number(33), IP_FALLBACK_ONLY),
+    row("TCP_INFO", tcp(libc::TCP_INFO), Value::ReadOnly, READ_ONLY),
+    row("TCP_CC_INFO", tcp(libc::TCP_CC_INFO), Value::ReadOnly, READ_ONLY),
+    row("IP_TOS", ip(libc::IP_TOS), Value::Number(16), WORKS),
+    row("IP_TTL", ip(libc::IP_TTL), Value::Number(33), IP_FALLBACK_ONLY),
     row(
         "IP_MTU_DISCOVER",
-        ip(10),
+        ip(libc::IP_MTU_DISCOVER),
         Value::Number(2),
         IP_FALLBACK_ONLY,
     ),
-    row("IP_RECVERR", ip(11), Value::Number(1), IP_FALLBACK_ONLY),
-    row("IP_RECVTOS", ip(13), Value::Number(1), IP_FALLBACK_ONLY),
-    row("IP_FREEBIND", ip(15), Value::Number(1), IP_BEFORE),
-    row("IP_TRANSPARENT", ip(19), Value::Number(1), IP_BEFORE),
+    row("IP_RECVERR", ip(libc::IP_RECVERR), Value::Number(1), IP_FALLBACK_ONLY),
+    row("IP_RECVTOS", ip(libc::IP_RECVTOS), Value::Number(1), IP_FALLBACK_ONLY),
+    row("IP_FREEBIND", ip(libc::IP_FREEBIND), Value::Number(1), IP_BEFORE),
+    row("IP_TRANSPARENT", ip(libc::IP_TRANSPARENT), Value::Number(1), IP_BEFORE),
     row(
         "IP_BIND_ADDRESS_NO_PORT",
-        ip(24),
+        ip(libc::IP_BIND_ADDRESS_NO_PORT),
         Value::Number(1),
         [
             &[KEPT, UNSUPPORTED],
@@ -205,25 +204,25 @@ pub(super) const TABLE: &[Row] = &[
     ),
     row(
         "IPV6_V6ONLY",
-        ipv6(26),
+        ipv6(libc::IPV6_V6ONLY),
         Value::Number(1),
         [&[KEPT], &[TOO_LATE], &[TOO_LATE], &[TOO_LATE]],
     ),
-    row("IPV6_TCLASS", ipv6(67), Value::Number(16), IP_FALLBACK_ONLY),
+    row("IPV6_TCLASS", ipv6(libc::IPV6_TCLASS), Value::Number(16), IP_FALLBACK_ONLY),
     row(
         "IPV6_UNICAST_HOPS",
-        ipv6(16),
+        ipv6(libc::IPV6_UNICAST_HOPS),
         Value::Number(33),
         IP_FALLBACK_ONLY,
     ),
     row(
         "IPV6_RECVTCLASS",
-        ipv6(66),
+        ipv6(libc::IPV6_RECVTCLASS),
         Value::Number(1),
         IP_FALLBACK_ONLY,
     ),
     // The last, because it cuts the socket off from its path.
-    row("SO_BINDTODEVICE", socket(25), Value::Bytes(b"lo\0"), BEFORE),
+    row("SO_BINDTODEVICE", socket(libc::SO_BINDTODEVICE), Value::Bytes(b"lo\0"), BEFORE),
 ];
 
 /// `struct linger`: on, 5 seconds.

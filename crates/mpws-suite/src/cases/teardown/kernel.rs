@@ -355,8 +355,8 @@ fn end_of(socket: &Socket) -> String {
 fn word_of(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(11) => "nothing within the deadline".to_owned(),
-        Some(104) => RESET.to_owned(),
-        Some(107) => NOT_CONNECTED.to_owned(),
+        Some(libc::ECONNRESET) => RESET.to_owned(),
+        Some(libc::ENOTCONN) => NOT_CONNECTED.to_owned(),
         _ => error.to_string(),
     }
 }
