@@ -1,6 +1,6 @@
 //! Which cells put a mutant to the test, and what comes of it.
 //!
-//! A name in [`Case::mutants`] is a fault of a peer ([`Fault`]), a fault of the bench ([`Sabotage`]) or a real peer of the
+//! A name in [`Case::mutants`] is a fault of a peer ([`Fault`]), a fault of the suite ([`Sabotage`]) or a real peer of the
 //! catalogue that is known to get the case wrong. Each is compared with a cell that differs in nothing else and is green.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +22,8 @@ use crate::stage::{Stage, skip};
 pub enum Mutant {
     /// A peer that lies.
     Peer(Fault),
-    /// A broken bench.
-    Bench(Sabotage),
+    /// A broken suite.
+    Suite(Sabotage),
     /// A real peer.
     Real(String),
 }
@@ -39,14 +39,14 @@ struct Duel {
 impl Mutant {
     /// What a name stands for; `None` where nobody implements it.
     pub fn named(name: &str) -> Option<Self> {
-        let sabotage = Sabotage::ALL.into_iter().find(|one| one.name() == name);
+        let sabotage = Sabotage::ALL.iter().copied().find(|one| one.name() == name);
         let real = || {
             let known = mpws_peers::Catalogue::builtin().expect("our own peers");
             known.peer(name).map(|peer| Self::Real(peer.name.clone()))
         };
         Fault::named(name)
             .map(Self::Peer)
-            .or(sabotage.map(Self::Bench))
+            .or(sabotage.map(Self::Suite))
             .or_else(real)
     }
 }
@@ -83,7 +83,7 @@ pub fn only() -> Option<Pattern> {
 
 /// Runs every case that names the mutant, with it and without it; see [`cases_of`].
 ///
-/// What this host cannot show is left out, and said; see [`skip`].
+/// What this host cannot show is left out, and said; see [`skip`]. Every cell that runs is held against [`nameless`] as well.
 ///
 /// # Errors
 ///
@@ -93,7 +93,7 @@ pub fn kill(name: &str) -> Result<(), String> {
     let cases = cases_of(name);
     let (fault, sabotage) = match &mutant {
         Mutant::Peer(fault) => (Some(*fault), None),
-        Mutant::Bench(sabotage) => (None, Some(*sabotage)),
+        Mutant::Suite(sabotage) => (None, Some(*sabotage)),
         Mutant::Real(_) => (None, None),
     };
     let stage = Stage::with_mutant(fault);
@@ -195,13 +195,7 @@ fn is_about(sabotage: Option<Sabotage>, cell: &CellResult) -> bool {
     if sabotage != Some(Sabotage::RuleLeftOut) {
         return true;
     }
-    let recorded = &cell.recorded[&format!("~{ON_THE_WIRE}")];
-    let placed: Vec<&str> = recorded
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|one| one.as_str())
-        .collect();
+    let placed = placed(cell);
     let mut failed = cell.checks.iter().filter(|check| !check.held);
     failed.any(|check| {
         let said = |one: &&str| check.name.contains(*one) || check.observed.contains(*one);
@@ -237,7 +231,7 @@ fn duels_of(plan: &Plan, case: &Case, mutant: &Mutant) -> Vec<Duel> {
         })
     };
     match mutant {
-        Mutant::Bench(_) => {
+        Mutant::Suite(_) => {
             let cells = [FIXTURE, "honest-sock", REAL]
                 .into_iter()
                 .flat_map(|one| [(one, FIXTURE), (FIXTURE, one), (one, REAL)])
@@ -315,6 +309,34 @@ fn results(
     let run = stage
         .run(cells, sabotage)
         .map_err(|error| format!("{error:?}"))?;
+    let found = run.cells.iter().filter_map(|cell| {
+        let mut cases = catalogue().iter();
+        nameless(cases.find(|case| case.slug == cell.case)?, cell)
+    });
+    let nameless: Vec<String> = found.collect();
+    if !nameless.is_empty() {
+        return Err(nameless.join("\n"));
+    }
     let cells = run.cells.into_iter();
     Ok(cells.map(|cell| (cell.cell.clone(), cell)).collect())
+}
+
+/// What is wrong with a case that put a rule or box on the wire in this cell and does not name the mutant that leaves them
+/// out. Rules are placed by the steps of a case, so that only a cell that ran shows them.
+pub fn nameless(case: &Case, cell: &CellResult) -> Option<String> {
+    let mutant = Sabotage::RuleLeftOut.name();
+    let placed = placed(cell);
+    let first = placed.first().filter(|_| !case.mutants.contains(&mutant))?;
+    Some(format!(
+        "{} puts the {first} on the wire and does not name the mutant {mutant}",
+        case.slug
+    ))
+}
+
+/// The rules and boxes that the case of a cell put on the wire.
+fn placed(cell: &CellResult) -> Vec<&str> {
+    let recorded = cell.recorded.get(&format!("~{ON_THE_WIRE}"));
+    let all = recorded.and_then(|recorded| recorded.as_array());
+    let all = all.into_iter().flatten();
+    all.filter_map(|one| one.as_str()).collect()
 }

@@ -125,7 +125,11 @@ fn socket(host: &Host, ip: Ip, mptcp: bool) -> std::io::Result<Socket> {
         Ip::V4 => Domain::IPV4,
         Ip::V6 => Domain::IPV6,
     };
-    let protocol = if mptcp { libc::IPPROTO_MPTCP } else { Protocol::TCP.into() };
+    let protocol = if mptcp {
+        libc::IPPROTO_MPTCP
+    } else {
+        Protocol::TCP.into()
+    };
     let socket = host.socket(domain.into(), Type::STREAM.into(), protocol)?;
     Ok(Socket::from(socket))
 }

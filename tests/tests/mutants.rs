@@ -55,7 +55,7 @@ fn names() -> Result<(), Failed> {
 fn no_idle_mutant() -> Result<(), Failed> {
     let named = kill::names();
     let faults = Fault::ALL.map(Fault::name);
-    let sabotages = Sabotage::ALL.map(Sabotage::name);
+    let sabotages = Sabotage::ALL.iter().map(|one| one.name());
     let idle: Vec<&str> = faults
         .into_iter()
         .chain(sabotages)

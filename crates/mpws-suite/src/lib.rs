@@ -19,7 +19,7 @@
 //! | [`expectation`] | known deviations, as data |
 //! | [`finding`] | controls compared, findings in plain words |
 //! | [`run::evidence`] | what is kept of a cell |
-//! | [`sabotage`] | faults of the bench on purpose, for tests |
+//! | [`sabotage`] | faults of the suite on purpose, for tests |
 //! | [`run::host`] | what this host can prove |
 //! | [`result`], [`event`] | what comes out |
 

@@ -88,4 +88,3 @@ fn fallback_cause(so_protocol: Option<i32>) -> &'static str {
         }
     }
 }
-

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{MptcpInfo, ROOM, short};
 use crate::fields::Fields;
 use crate::sys::{self, FullInfoArray};
-use crate::uapi;
 use crate::types::SubflowId;
+use crate::uapi;
 
 /// The TCP side of a subflow: `struct tcp_info`, as far as it says something about a path.
 ///

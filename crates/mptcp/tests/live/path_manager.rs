@@ -328,4 +328,3 @@ pub fn next(events: &mut EventSocket, fits: impl Fn(&Event) -> bool) -> Event {
         }
     }
 }
-

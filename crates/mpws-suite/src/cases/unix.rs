@@ -17,7 +17,7 @@ use crate::deadline;
 /// Abstract name of the listener; a side's host has it for itself.
 const NAME: &str = "mpws";
 
-/// A WebSocket client of the bench on an `AF_UNIX` socket: no library's own client need speak to such a server.
+/// A WebSocket client of the suite's own on an `AF_UNIX` socket: no library's own client need speak to such a server.
 pub(crate) struct Visitor {
     socket: Socket,
     decoder: Decoder,
@@ -28,7 +28,7 @@ impl Visitor {
     ///
     /// The inner error is the server's: it refused, hung up or said nothing.
     pub(crate) fn open(cell: &Cell, side: Side) -> Result<io::Result<Self>, CellEnd> {
-        Ok(Self::greet(cell.bench_unix_socket(side)?))
+        Ok(Self::greet(cell.own_unix_socket(side)?))
     }
 
     fn greet(mut socket: Socket) -> io::Result<Self> {

@@ -6,16 +6,18 @@
 //! | `network.rs` | sysctls, witnesses |
 //! | `on_the_wire.rs` | rules and middleboxes |
 //! | `asking.rs` | single operations of the peers |
-//! | `bench.rs` | sockets of the bench itself, for what is asked of the kernel alone |
+//! | `sockets.rs` | sockets of the suite's own, for what is asked of the kernel alone |
+//! | `effects.rs` | what a cell does to its surroundings, in one place |
 //! | `paths.rs` | endpoints, limits, joins, links, and what must be seen of them |
 //! | `ordinary.rs` | what careful users do: serve, connect, echo, close |
 
 mod asking;
-mod bench;
+pub(crate) mod effects;
 mod network;
 mod on_the_wire;
 mod ordinary;
 mod paths;
+mod sockets;
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
@@ -31,16 +33,17 @@ use mpws_peers::{CallError, Peer, PeerSpec};
 use mpws_trace::Rule;
 use serde_json::Value;
 
+use self::effects::Effects;
 use crate::case::{Expect, Ip, Side};
 use crate::result::Check;
-use crate::sabotage::Sabotage;
 use crate::witness::{Snapshot, Witness};
 
-pub use bench::{Wired, accept, carry, refused};
 pub use mpws_judge::Count;
 pub(crate) use on_the_wire::{Counted, OnTheWire};
 pub use ordinary::{Connect, Serve};
 pub(crate) use paths::Paths;
+pub(crate) use sockets::stray;
+pub use sockets::{Wired, accept, carry, refused};
 
 /// The port that servers of cells listen on.
 pub const PORT: u16 = 8765;
@@ -84,7 +87,7 @@ pub struct Cell {
     /// Events of the paths.
     pub(crate) paths: Paths,
     pub(crate) witness: Witness,
-    pub(crate) sabotage: Option<Sabotage>,
+    pub(crate) effects: &'static dyn Effects,
     pub(crate) checks: Vec<Check>,
     pub(crate) recorded: BTreeMap<String, Value>,
     pub(crate) snapshots: Vec<Snapshot>,

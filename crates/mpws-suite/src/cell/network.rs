@@ -7,7 +7,6 @@ use mpws_peers::protocol::{ConnectionId, ConnectionLook, SocketFacts};
 use super::{Cell, CellEnd, PORT};
 use crate::case::Side;
 use crate::deadline;
-use crate::sabotage::Sabotage;
 use crate::witness::{InUse, Snapshot};
 
 /// Hosts and witnesses.
@@ -19,10 +18,8 @@ impl Cell {
 
     /// Sets a sysctl in a side's network namespace.
     pub fn sysctl(&self, side: Side, key: &str, value: &str) -> Result<(), CellEnd> {
-        if self.sabotage == Some(Sabotage::SysctlLeftOn) {
-            return Ok(());
-        }
-        self.host(side).set_sysctl(key, value).map_err(|error| {
+        let set = self.effects.set_sysctl(&self.host(side), key, value);
+        set.map_err(|error| {
             if error.kind() == std::io::ErrorKind::NotFound {
                 CellEnd::Unprovable(format!("this kernel has no sysctl {key}"))
             } else {
@@ -103,4 +100,3 @@ impl Cell {
         Ok(())
     }
 }
-

@@ -12,7 +12,6 @@ use mpws_lab::rule::{Action, Rule};
 use mpws_lab::{BoxId, RuleId};
 
 use super::{Cell, CellEnd};
-use crate::sabotage::Sabotage;
 
 /// A rule or box that the case put on the wire.
 #[derive(Clone, Debug)]
@@ -45,17 +44,14 @@ impl Cell {
         self.install(rule, true)
     }
 
-    fn install(&self, mut rule: Rule, may_idle: bool) -> Result<RuleId, CellEnd> {
+    fn install(&self, rule: Rule, may_idle: bool) -> Result<RuleId, CellEnd> {
         let placed = Placed {
             name: rule.name.clone(),
             path: rule.when.path,
             kind: PlacedKind::Rule(deed_of(&rule.then)),
             may_idle,
         };
-        if self.sabotage == Some(Sabotage::RuleLeftOut) {
-            rule.then = Action::Pass;
-        }
-        let id = self.lab.install(&rule).map_err(|error| {
+        let id = self.effects.install(&self.lab, &rule).map_err(|error| {
             CellEnd::broken(format!("rule {} was not installed", placed.name), &error)
         })?;
         self.on_the_wire().push(OnTheWire {
@@ -65,22 +61,10 @@ impl Cell {
         Ok(id)
     }
 
-    /// Installs the rule of a fault on purpose, which is no rule of the case.
-    pub(crate) fn spoil(&self, rule: &Rule) -> Result<(), CellEnd> {
-        let installed = self.lab.install(rule);
-        installed
-            .map(drop)
-            .map_err(|error| CellEnd::broken("the wire was not spoiled", &error))
-    }
-
     /// Places a middlebox on a path, behind those that stand there. It must do something to a packet until the cell is over.
     pub fn place(&self, path: u8, middlebox: &Middlebox) -> Result<BoxId, CellEnd> {
-        let placed = match self.sabotage {
-            Some(Sabotage::RuleLeftOut) => &Middlebox::Bridge,
-            _ => middlebox,
-        };
         let name = middlebox.name();
-        let id = self.lab.place(path, placed);
+        let id = self.effects.place(&self.lab, path, middlebox);
         let id =
             id.map_err(|error| CellEnd::broken(format!("box {name} was not placed"), &error))?;
         self.on_the_wire().push(OnTheWire {
@@ -97,18 +81,18 @@ impl Cell {
 
     /// Takes a rule away.
     pub fn lift(&self, rule: RuleId) -> Result<(), CellEnd> {
-        if self.sabotage == Some(Sabotage::RuleLeftIn) {
+        let decided = self.hits(rule)?;
+        let lifted = self.effects.lift(&self.lab, rule);
+        let gone = lifted.map_err(|error| CellEnd::broken("a rule was not removed", &error))?;
+        if !gone {
             return Ok(());
         }
-        let decided = self.hits(rule)?;
         for one in self.on_the_wire().iter_mut() {
             if matches!(one.counted, Counted::Rule(id) if id == rule) {
                 one.counted = Counted::Lifted(decided);
             }
         }
-        self.lab
-            .remove(rule)
-            .map_err(|error| CellEnd::broken("a rule was not removed", &error))
+        Ok(())
     }
 
     /// How many packets a rule has decided.

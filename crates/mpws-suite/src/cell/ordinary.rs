@@ -12,7 +12,6 @@ use mpws_peers::protocol::{
 use super::{Cell, CellEnd, Outcome, PORT, describe};
 use crate::case::Side;
 use crate::deadline;
-use crate::sabotage::Sabotage;
 
 /// How an ordinary server is started.
 #[derive(Clone, Debug)]
@@ -415,9 +414,9 @@ impl Cell {
     /// Closes with 1000 and checks that both sides saw a clean end; the kernel is asked before.
     pub fn finish(&mut self, server: u32, connection: ConnectionId) -> Result<(), CellEnd> {
         self.witness_with_server(server, connection)?;
-        if self.sabotage == Some(Sabotage::ClientHostBreaksMptcp) {
-            self.break_mptcp()?;
-        }
+        let last = self.last_snapshot();
+        let last = last.and_then(|last| last.client_sockets.last());
+        self.effects.before_close(&self.host(Side::Client), last)?;
         let end: ConnectionEnd = self.ask(
             Side::Client,
             &ConnectionClose {

@@ -18,7 +18,6 @@ use mpws_lab::{BoxId, RuleId};
 use super::{Cell, CellEnd};
 use crate::case::Side;
 use crate::deadline;
-use crate::sabotage::Sabotage;
 
 /// What a cell has heard of its paths.
 #[derive(Debug, Default)]
@@ -109,15 +108,12 @@ impl Cell {
 
     /// Sets the limits of a side: subflows besides the first, and announced addresses that it accepts.
     pub fn limits(&self, side: Side, subflows: u32, add_addr_accepted: u32) -> Result<(), CellEnd> {
-        if self.sabotage == Some(Sabotage::LimitsLeftOut) {
-            return Ok(());
-        }
         let limits = Limits {
             subflows,
             add_addr_accepted,
         };
         self.manage(side, "setting the limits", |manager| {
-            manager.set_limits(limits)
+            self.effects.set_limits(manager, limits)
         })
     }
 
@@ -129,67 +125,49 @@ impl Cell {
 
     /// Adds an endpoint.
     pub fn add_endpoint(&self, side: Side, endpoint: &Endpoint) -> Result<(), CellEnd> {
-        if self.sabotage == Some(Sabotage::EndpointLeftOut) {
-            return Ok(());
-        }
         self.manage(side, "adding an endpoint", |manager| {
-            manager.add_endpoint(endpoint)
+            self.effects.add_endpoint(manager, endpoint)
         })
     }
 
     /// Deletes an endpoint.
     pub fn delete_endpoint(&self, side: Side, id: u8) -> Result<(), CellEnd> {
-        if self.sabotage == Some(Sabotage::CutLeftOut) {
-            return Ok(());
-        }
         self.manage(side, "deleting an endpoint", |manager| {
-            manager.delete_endpoint(AddressId(id))
+            self.effects.delete_endpoint(manager, AddressId(id))
         })
     }
 
     /// Takes the address of the first subflow away from the connections of a side that began on it.
     pub fn delete_initial_address(&self, side: Side) -> Result<(), CellEnd> {
-        if self.sabotage == Some(Sabotage::CutLeftOut) {
-            return Ok(());
-        }
         let address = self.path_address(side, 1);
         self.manage(side, "deleting the initial address", |manager| {
-            manager.delete_initial_address(address)
+            self.effects.delete_initial_address(manager, address)
         })
     }
 
     /// Takes a side's own address on a path away, as `ip address del` does.
     pub fn remove_address(&self, side: Side, path: u8) -> Result<(), CellEnd> {
-        if self.sabotage == Some(Sabotage::CutLeftOut) {
-            return Ok(());
-        }
-        self.host(side)
-            .remove_address(path, self.ip)
+        self.effects
+            .remove_address(&self.host(side), path, self.ip)
             .map_err(|error| CellEnd::broken("an address was not removed", &error))
     }
 
     /// Makes an endpoint a backup, or no backup any more; connections that use its address tell their peers.
     pub fn set_backup(&self, side: Side, id: u8, backup: bool) -> Result<(), CellEnd> {
-        if self.sabotage == Some(Sabotage::CutLeftOut) {
-            return Ok(());
-        }
         let flags = if backup {
             EndpointFlags::BACKUP
         } else {
             EndpointFlags::NONE
         };
         self.manage(side, "changing an endpoint", |manager| {
-            manager.set_flags(AddressId(id), flags)
+            self.effects.set_flags(manager, AddressId(id), flags)
         })
     }
 
     /// Takes a side's end of a path down or up.
     pub fn link(&self, side: Side, path: u8, up: bool) -> Result<(), CellEnd> {
-        if self.sabotage == Some(Sabotage::CutLeftOut) {
-            return Ok(());
-        }
-        self.host(side)
-            .set_link(path, up)
+        self.effects
+            .set_link(&self.host(side), path, up)
             .map_err(|error| CellEnd::broken(format!("the link of path {path} stayed"), &error))
     }
 }

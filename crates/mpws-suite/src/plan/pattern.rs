@@ -8,11 +8,11 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifiers};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A pattern, parsed. It matches a text as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Pattern {
     text: String,
     parts: Vec<Part>,
@@ -119,6 +119,12 @@ impl TryFrom<String> for Pattern {
 
     fn try_from(pattern: String) -> Result<Self, PatternError> {
         pattern.parse()
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.text
     }
 }
 

@@ -22,7 +22,7 @@ use crate::result::{
 };
 use crate::run::evidence;
 use crate::run::options::{Keep, LauncherKind, RunOptions};
-use crate::sabotage::Sabotage;
+use crate::sabotage;
 use crate::witness::Witness;
 use crate::witness::gather::gather;
 
@@ -33,7 +33,7 @@ pub const NOT_RUN: &str = "not run: the run was stopped before";
 pub const ON_THE_WIRE: &str = "rules and boxes on the wire";
 
 /// What all cells of a run share.
-pub struct Bench<'a> {
+pub struct Runner<'a> {
     pub(crate) launcher: Launcher,
     pub(crate) options: &'a RunOptions,
     /// Conditions of paths, beside what the cases do to their networks.
@@ -44,7 +44,7 @@ pub struct Bench<'a> {
     pub(crate) host_unfit: Option<String>,
 }
 
-impl Bench<'_> {
+impl Runner<'_> {
     /// Why a cell cannot be run at all.
     pub fn unfit(&self, planned: &PlannedCell) -> Option<&String> {
         self.host_unfit.as_ref().or_else(|| {
@@ -148,21 +148,15 @@ impl Bench<'_> {
             snapshots: Vec::new(),
             refusals: Vec::new(),
             server_number: None,
-            sabotage: self.options.sabotage,
+            effects: sabotage::effects(self.options.sabotage),
         };
-        if let Some(rule) = self.options.sabotage.and_then(Sabotage::rule) {
-            cell.spoil(&rule)?;
-        }
+        cell.effects
+            .begin(&cell.lab)
+            .map_err(|error| CellEnd::broken("the steps could not begin", &error))?;
         let end = (planned.case.steps)(&mut cell);
         let placed = cell.on_the_wire().clone();
         let placed: Vec<String> = placed.iter().map(|one| one.placed.describe()).collect();
-        if let Some(first) = placed.first() {
-            if !planned.case.mutants.contains(&Sabotage::RuleLeftOut.name()) {
-                let mutant = Sabotage::RuleLeftOut.name();
-                return Err(CellEnd::Broken(format!(
-                    "the case puts the {first} on the wire and does not name the mutant {mutant}"
-                )));
-            }
+        if !placed.is_empty() {
             cell.record_volatile(ON_THE_WIRE, placed);
         }
         let result = self.judge(planned, cell, end)?;
@@ -219,22 +213,19 @@ impl Bench<'_> {
         };
         if let Some((denied, errno)) = planned.case.deny
             && denied == side
-            && self.options.sabotage != Some(Sabotage::FilterLeftOut)
         {
             options.deny_mptcp = Some(errno);
         }
-        if planned.case.switched_off == Some(side)
-            && self.options.sabotage != Some(Sabotage::SysctlLeftOn)
-        {
+        if planned.case.switched_off == Some(side) {
             options.sysctls = vec![("net.mptcp.enabled".to_owned(), "0".to_owned())];
         }
-        if side == Side::Client && self.options.sabotage != Some(Sabotage::ConstantLeftIn) {
+        if side == Side::Client {
             let env = planned.case.env.iter();
             options.env = env
                 .map(|(name, value)| ((*name).into(), (*value).into()))
                 .collect();
         }
-        options
+        sabotage::effects(self.options.sabotage).launch(options)
     }
 
     fn judge(

@@ -19,7 +19,7 @@ use mpws_peers::{LaunchError, Launcher, PeerSpec, StateFolder};
 
 use self::journal::{Journal, JournalError};
 pub use self::options::{Keep, LauncherKind, RunOptions, default_jobs};
-use self::schedule::{Course, Ran};
+use self::schedule::{Ran, Schedule};
 use crate::clock::millis;
 pub use crate::clock::rfc3339;
 use crate::event::RunEvent;
@@ -145,7 +145,7 @@ pub fn run(
         cells: planned.plan.cells.len(),
         jobs,
     });
-    let bench = execute::Bench {
+    let runner = execute::Runner {
         launcher,
         options,
         paths: &planned.selection.paths,
@@ -153,8 +153,8 @@ pub fn run(
         host_unfit,
     };
     let explain = |cell: &mut CellResult| planned.expectations.explain(cell, &capabilities);
-    let course = Course {
-        bench: &bench,
+    let schedule = Schedule {
+        runner: &runner,
         plan: &planned.plan,
         jobs,
         explain: &explain,
@@ -165,7 +165,7 @@ pub fn run(
         taken_over,
         not_run,
         journal,
-    } = course.all_cells(journal, done, tell);
+    } = schedule.all_cells(journal, done, tell);
     // Under a condition a known deviation may well stay away; that says nothing of the expectation.
     let mut problems = if planned.selection.paths.is_empty() {
         planned
@@ -180,7 +180,7 @@ pub fn run(
         ));
     }
     for cell in &mut cells {
-        bench.settle_evidence(cell, &mut problems);
+        runner.settle_evidence(cell, &mut problems);
     }
     finding::compare_controls(&planned.plan.cells, &mut cells);
     let selection = &planned.selection;

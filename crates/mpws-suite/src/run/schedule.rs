@@ -1,4 +1,4 @@
-//! The course of a run: every planned cell once, several at a time, results as they come.
+//! When which cell runs: every planned cell once, several at a time, results as they come.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +11,8 @@ use crate::run::execute;
 use crate::run::journal::{Entry, Journal};
 
 /// What runs how.
-pub(crate) struct Course<'a> {
-    pub(crate) bench: &'a execute::Bench<'a>,
+pub(crate) struct Schedule<'a> {
+    pub(crate) runner: &'a execute::Runner<'a>,
     pub(crate) plan: &'a Plan,
     /// Cells at a time.
     pub(crate) jobs: usize,
@@ -31,7 +31,7 @@ pub(crate) struct Ran {
     pub(crate) journal: Journal,
 }
 
-impl Course<'_> {
+impl Schedule<'_> {
     /// Runs every cell that is not done yet, several at a time.
     pub(crate) fn all_cells(
         &self,
@@ -76,12 +76,12 @@ impl Course<'_> {
                 };
                 scope.spawn(move || {
                     while let Some(number) = order.iter().find_map(|queue| queue.next()) {
-                        if self.bench.options.stop.load(Ordering::Relaxed) {
+                        if self.runner.options.stop.load(Ordering::Relaxed) {
                             break;
                         }
                         // The receiver outlives the scope's threads.
                         let _ = news.send(News::Started(number));
-                        let (mut cell, peers) = self.bench.run(&self.plan.cells[number]);
+                        let (mut cell, peers) = self.runner.run(&self.plan.cells[number]);
                         (self.explain)(&mut cell);
                         let entry = Box::new(Entry { cell, peers });
                         let _ = news.send(News::Finished(number, entry));
@@ -97,9 +97,9 @@ impl Course<'_> {
                     News::Finished(number, entry) => {
                         // What a missing peer or host kept from running is to be tried again by the next run, and
                         // so is what broke while the run was being stopped: Ctrl-C reaches labs that start, too.
-                        let stopped = self.bench.options.stop.load(Ordering::Relaxed);
+                        let stopped = self.runner.options.stop.load(Ordering::Relaxed);
                         let cut_short = stopped && entry.cell.verdict == Verdict::Error;
-                        if !cut_short && self.bench.unfit(&self.plan.cells[number]).is_none() {
+                        if !cut_short && self.runner.unfit(&self.plan.cells[number]).is_none() {
                             journal.add(&entry);
                         }
                         peers.extend(entry.peers.into_iter().map(|one| (one.peer.clone(), one)));
@@ -113,7 +113,7 @@ impl Course<'_> {
         let cells = results
             .into_iter()
             .zip(&self.plan.cells)
-            .map(|(result, cell)| result.unwrap_or_else(|| stopped_before(self.bench, cell)))
+            .map(|(result, cell)| result.unwrap_or_else(|| stopped_before(self.runner, cell)))
             .collect();
         Ran {
             cells,
@@ -125,8 +125,8 @@ impl Course<'_> {
     }
 }
 
-fn stopped_before(bench: &execute::Bench<'_>, cell: &PlannedCell) -> CellResult {
-    bench.empty(cell, Verdict::Error, execute::NOT_RUN.to_owned())
+fn stopped_before(runner: &execute::Runner<'_>, cell: &PlannedCell) -> CellResult {
+    runner.empty(cell, Verdict::Error, execute::NOT_RUN.to_owned())
 }
 
 /// The same numbers, with neighbours far from each other. Cells that follow each other in a plan are alike; run together,

@@ -17,9 +17,13 @@ pub fn handshake() -> Result<String, String> {
     let lab = Lab::two_hosts(1).map_err(|error| told("no lab", &error))?;
     let (client, server) = (lab.host("client"), lab.host("server"));
     let socket = |host: &mpws_lab::Host| {
-        host.socket(Domain::IPV4.into(), Type::STREAM.into(), libc::IPPROTO_MPTCP)
-            .map(Socket::from)
-            .map_err(|error| told("no MPTCP socket in a host of a lab", &error))
+        host.socket(
+            Domain::IPV4.into(),
+            Type::STREAM.into(),
+            libc::IPPROTO_MPTCP,
+        )
+        .map(Socket::from)
+        .map_err(|error| told("no MPTCP socket in a host of a lab", &error))
     };
     let io = |error: std::io::Error| told("MPTCP between two hosts of a lab", &error);
     let address: SocketAddr = SocketAddr::new(server.address(1, Ip::V4), 8765);

@@ -252,7 +252,6 @@ fn read(netstat: &mut File) -> Result<Counters, CellEnd> {
     Counters::read_from(netstat).map_err(|error| CellEnd::broken("counters were not read", &error))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

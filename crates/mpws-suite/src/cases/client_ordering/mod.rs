@@ -33,7 +33,6 @@ pub(crate) const SILENT: Case = Case {
     ..ORDERING
 };
 
-
 /// A socket of the cell's protocol on the client's side.
 pub(crate) fn fresh(cell: &mut Cell) -> Result<SocketId, CellEnd> {
     let protocol: SocketProtocol = cell.protocol();

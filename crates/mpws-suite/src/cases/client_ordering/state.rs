@@ -8,7 +8,10 @@ use mpws_peers::protocol::{
     SocketClose, SocketConnect, SocketListen, SocketShutdown,
 };
 
-use super::{LIMIT_MS, ORDERING, SILENT, at_once, connected, echo, fresh, must_work, nothing_left, open, works};
+use super::{
+    LIMIT_MS, ORDERING, SILENT, at_once, connected, echo, fresh, must_work, nothing_left, open,
+    works,
+};
 use crate::case::{Case, Expect, Side};
 use crate::cases::support::{self, Refusal};
 use crate::cell::{Cell, CellEnd, Outcome};

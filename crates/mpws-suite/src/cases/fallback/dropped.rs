@@ -23,7 +23,6 @@ pub const CASES: &[Case] = &[
     SPLIT_TCP,
 ];
 
-
 const SYN_DROPPED: Case = Case {
     slug: "fallback/mptcp-syn-dropped",
     title: "SYNs with MP_CAPABLE are dropped: the kernel tries without, and gets through",

@@ -17,10 +17,7 @@ pub const CASES: &[Case] = &[
     policy("fallback/policy-eperm", libc::EPERM),
     policy("fallback/policy-eacces", libc::EACCES),
     policy("fallback/policy-enosys", libc::ENOSYS),
-    policy(
-        "fallback/policy-eprotonosupport",
-        libc::EPROTONOSUPPORT,
-    ),
+    policy("fallback/policy-eprotonosupport", libc::EPROTONOSUPPORT),
     policy("fallback/policy-eafnosupport", libc::EAFNOSUPPORT),
     policy("fallback/policy-einval", libc::EINVAL),
     POLICY_AT_SERVER,
@@ -198,9 +195,7 @@ const fn policy(slug: &'static str, errno: i32) -> Case {
             libc::EPERM => |cell| refused_then_tcp(cell, libc::EPERM),
             libc::EACCES => |cell| refused_then_tcp(cell, libc::EACCES),
             libc::ENOSYS => |cell| refused_then_tcp(cell, libc::ENOSYS),
-            libc::EPROTONOSUPPORT => {
-                |cell| refused_then_tcp(cell, libc::EPROTONOSUPPORT)
-            }
+            libc::EPROTONOSUPPORT => |cell| refused_then_tcp(cell, libc::EPROTONOSUPPORT),
             libc::EAFNOSUPPORT => |cell| refused_then_tcp(cell, libc::EAFNOSUPPORT),
             _ => |cell| refused_then_tcp(cell, libc::EINVAL),
         },

@@ -40,7 +40,7 @@ const MANY_CONNECTIONS: Case = Case {
     why: "A leak of one socket a connection ends a server within days.",
     transport: Expect::Recorded,
     outcome: "every connection carries its bytes; afterwards the socket counts of both kernels and their gauges are what they were",
-    mutants: &["bench-speaks-tcp", "wire-corrupts-payload"],
+    mutants: &["suite-speaks-tcp", "wire-corrupts-payload"],
     steps: |cell| come_and_go(cell, 20, 5),
     ..BASE
 };
@@ -59,7 +59,7 @@ const SLOW_READER: Case = Case {
     requirements: &[rfc8684("3.3.5").says("one receive window for the connection")],
     why: "A stuck client must neither exhaust the server's memory nor lose its place in the stream.",
     outcome: "the writer is stopped by full buffers; all that it could write is then read, unchanged",
-    mutants: &["bench-speaks-tcp", "wire-corrupts-payload"],
+    mutants: &["suite-speaks-tcp", "wire-corrupts-payload"],
     steps: |cell| {
         let wired = cell.wired(cell.protocol(), cell.protocol())?;
         let written = write_until_full(&wired.client)?;
@@ -98,7 +98,7 @@ const SMALL_BUFFERS: Case = Case {
     network: "two paths; the client joins by the second",
     control: false,
     outcome: "everything arrives unchanged, both ways",
-    mutants: &["bench-speaks-tcp", "wire-corrupts-payload"],
+    mutants: &["suite-speaks-tcp", "wire-corrupts-payload"],
     steps: |cell| {
         join_from(cell, 2)?;
         let small = |socket: &Socket| {
@@ -107,10 +107,10 @@ const SMALL_BUFFERS: Case = Case {
                 .and_then(|()| socket.set_recv_buffer_size(SMALL))
                 .map_err(refused("small buffers"))
         };
-        let listener = cell.bench_listener(SocketProtocol::Mptcp, 8, small)?;
-        let client = cell.bench_socket(Side::Client, SocketProtocol::Mptcp)?;
+        let listener = cell.own_listener(SocketProtocol::Mptcp, 8, small)?;
+        let client = cell.own_socket(Side::Client, SocketProtocol::Mptcp)?;
         small(&client)?;
-        let wired = cell.bench_dial(client, listener)?;
+        let wired = cell.own_dial(client, listener)?;
         wired.exchange(100)?;
         cell.wait_for("the second subflow", |cell| {
             Ok((cell.subflow_marks(Side::Client)?.len() == 2).then_some(()))
@@ -153,7 +153,7 @@ const CHURN_WITH_FAILING_JOINS: Case = Case {
     control: false,
     transport: Expect::Recorded,
     outcome: "every connection carries its bytes; afterwards the socket counts of both kernels are what they were",
-    mutants: &["rule-left-out", "bench-speaks-tcp", "wire-corrupts-payload"],
+    mutants: &["rule-left-out", "suite-speaks-tcp", "wire-corrupts-payload"],
     steps: |cell| {
         let lost = Rule::new("drop-join", Action::Drop)
             .path(2)
@@ -163,10 +163,10 @@ const CHURN_WITH_FAILING_JOINS: Case = Case {
         join_from(cell, 2)?;
         let before = cell.sockets_in_use()?;
         let mut asked = Vec::new();
-        let mut listener = cell.bench_listener(SocketProtocol::Mptcp, 8, |_| Ok(()))?;
+        let mut listener = cell.own_listener(SocketProtocol::Mptcp, 8, |_| Ok(()))?;
         for _ in 0..CHURN {
-            let client = cell.bench_socket(Side::Client, SocketProtocol::Mptcp)?;
-            let wired = cell.bench_dial(client, listener)?;
+            let client = cell.own_socket(Side::Client, SocketProtocol::Mptcp)?;
+            let wired = cell.own_dial(client, listener)?;
             wired.exchange(100)?;
             listener = wired.listener;
             asked.push(Expect::Mptcp);
@@ -235,7 +235,7 @@ const BACKLOG_OF_ONE: Case = Case {
     ],
     why: "A busy server must make clients wait, neither refuse them nor, over MPTCP, drive them to TCP.",
     outcome: "two are in the queue; the SYN of the third is dropped and counted; after accept() it connects, and bytes cross all three",
-    mutants: &["bench-speaks-tcp", "wire-corrupts-payload"],
+    mutants: &["suite-speaks-tcp", "wire-corrupts-payload"],
     steps: |cell| {
         if cell.over_mptcp() {
             // A SYN that nobody answers is no sign of a middlebox here, however long the queue stays full.
@@ -246,17 +246,17 @@ const BACKLOG_OF_ONE: Case = Case {
             )?;
         }
         let protocol = cell.protocol();
-        let listener = cell.bench_listener(protocol, 1, |_| Ok(()))?;
-        let target = cell.bench_target(PORT)?;
+        let listener = cell.own_listener(protocol, 1, |_| Ok(()))?;
+        let target = cell.server_at(PORT)?;
         let mut clients = Vec::new();
         for _ in 0..2 {
-            let client = cell.bench_socket(Side::Client, protocol)?;
+            let client = cell.own_socket(Side::Client, protocol)?;
             client.connect(&target).map_err(refused("connecting"))?;
             // Beyond the handshake: what waits in the queue is a whole connection.
             (&client).write_all(&[9]).map_err(refused("sending"))?;
             clients.push(client);
         }
-        let third = cell.bench_socket(Side::Client, protocol)?;
+        let third = cell.own_socket(Side::Client, protocol)?;
         third
             .set_nonblocking(true)
             .map_err(refused("non-blocking mode"))?;
@@ -306,15 +306,15 @@ fn come_and_go(cell: &mut Cell, listeners: u16, each: u16) -> Result<(), CellEnd
     let mut open = Vec::new();
     for number in 0..listeners {
         // Ports of their own: the judge looks at connections to the cell's port alone.
-        let target = cell.bench_target(PORT + 1 + number)?;
-        let listener = cell.bench_socket(Side::Server, protocol)?;
+        let target = cell.server_at(PORT + 1 + number)?;
+        let listener = cell.own_socket(Side::Server, protocol)?;
         listener
             .bind(&target)
             .and_then(|()| listener.listen(16))
             .map_err(refused("listening"))?;
         let mut accepted = Vec::new();
         for _ in 0..each {
-            let client = cell.bench_socket(Side::Client, protocol)?;
+            let client = cell.own_socket(Side::Client, protocol)?;
             client.connect(&target).map_err(refused("connecting"))?;
             let server = accept(&listener)?;
             carry(&client, &server, 100)?;
@@ -436,7 +436,7 @@ fn room_for(descriptors: u64) -> Result<(), CellEnd> {
 }
 
 fn panicked() -> CellEnd {
-    CellEnd::Broken("a thread of the bench panicked".to_owned())
+    CellEnd::Broken("a thread of the suite panicked".to_owned())
 }
 
 /// Descriptors for all else that the command has open, other cells at the same time included.

@@ -122,18 +122,13 @@ fn path_manager_port(cell: &mut Cell) -> Result<(), CellEnd> {
         .parse()
         .map_err(|error| CellEnd::broken(format!("address {address}"), &error))?;
     let endpoint = Endpoint::new(address).flags(EndpointFlags::SIGNAL);
-    let endpoint = if cell.sabotage == Some(crate::sabotage::Sabotage::EndpointWithoutPort) {
-        endpoint
-    } else {
-        endpoint.port(PM_PORT)
-    };
-    cell.add_endpoint(Side::Server, &endpoint)?;
+    cell.add_endpoint(Side::Server, &endpoint.port(PM_PORT))?;
     let server = cell.serve(Serve::echo())?;
     let opened = cell.connect(Connect::default())?;
     support::small_talk(cell, opened.connection)?;
     for protocol in [SocketProtocol::Mptcp, SocketProtocol::Tcp] {
-        let socket = cell.bench_socket(Side::Client, protocol)?;
-        let seen = match socket.connect(&cell.bench_target(PM_PORT)?) {
+        let socket = cell.own_socket(Side::Client, protocol)?;
+        let seen = match socket.connect(&cell.server_at(PM_PORT)?) {
             Ok(()) => "connected".to_owned(),
             Err(error) => match error.raw_os_error() {
                 Some(libc::ECONNREFUSED) => "ECONNREFUSED".to_owned(),

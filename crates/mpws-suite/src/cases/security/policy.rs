@@ -13,7 +13,6 @@ use crate::case::{Case, Expect, Pairs, Side};
 use crate::cases::sockopts::errno;
 use crate::cell::{Cell, CellEnd, PORT, accept, refused};
 use crate::requirement::{Document, linux_source, manual, section, socket_option};
-use crate::sabotage::Sabotage;
 
 /// The cases of this group.
 pub const CASES: &[Case] = &[
@@ -37,7 +36,7 @@ const ADDRESS_OF_FIRST_PATH: Case = Case {
     paths: 2,
     network: "two paths; the client joins by the second",
     outcome: "getpeername() of the accepted socket gives the client's address on path 1, before the join and after it",
-    mutants: &["wire-strips-mptcp", "bench-speaks-tcp"],
+    mutants: &["wire-strips-mptcp", "suite-speaks-tcp"],
     steps: |cell| {
         join_from(cell, 2)?;
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Mptcp)?;
@@ -69,11 +68,11 @@ const MARK_ON_EVERY_SUBFLOW: Case = Case {
     paths: 2,
     network: "two paths; the client joins by the second",
     outcome: "inet_diag shows two subflows of the client, both with the mark",
-    mutants: &["wire-strips-mptcp", "bench-speaks-tcp"],
+    mutants: &["wire-strips-mptcp", "suite-speaks-tcp"],
     steps: |cell| {
         join_from(cell, 2)?;
-        let listener = cell.bench_listener(SocketProtocol::Mptcp, 8, |_| Ok(()))?;
-        let client = cell.bench_socket(Side::Client, SocketProtocol::Mptcp)?;
+        let listener = cell.own_listener(SocketProtocol::Mptcp, 8, |_| Ok(()))?;
+        let client = cell.own_socket(Side::Client, SocketProtocol::Mptcp)?;
         match client.set_mark(MARK) {
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
@@ -83,7 +82,7 @@ const MARK_ON_EVERY_SUBFLOW: Case = Case {
             }
             Err(error) => return Err(refused("SO_MARK")(error)),
         }
-        let wired = cell.bench_dial(client, listener)?;
+        let wired = cell.own_dial(client, listener)?;
         wired.exchange(100)?;
         let marks = cell.wait_for("two established subflows", |cell| {
             let marks = cell.subflow_marks(Side::Client)?;
@@ -109,7 +108,7 @@ const SIGNATURE_REFUSED: Case = Case {
     why: "A BGP speaker that believes it signs its segments and does not is worse off than one that gets an error.",
     transport: Expect::Fallback(Cause::RemoteIsTcp),
     outcome: "ENOPROTOOPT (92) on the fresh socket and on the one that fell back; TCP takes the key",
-    mutants: &["bench-speaks-tcp"],
+    mutants: &["suite-speaks-tcp"],
     steps: |cell| {
         let key = md5_key(cell);
         let try_on = |socket: &socket2::Socket| match sockopt::set_bytes(
@@ -125,14 +124,14 @@ const SIGNATURE_REFUSED: Case = Case {
         if on_tcp != "taken" {
             return Err(CellEnd::Unprovable(format!("TCP_MD5SIG on TCP: {on_tcp}")));
         }
-        let client = cell.bench_socket(Side::Client, SocketProtocol::Mptcp)?;
+        let client = cell.own_socket(Side::Client, SocketProtocol::Mptcp)?;
         cell.equal(
             "on a fresh MPTCP socket",
             &"ENOPROTOOPT",
             &try_on(&client).as_str(),
         );
-        let listener = cell.bench_listener(SocketProtocol::Tcp, 8, |_| Ok(()))?;
-        let wired = cell.bench_dial(client, listener)?;
+        let listener = cell.own_listener(SocketProtocol::Tcp, 8, |_| Ok(()))?;
+        let wired = cell.own_dial(client, listener)?;
         cell.equal(
             "after the fallback",
             &"ENOPROTOOPT",
@@ -153,17 +152,15 @@ const LANDLOCK_CONNECT: Case = Case {
     outcome: "TCP is denied (EACCES); MPTCP is denied or gets through, recorded",
     mutants: &["filter-left-out"],
     steps: |cell| {
-        let listener = cell.bench_listener(SocketProtocol::Mptcp, 8, |_| Ok(()))?;
-        let tcp = cell.bench_socket(Side::Client, SocketProtocol::Tcp)?;
-        let mptcp = cell.bench_socket(Side::Client, SocketProtocol::Mptcp)?;
-        let target = cell.bench_target(PORT)?;
-        let sandboxed = cell.sabotage != Some(Sabotage::FilterLeftOut);
+        let listener = cell.own_listener(SocketProtocol::Mptcp, 8, |_| Ok(()))?;
+        let tcp = cell.own_socket(Side::Client, SocketProtocol::Tcp)?;
+        let mptcp = cell.own_socket(Side::Client, SocketProtocol::Mptcp)?;
+        let target = cell.server_at(PORT)?;
+        let effects = cell.effects;
         // A thread of its own, for it stays in the sandbox to its end.
         let tried = std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
-                if sandboxed {
-                    no_tcp_connections()?;
-                }
+                effects.sandbox(no_tcp_connections)?;
                 Ok([&tcp, &mptcp].map(|socket| answer(socket.connect(&target))))
             });
             thread

@@ -282,7 +282,11 @@ const V6_ONLY: Case = Case {
             Outcome::Done(_) => None,
             Outcome::Refused(record, _) => record.chain.iter().find_map(|link| link.errno),
         };
-        cell.equal("errno of the IPv4 client", &Some(libc::ECONNREFUSED), &errno);
+        cell.equal(
+            "errno of the IPv4 client",
+            &Some(libc::ECONNREFUSED),
+            &errno,
+        );
         Ok(())
     },
     ..ORDERING

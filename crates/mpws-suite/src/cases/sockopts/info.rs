@@ -33,7 +33,7 @@ const SIZES: Case = Case {
     title: "MPTCP_INFO is cut to the buffer that is given, and never written beyond it",
     why: "The structure grows from release to release; programs built for another one must still read what they know.",
     outcome: "for buffers of 0, 1, 44 and 512 bytes: as many bytes as fit, the same ones, and nothing behind them",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp"],
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Mptcp)?;
         let whole = read_info(&wired.client, 512)?;
@@ -70,7 +70,7 @@ const AFTER_FALLBACK: Case = Case {
     ips: V4_AND_V6,
     transport: Expect::Fallback(Cause::RemoteIsTcp),
     outcome: "EOPNOTSUPP (95) over IPv4, ENOPROTOOPT (92) over IPv6, for each of the four options; TCP_INFO still works",
-    mutants: &["bench-speaks-mptcp"],
+    mutants: &["suite-speaks-mptcp"],
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Tcp)?;
         let expected = match cell.ip() {
@@ -105,7 +105,7 @@ const BYTE_COUNTERS: Case = Case {
         .says("mptcpi_bytes_sent, mptcpi_bytes_received and mptcpi_bytes_acked, Linux 6.5")],
     why: "Accounting and dashboards are made of these counters.",
     outcome: "70001 bytes one way and 3001 the other, in all six counters",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp"],
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Mptcp)?;
         // One byte has crossed each way while the connection was made.
@@ -146,7 +146,7 @@ const ONE_STORY: Case = Case {
     title: "MPTCP_FULL_INFO, MPTCP_SUBFLOW_ADDRS, MPTCP_TCPINFO, the socket and inet_diag agree with each other",
     why: "Monitoring reads one of them, the program another; they must speak of the same connection.",
     outcome: "one subflow with the addresses of the socket, established; the same token everywhere",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp"],
     steps: one_story,
     ..BASE
 };
@@ -157,7 +157,7 @@ const OF_FIRST_SUBFLOW: Case = Case {
     requirements: &[socket_option("TCP_INFO", "tcp(7)")],
     why: "Every load balancer and exporter reads TCP_INFO; on MPTCP it must not be empty or of something else.",
     outcome: "established, and the bytes of TCP_INFO are those of the first element of MPTCP_TCPINFO",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp"],
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Mptcp)?;
         let bytes = TCP_INFO.read(&wired.client).map_err(refused("TCP_INFO"))?;
@@ -196,7 +196,11 @@ fn one_story(cell: &mut Cell) -> Result<(), CellEnd> {
     cell.equal("addresses in MPTCP_SUBFLOW_ADDRS", &vec![own], &addresses);
     let tcp = sockopt::tcpinfo(socket).map_err(refused("MPTCP_TCPINFO"))?;
     let states: Vec<u8> = tcp.iter().map(|one| one.state).collect();
-    cell.equal("states in MPTCP_TCPINFO", &vec![uapi::TCP_ESTABLISHED], &states);
+    cell.equal(
+        "states in MPTCP_TCPINFO",
+        &vec![uapi::TCP_ESTABLISHED],
+        &states,
+    );
     match sockopt::full_info(socket) {
         Ok(full) => {
             cell.equal("token in MPTCP_FULL_INFO", &info.token, &full.info.token);

@@ -31,7 +31,7 @@ const BY_MPTCP_CLIENT: Case = Case {
     title: "Options of an MPTCP listener are those of the sockets that it accepts",
     why: "Setting options on the listener is the only way that works with libraries that accept by themselves.",
     outcome: "every option of the list is read from the accepted socket as from the listener",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp"],
     steps: |cell| {
         let lost = inherit(cell, cell.protocol(), cell.protocol())?;
         cell.equal("options that accept() loses", &Vec::<&str>::new(), &lost);
@@ -47,7 +47,7 @@ const BY_TCP_CLIENT: Case = Case {
     control: false,
     transport: Expect::Tcp(Cause::NeverAsked),
     outcome: "all but the options that MPTCP keeps in its own half of the listener are inherited",
-    mutants: &["bench-speaks-mptcp"],
+    mutants: &["suite-speaks-mptcp"],
     steps: |cell| {
         let lost = inherit(cell, SocketProtocol::Tcp, SocketProtocol::Mptcp)?;
         let illegal: Vec<&str> = lost
@@ -74,12 +74,12 @@ const THROUGH_FALLBACK: Case = Case {
     control: false,
     transport: Expect::Fallback(Cause::RemoteIsTcp),
     outcome: "all but the options that MPTCP keeps for itself have the value that was set",
-    mutants: &["bench-speaks-mptcp"],
+    mutants: &["suite-speaks-mptcp"],
     steps: |cell| {
-        let socket = cell.bench_socket(Side::Client, SocketProtocol::Mptcp)?;
+        let socket = cell.own_socket(Side::Client, SocketProtocol::Mptcp)?;
         let before = set_all(&socket)?;
-        let listener = cell.bench_listener(SocketProtocol::Tcp, 8, |_| Ok(()))?;
-        let wired = cell.bench_dial(socket, listener)?;
+        let listener = cell.own_listener(SocketProtocol::Tcp, 8, |_| Ok(()))?;
+        let wired = cell.own_dial(socket, listener)?;
         let lost = lost(&wired.client, &before)?;
         let illegal: Vec<&str> = lost
             .iter()
@@ -105,13 +105,13 @@ const REFUSED_THEN_TAKEN: Case = Case {
     control: false,
     transport: Expect::Fallback(Cause::RemoteIsTcp),
     outcome: "ENOPROTOOPT (92) before connect; taken and kept after the fallback",
-    mutants: &["bench-speaks-mptcp", "bench-speaks-tcp"],
+    mutants: &["suite-speaks-mptcp", "suite-speaks-tcp"],
     steps: |cell| {
-        let socket = cell.bench_socket(Side::Client, SocketProtocol::Mptcp)?;
+        let socket = cell.own_socket(Side::Client, SocketProtocol::Mptcp)?;
         let before = USER_TIMEOUT.try_on(&socket);
         cell.equal("before connect", &REFUSED, &before.as_str());
-        let listener = cell.bench_listener(SocketProtocol::Tcp, 8, |_| Ok(()))?;
-        let wired = cell.bench_dial(socket, listener)?;
+        let listener = cell.own_listener(SocketProtocol::Tcp, 8, |_| Ok(()))?;
+        let wired = cell.own_dial(socket, listener)?;
         let after = USER_TIMEOUT.try_on(&wired.client);
         cell.equal("after the fallback", &super::option::KEPT, &after.as_str());
         Ok(())
@@ -126,12 +126,12 @@ fn inherit(
     server: SocketProtocol,
 ) -> Result<Vec<&'static str>, CellEnd> {
     let mut expected = Vec::new();
-    let listener = cell.bench_listener(server, 8, |listener| {
+    let listener = cell.own_listener(server, 8, |listener| {
         expected = set_all(listener)?;
         Ok(())
     })?;
-    let client = cell.bench_socket(Side::Client, client)?;
-    let wired = cell.bench_dial(client, listener)?;
+    let client = cell.own_socket(Side::Client, client)?;
+    let wired = cell.own_dial(client, listener)?;
     let facts = mptcp::sockopt::so_protocol(&wired.server).map_err(refused("SO_PROTOCOL"))?;
     let accepted = if cell.over_mptcp() && cell.expect() == Expect::Mptcp {
         libc::IPPROTO_MPTCP
@@ -182,23 +182,88 @@ const fn option(name: &'static str, level: i32, number: i32, value: Value) -> So
 
 /// What is set on listeners and clients.
 static OPTIONS: [SocketOption; 14] = [
-    option("SO_KEEPALIVE", libc::SOL_SOCKET, libc::SO_KEEPALIVE, Value::Number(1)),
-    option("SO_SNDBUF", libc::SOL_SOCKET, libc::SO_SNDBUF, Value::Rounded(50_000)),
-    option("SO_RCVBUF", libc::SOL_SOCKET, libc::SO_RCVBUF, Value::Rounded(40_000)),
-    option("SO_TIMESTAMP", libc::SOL_SOCKET, libc::SO_TIMESTAMP, Value::Number(1)),
-    option("SO_BUSY_POLL", libc::SOL_SOCKET, libc::SO_BUSY_POLL, Value::Number(1)),
-    option("TCP_NODELAY", libc::IPPROTO_TCP, libc::TCP_NODELAY, Value::Number(1)),
-    option("TCP_KEEPIDLE", libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, Value::Number(30)),
-    option("TCP_KEEPINTVL", libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, Value::Number(3)),
-    option("TCP_KEEPCNT", libc::IPPROTO_TCP, libc::TCP_KEEPCNT, Value::Number(4)),
-    option("TCP_CONGESTION", libc::IPPROTO_TCP, libc::TCP_CONGESTION, Value::Bytes(b"reno")),
-    option("TCP_NOTSENT_LOWAT", libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, Value::Number(16_384)),
-    option("TCP_INQ", libc::IPPROTO_TCP, libc::TCP_INQ, Value::Number(1)),
+    option(
+        "SO_KEEPALIVE",
+        libc::SOL_SOCKET,
+        libc::SO_KEEPALIVE,
+        Value::Number(1),
+    ),
+    option(
+        "SO_SNDBUF",
+        libc::SOL_SOCKET,
+        libc::SO_SNDBUF,
+        Value::Rounded(50_000),
+    ),
+    option(
+        "SO_RCVBUF",
+        libc::SOL_SOCKET,
+        libc::SO_RCVBUF,
+        Value::Rounded(40_000),
+    ),
+    option(
+        "SO_TIMESTAMP",
+        libc::SOL_SOCKET,
+        libc::SO_TIMESTAMP,
+        Value::Number(1),
+    ),
+    option(
+        "SO_BUSY_POLL",
+        libc::SOL_SOCKET,
+        libc::SO_BUSY_POLL,
+        Value::Number(1),
+    ),
+    option(
+        "TCP_NODELAY",
+        libc::IPPROTO_TCP,
+        libc::TCP_NODELAY,
+        Value::Number(1),
+    ),
+    option(
+        "TCP_KEEPIDLE",
+        libc::IPPROTO_TCP,
+        libc::TCP_KEEPIDLE,
+        Value::Number(30),
+    ),
+    option(
+        "TCP_KEEPINTVL",
+        libc::IPPROTO_TCP,
+        libc::TCP_KEEPINTVL,
+        Value::Number(3),
+    ),
+    option(
+        "TCP_KEEPCNT",
+        libc::IPPROTO_TCP,
+        libc::TCP_KEEPCNT,
+        Value::Number(4),
+    ),
+    option(
+        "TCP_CONGESTION",
+        libc::IPPROTO_TCP,
+        libc::TCP_CONGESTION,
+        Value::Bytes(b"reno"),
+    ),
+    option(
+        "TCP_NOTSENT_LOWAT",
+        libc::IPPROTO_TCP,
+        libc::TCP_NOTSENT_LOWAT,
+        Value::Number(16_384),
+    ),
+    option(
+        "TCP_INQ",
+        libc::IPPROTO_TCP,
+        libc::TCP_INQ,
+        Value::Number(1),
+    ),
     option("IP_TOS", libc::IPPROTO_IP, libc::IP_TOS, Value::Number(16)),
     option("SO_MARK", libc::SOL_SOCKET, libc::SO_MARK, Value::Number(7)),
 ];
 
-const USER_TIMEOUT: SocketOption = option("TCP_USER_TIMEOUT", libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, Value::Number(5000));
+const USER_TIMEOUT: SocketOption = option(
+    "TCP_USER_TIMEOUT",
+    libc::IPPROTO_TCP,
+    libc::TCP_USER_TIMEOUT,
+    Value::Number(5000),
+);
 
 /// What Linux keeps in the MPTCP half of the listener, where a TCP socket does not look.
 const LOST_WITH_TCP_CLIENTS: &[&str] = &[
@@ -210,4 +275,3 @@ const LOST_WITH_TCP_CLIENTS: &[&str] = &[
 
 /// What Linux does not hand to the TCP socket that is left.
 const LOST_BY_FALLBACK: &[&str] = &["TCP_NOTSENT_LOWAT", "TCP_INQ"];
-

@@ -245,4 +245,3 @@ const SET: [(SocketOption, i32); 6] = [
     (SocketOption::Sndbuf, 50_000),
     (SocketOption::Tos, 16),
 ];
-

@@ -46,9 +46,9 @@ const UNCONNECTED: Case = Case {
     title: "Which options an MPTCP socket takes before it connects",
     network: "one path, nothing is sent",
     transport: Expect::Silence,
-    mutants: &["bench-speaks-tcp"],
+    mutants: &["suite-speaks-tcp"],
     steps: |cell| {
-        let socket = cell.bench_socket(Side::Client, SocketProtocol::Mptcp)?;
+        let socket = cell.own_socket(Side::Client, SocketProtocol::Mptcp)?;
         compare(cell, &socket, |row| row.fresh)
     },
     ..MATRIX
@@ -57,7 +57,7 @@ const UNCONNECTED: Case = Case {
 const CONNECTED: Case = Case {
     slug: "sockopts/connected",
     title: "Which options the client's socket takes once it is connected by MPTCP",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp"],
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Mptcp)?;
         compare(cell, &wired.client, |row| row.connected)
@@ -68,7 +68,7 @@ const CONNECTED: Case = Case {
 const ACCEPTED: Case = Case {
     slug: "sockopts/accepted",
     title: "Which options the accepted socket takes when the client speaks MPTCP",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp"],
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Mptcp)?;
         compare(cell, &wired.server, |row| row.connected)
@@ -81,7 +81,7 @@ const FALLEN_BACK: Case = Case {
     title: "Which options the client's socket takes once it has fallen back at connect",
     why: "The same calls that fail over MPTCP work after a fallback, so a test against a TCP server shows nothing.",
     transport: Expect::Fallback(Cause::RemoteIsTcp),
-    mutants: &["bench-speaks-mptcp"],
+    mutants: &["suite-speaks-mptcp"],
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Tcp)?;
         compare(cell, &wired.client, |row| row.fallen)
@@ -114,7 +114,7 @@ const ACCEPTED_FROM_TCP: Case = Case {
     title: "Which options a socket takes that an MPTCP listener accepted from a plain TCP client",
     why: "A server with one listener has two kinds of accepted sockets, and only one of them takes every option.",
     transport: Expect::Tcp(Cause::NeverAsked),
-    mutants: &["bench-speaks-mptcp"],
+    mutants: &["suite-speaks-mptcp"],
     waits: true,
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Tcp, SocketProtocol::Mptcp)?;
@@ -128,7 +128,7 @@ const PLAIN_TCP: Case = Case {
     title: "Which options a TCP socket takes: the ground that the others are compared with",
     why: "Only what TCP takes and MPTCP does not is MPTCP's doing.",
     transport: Expect::Tcp(Cause::NeverAsked),
-    mutants: &["bench-speaks-mptcp"],
+    mutants: &["suite-speaks-mptcp"],
     waits: true,
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Tcp, SocketProtocol::Tcp)?;

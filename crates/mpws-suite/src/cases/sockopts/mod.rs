@@ -8,7 +8,7 @@
 //! | `info` | What does a socket say of its connection? |
 //! | `libraries` | What do libraries do to the options of their users, and to a refusal? |
 //!
-//! All but the last ask the kernel alone, on sockets of the bench; `option` does it.
+//! All but the last ask the kernel alone, on sockets of the suite's own; `option` does it.
 
 pub mod info;
 pub mod inherited;

@@ -117,4 +117,3 @@ pub(crate) fn errno(error: &io::Error) -> String {
 
 /// Room for the longest value, `tcp_info`.
 const ROOM: usize = 512;
-

@@ -5,7 +5,9 @@
 
 use mptcp::uapi;
 
-use super::option::{IGNORED, KEPT, NOT_TO_SET, READ, REFUSED, SocketOption, TOO_LATE, UNSUPPORTED, Value};
+use super::option::{
+    IGNORED, KEPT, NOT_TO_SET, READ, REFUSED, SocketOption, TOO_LATE, UNSUPPORTED, Value,
+};
 
 /// An option and its legal answers.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +28,7 @@ pub(super) struct Row {
 pub(super) type Answers = &'static [&'static str];
 
 const fn row(
-    name: &'static str,
-    (level, number): (i32, i32),
+    (name, level, number): (&'static str, i32, i32),
     value: Value,
     [fresh, connected, fallen, tcp]: [Answers; 4],
 ) -> Row {
@@ -46,20 +47,32 @@ const fn row(
     }
 }
 
-const fn socket(number: i32) -> (i32, i32) {
-    (libc::SOL_SOCKET, number)
+/// Name, level and number of an option of sockets.
+macro_rules! socket {
+    ($name:ident) => {
+        (stringify!($name), libc::SOL_SOCKET, libc::$name)
+    };
 }
 
-const fn tcp(number: i32) -> (i32, i32) {
-    (libc::IPPROTO_TCP, number)
+/// Name, level and number of an option of TCP.
+macro_rules! tcp {
+    ($name:ident) => {
+        (stringify!($name), libc::IPPROTO_TCP, libc::$name)
+    };
 }
 
-const fn ip(number: i32) -> (i32, i32) {
-    (libc::IPPROTO_IP, number)
+/// Name, level and number of an option of IPv4.
+macro_rules! ip {
+    ($name:ident) => {
+        (stringify!($name), libc::IPPROTO_IP, libc::$name)
+    };
 }
 
-const fn ipv6(number: i32) -> (i32, i32) {
-    (libc::IPPROTO_IPV6, number)
+/// Name, level and number of an option of IPv6.
+macro_rules! ipv6 {
+    ($name:ident) => {
+        (stringify!($name), libc::IPPROTO_IPV6, libc::$name)
+    };
 }
 
 /// Everywhere as on TCP.
@@ -88,42 +101,36 @@ const READ_ONLY: [Answers; 4] = [&[READ]; 4];
 
 /// Every option that is asked.
 pub(super) const TABLE: &[Row] = &[
-    row("SO_KEEPALIVE", socket(libc::SO_KEEPALIVE), Value::Number(1), WORKS),
-    row("SO_SNDBUF", socket(libc::SO_SNDBUF), Value::Rounded(65_536), WORKS),
-    row("SO_RCVBUF", socket(libc::SO_RCVBUF), Value::Rounded(65_536), WORKS),
-    row("SO_PRIORITY", socket(libc::SO_PRIORITY), Value::Number(4), WORKS),
-    row("SO_MARK", socket(libc::SO_MARK), Value::Number(7), WORKS),
-    row("SO_TIMESTAMP", socket(libc::SO_TIMESTAMP), Value::Number(1), WORKS),
-    row("SO_TIMESTAMPING", socket(libc::SO_TIMESTAMPING), Value::Number(16), WORKS),
-    row("SO_RCVLOWAT", socket(libc::SO_RCVLOWAT), Value::Number(2), WORKS),
-    row("SO_LINGER", socket(libc::SO_LINGER), Value::Bytes(&LINGER_5_S), WORKS),
-    row("SO_BUSY_POLL", socket(libc::SO_BUSY_POLL), Value::Number(1), WORKS),
-    row("SO_REUSEADDR", socket(libc::SO_REUSEADDR), Value::Number(1), BEFORE),
-    row("SO_REUSEPORT", socket(libc::SO_REUSEPORT), Value::Number(1), BEFORE),
-    row("SO_ZEROCOPY", socket(libc::SO_ZEROCOPY), Value::Number(1), NEVER),
-    row("SO_OOBINLINE", socket(libc::SO_OOBINLINE), Value::Number(1), NEVER),
+    row(socket!(SO_KEEPALIVE), Value::Number(1), WORKS),
+    row(socket!(SO_SNDBUF), Value::Rounded(65_536), WORKS),
+    row(socket!(SO_RCVBUF), Value::Rounded(65_536), WORKS),
+    row(socket!(SO_PRIORITY), Value::Number(4), WORKS),
+    row(socket!(SO_MARK), Value::Number(7), WORKS),
+    row(socket!(SO_TIMESTAMP), Value::Number(1), WORKS),
+    row(socket!(SO_TIMESTAMPING), Value::Number(16), WORKS),
+    row(socket!(SO_RCVLOWAT), Value::Number(2), WORKS),
+    row(socket!(SO_LINGER), Value::Bytes(&LINGER_5_S), WORKS),
+    row(socket!(SO_BUSY_POLL), Value::Number(1), WORKS),
+    row(socket!(SO_REUSEADDR), Value::Number(1), BEFORE),
+    row(socket!(SO_REUSEPORT), Value::Number(1), BEFORE),
+    row(socket!(SO_ZEROCOPY), Value::Number(1), NEVER),
+    row(socket!(SO_OOBINLINE), Value::Number(1), NEVER),
+    row(socket!(SO_MAX_PACING_RATE), Value::Number(1 << 24), NEVER),
+    row(socket!(SO_DONTROUTE), Value::Number(1), SWALLOWED),
+    row(socket!(SO_BROADCAST), Value::Number(1), SWALLOWED),
+    row(socket!(SO_NO_CHECK), Value::Number(1), SWALLOWED),
+    row(tcp!(TCP_NODELAY), Value::Number(1), WORKS),
+    row(tcp!(TCP_KEEPIDLE), Value::Number(30), WORKS),
+    row(tcp!(TCP_KEEPINTVL), Value::Number(3), WORKS),
+    row(tcp!(TCP_KEEPCNT), Value::Number(4), WORKS),
+    row(tcp!(TCP_INQ), Value::Number(1), WORKS),
+    row(tcp!(TCP_CONGESTION), Value::Bytes(b"reno"), WORKS),
+    row(tcp!(TCP_CORK), Value::Number(0), WORKS),
+    row(tcp!(TCP_DEFER_ACCEPT), Value::Rounded(5), WORKS),
+    row(tcp!(TCP_MAXSEG), Value::Rounded(1200), LATER),
+    row(tcp!(TCP_NOTSENT_LOWAT), Value::Number(16_384), LATER),
     row(
-        "SO_MAX_PACING_RATE",
-        socket(libc::SO_MAX_PACING_RATE),
-        Value::Number(1 << 24),
-        NEVER,
-    ),
-    row("SO_DONTROUTE", socket(libc::SO_DONTROUTE), Value::Number(1), SWALLOWED),
-    row("SO_BROADCAST", socket(libc::SO_BROADCAST), Value::Number(1), SWALLOWED),
-    row("SO_NO_CHECK", socket(libc::SO_NO_CHECK), Value::Number(1), SWALLOWED),
-    row("TCP_NODELAY", tcp(libc::TCP_NODELAY), Value::Number(1), WORKS),
-    row("TCP_KEEPIDLE", tcp(libc::TCP_KEEPIDLE), Value::Number(30), WORKS),
-    row("TCP_KEEPINTVL", tcp(libc::TCP_KEEPINTVL), Value::Number(3), WORKS),
-    row("TCP_KEEPCNT", tcp(libc::TCP_KEEPCNT), Value::Number(4), WORKS),
-    row("TCP_INQ", tcp(libc::TCP_INQ), Value::Number(1), WORKS),
-    row("TCP_CONGESTION", tcp(libc::TCP_CONGESTION), Value::Bytes(b"reno"), WORKS),
-    row("TCP_CORK", tcp(libc::TCP_CORK), Value::Number(0), WORKS),
-    row("TCP_DEFER_ACCEPT", tcp(libc::TCP_DEFER_ACCEPT), Value::Rounded(5), WORKS),
-    row("TCP_MAXSEG", tcp(libc::TCP_MAXSEG), Value::Rounded(1200), LATER),
-    row("TCP_NOTSENT_LOWAT", tcp(libc::TCP_NOTSENT_LOWAT), Value::Number(16_384), LATER),
-    row(
-        "TCP_FASTOPEN",
-        tcp(libc::TCP_FASTOPEN),
+        tcp!(TCP_FASTOPEN),
         Value::Number(5),
         [
             &[KEPT, REFUSED],
@@ -133,8 +140,7 @@ pub(super) const TABLE: &[Row] = &[
         ],
     ),
     row(
-        "TCP_FASTOPEN_CONNECT",
-        tcp(libc::TCP_FASTOPEN_CONNECT),
+        tcp!(TCP_FASTOPEN_CONNECT),
         Value::Number(1),
         [
             &[KEPT, REFUSED],
@@ -143,32 +149,24 @@ pub(super) const TABLE: &[Row] = &[
             &[TOO_LATE],
         ],
     ),
+    row(tcp!(TCP_USER_TIMEOUT), Value::Number(5000), FALLBACK_ONLY),
+    row(tcp!(TCP_QUICKACK), Value::Rounded(1), FALLBACK_ONLY),
+    row(tcp!(TCP_SYNCNT), Value::Number(3), FALLBACK_ONLY),
+    row(tcp!(TCP_LINGER2), Value::Rounded(5), FALLBACK_ONLY),
+    row(tcp!(TCP_WINDOW_CLAMP), Value::Number(65_536), FALLBACK_ONLY),
+    row(tcp!(TCP_SAVE_SYN), Value::Number(1), FALLBACK_ONLY),
     row(
-        "TCP_USER_TIMEOUT",
-        tcp(libc::TCP_USER_TIMEOUT),
-        Value::Number(5000),
-        FALLBACK_ONLY,
-    ),
-    row("TCP_QUICKACK", tcp(libc::TCP_QUICKACK), Value::Rounded(1), FALLBACK_ONLY),
-    row("TCP_SYNCNT", tcp(libc::TCP_SYNCNT), Value::Number(3), FALLBACK_ONLY),
-    row("TCP_LINGER2", tcp(libc::TCP_LINGER2), Value::Rounded(5), FALLBACK_ONLY),
-    row(
-        "TCP_WINDOW_CLAMP",
-        tcp(libc::TCP_WINDOW_CLAMP),
-        Value::Number(65_536),
-        FALLBACK_ONLY,
-    ),
-    row("TCP_SAVE_SYN", tcp(libc::TCP_SAVE_SYN), Value::Number(1), FALLBACK_ONLY),
-    row(
-        "TCP_THIN_LINEAR_TIMEOUTS",
-        tcp(libc::TCP_THIN_LINEAR_TIMEOUTS),
+        tcp!(TCP_THIN_LINEAR_TIMEOUTS),
         Value::Number(1),
         FALLBACK_ONLY,
     ),
-    row("TCP_TX_DELAY", tcp(uapi::TCP_TX_DELAY), Value::Number(1), FALLBACK_ONLY),
     row(
-        "TCP_RTO_MAX_MS",
-        tcp(uapi::TCP_RTO_MAX_MS),
+        ("TCP_TX_DELAY", libc::IPPROTO_TCP, uapi::TCP_TX_DELAY),
+        Value::Number(1),
+        FALLBACK_ONLY,
+    ),
+    row(
+        ("TCP_RTO_MAX_MS", libc::IPPROTO_TCP, uapi::TCP_RTO_MAX_MS),
         Value::Number(2000),
         [
             &[KEPT, REFUSED],
@@ -177,23 +175,17 @@ pub(super) const TABLE: &[Row] = &[
             &[KEPT],
         ],
     ),
-    row("TCP_INFO", tcp(libc::TCP_INFO), Value::ReadOnly, READ_ONLY),
-    row("TCP_CC_INFO", tcp(libc::TCP_CC_INFO), Value::ReadOnly, READ_ONLY),
-    row("IP_TOS", ip(libc::IP_TOS), Value::Number(16), WORKS),
-    row("IP_TTL", ip(libc::IP_TTL), Value::Number(33), IP_FALLBACK_ONLY),
+    row(tcp!(TCP_INFO), Value::ReadOnly, READ_ONLY),
+    row(tcp!(TCP_CC_INFO), Value::ReadOnly, READ_ONLY),
+    row(ip!(IP_TOS), Value::Number(16), WORKS),
+    row(ip!(IP_TTL), Value::Number(33), IP_FALLBACK_ONLY),
+    row(ip!(IP_MTU_DISCOVER), Value::Number(2), IP_FALLBACK_ONLY),
+    row(ip!(IP_RECVERR), Value::Number(1), IP_FALLBACK_ONLY),
+    row(ip!(IP_RECVTOS), Value::Number(1), IP_FALLBACK_ONLY),
+    row(ip!(IP_FREEBIND), Value::Number(1), IP_BEFORE),
+    row(ip!(IP_TRANSPARENT), Value::Number(1), IP_BEFORE),
     row(
-        "IP_MTU_DISCOVER",
-        ip(libc::IP_MTU_DISCOVER),
-        Value::Number(2),
-        IP_FALLBACK_ONLY,
-    ),
-    row("IP_RECVERR", ip(libc::IP_RECVERR), Value::Number(1), IP_FALLBACK_ONLY),
-    row("IP_RECVTOS", ip(libc::IP_RECVTOS), Value::Number(1), IP_FALLBACK_ONLY),
-    row("IP_FREEBIND", ip(libc::IP_FREEBIND), Value::Number(1), IP_BEFORE),
-    row("IP_TRANSPARENT", ip(libc::IP_TRANSPARENT), Value::Number(1), IP_BEFORE),
-    row(
-        "IP_BIND_ADDRESS_NO_PORT",
-        ip(libc::IP_BIND_ADDRESS_NO_PORT),
+        ip!(IP_BIND_ADDRESS_NO_PORT),
         Value::Number(1),
         [
             &[KEPT, UNSUPPORTED],
@@ -203,26 +195,19 @@ pub(super) const TABLE: &[Row] = &[
         ],
     ),
     row(
-        "IPV6_V6ONLY",
-        ipv6(libc::IPV6_V6ONLY),
+        ipv6!(IPV6_V6ONLY),
         Value::Number(1),
         [&[KEPT], &[TOO_LATE], &[TOO_LATE], &[TOO_LATE]],
     ),
-    row("IPV6_TCLASS", ipv6(libc::IPV6_TCLASS), Value::Number(16), IP_FALLBACK_ONLY),
+    row(ipv6!(IPV6_TCLASS), Value::Number(16), IP_FALLBACK_ONLY),
     row(
-        "IPV6_UNICAST_HOPS",
-        ipv6(libc::IPV6_UNICAST_HOPS),
+        ipv6!(IPV6_UNICAST_HOPS),
         Value::Number(33),
         IP_FALLBACK_ONLY,
     ),
-    row(
-        "IPV6_RECVTCLASS",
-        ipv6(libc::IPV6_RECVTCLASS),
-        Value::Number(1),
-        IP_FALLBACK_ONLY,
-    ),
+    row(ipv6!(IPV6_RECVTCLASS), Value::Number(1), IP_FALLBACK_ONLY),
     // The last, because it cuts the socket off from its path.
-    row("SO_BINDTODEVICE", socket(libc::SO_BINDTODEVICE), Value::Bytes(b"lo\0"), BEFORE),
+    row(socket!(SO_BINDTODEVICE), Value::Bytes(b"lo\0"), BEFORE),
 ];
 
 /// `struct linger`: on, 5 seconds.

@@ -42,7 +42,7 @@ const CLEAN: Case = Case {
     requirements: &[rfc8684("3.3.3").says("DATA_FIN")],
     why: "Connections that end in order must not leave sockets, resets or error counters behind.",
     outcome: "end of file at both ends; no MP_FASTCLOSE, MP_TCPRST or abort is counted; the socket counts of both kernels are what they were",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp", "wire-resets-fin"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp", "wire-resets-fin"],
     steps: |cell| {
         let before = cell.sockets_in_use()?;
         let Wired {
@@ -75,7 +75,7 @@ const HALF_CLOSE: Case = Case {
     ],
     why: "Protocols that half-close, and proxies that do so for them, must not lose the answer.",
     outcome: "end of file at the server, then 20000 bytes of it at the client, unchanged",
-    mutants: &["bench-speaks-tcp", "wire-corrupts-payload"],
+    mutants: &["suite-speaks-tcp", "wire-corrupts-payload"],
     steps: |cell| {
         let wired = wired(cell)?;
         wired
@@ -105,7 +105,7 @@ const UNREAD_DATA: Case = Case {
     ],
     why: "A server that gives up on a request must tell its client so; silence looks like success.",
     outcome: "ECONNRESET (104); over MPTCP by MP_FASTCLOSE, counted at both ends",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp"],
     steps: |cell| {
         let wired = wired(cell)?;
         leave_unread(&wired.client, &wired.server)?;
@@ -134,7 +134,7 @@ const UNREAD_DATA_AFTER_FALLBACK: Case = Case {
     control: false,
     transport: Expect::Fallback(Cause::RemoteIsTcp),
     outcome: "the server reads ECONNRESET or end of file, at once; which of them is recorded",
-    mutants: &["bench-speaks-mptcp"],
+    mutants: &["suite-speaks-mptcp"],
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Tcp)?;
         leave_unread(&wired.server, &wired.client)?;
@@ -156,7 +156,7 @@ const LINGER_ZERO: Case = Case {
     requirements: &[socket_option("SO_LINGER", "socket(7)"), rfc8684("3.5")],
     why: "Abortive close is how servers shed load; several kernels turn it into an orderly end over MPTCP.",
     outcome: "over TCP ECONNRESET; over MPTCP ECONNRESET or end of file, recorded",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp"],
     steps: |cell| {
         let wired = wired(cell)?;
         wired
@@ -189,7 +189,7 @@ const LINGER_ZERO_AFTER_FALLBACK: Case = Case {
     control: false,
     transport: Expect::Fallback(Cause::RemoteIsTcp),
     outcome: "the server reads ECONNRESET or end of file, at once; which of them is recorded",
-    mutants: &["bench-speaks-mptcp"],
+    mutants: &["suite-speaks-mptcp"],
     steps: |cell| {
         let wired = cell.wired(SocketProtocol::Mptcp, SocketProtocol::Tcp)?;
         wired
@@ -277,7 +277,7 @@ const QUEUE_ABANDONED: Case = Case {
     ],
     why: "A restarting server must not leave clients waiting for an answer that nobody will give.",
     outcome: "each client reads ECONNRESET; the socket counts of both kernels return to what they were",
-    mutants: &["bench-speaks-tcp", "wire-strips-mptcp"],
+    mutants: &["suite-speaks-tcp", "wire-strips-mptcp"],
     transport: Expect::Recorded,
     steps: queue_abandoned,
     ..BASE
@@ -287,15 +287,15 @@ fn queue_abandoned(cell: &mut Cell) -> Result<(), CellEnd> {
     let before = cell.sockets_in_use()?;
     let protocol = cell.protocol();
     // Another port than that of the cell: what is never accepted is not counted as MPTCP by the server's kernel.
-    let target = cell.bench_target(crate::cell::PORT + 1)?;
-    let listener = cell.bench_socket(Side::Server, protocol)?;
+    let target = cell.server_at(crate::cell::PORT + 1)?;
+    let listener = cell.own_socket(Side::Server, protocol)?;
     listener
         .bind(&target)
         .and_then(|()| listener.listen(8))
         .map_err(refused("listening"))?;
     let mut clients = Vec::new();
     for _ in 0..QUEUED {
-        let client = cell.bench_socket(Side::Client, protocol)?;
+        let client = cell.own_socket(Side::Client, protocol)?;
         client.connect(&target).map_err(refused("connecting"))?;
         (&client).write_all(b"hello").map_err(refused("sending"))?;
         clients.push(client);

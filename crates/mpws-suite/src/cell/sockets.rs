@@ -1,18 +1,18 @@
-//! Sockets of the bench itself in the hosts, for what is asked of the kernel alone.
+//! Sockets of the suite's own in the hosts, for what is asked of the kernel alone.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use mpws_lab::Host;
 use mpws_peers::protocol::SocketProtocol;
 use socket2::{SockAddr, Socket};
 
 use super::{Cell, CellEnd, PORT};
 use crate::case::{Ip, Side};
 use crate::deadline;
-use crate::sabotage::Sabotage;
 
-/// A connection between two sockets of the bench. The bytes that crossed it while it was made are read on both sides.
+/// A connection between two sockets of the suite's own. The bytes that crossed it while it was made are read on both sides.
 #[derive(Debug)]
 pub struct Wired {
     /// The side that connected.
@@ -23,19 +23,18 @@ pub struct Wired {
     pub listener: Socket,
 }
 
-/// Making sockets of the bench.
+/// Making sockets of the suite's own.
 impl Cell {
     /// A fresh socket in a side's host; its reads and writes end after [`deadline::STEP_MS`].
-    pub fn bench_socket(&self, side: Side, protocol: SocketProtocol) -> Result<Socket, CellEnd> {
-        let protocol = match (self.sabotage, protocol) {
-            (Some(Sabotage::BenchSpeaksTcp), _) => libc::IPPROTO_TCP,
-            (Some(Sabotage::BenchSpeaksMptcp), _) | (_, SocketProtocol::Mptcp) => libc::IPPROTO_MPTCP,
-            (_, SocketProtocol::Tcp) => libc::IPPROTO_TCP,
-        };
-        self.raw(side, protocol)
+    pub fn own_socket(&self, side: Side, protocol: SocketProtocol) -> Result<Socket, CellEnd> {
+        self.raw(side, self.effects.own_socket(protocol))
     }
 
-    fn raw(&self, side: Side, protocol: i32) -> Result<Socket, CellEnd> {
+    fn raw(&self, side: Side, protocol: SocketProtocol) -> Result<Socket, CellEnd> {
+        let protocol = match protocol {
+            SocketProtocol::Mptcp => libc::IPPROTO_MPTCP,
+            SocketProtocol::Tcp => libc::IPPROTO_TCP,
+        };
         let family = match self.ip {
             Ip::V4 => libc::AF_INET,
             Ip::V6 => libc::AF_INET6,
@@ -46,13 +45,13 @@ impl Cell {
         Ok(socket)
     }
 
-    /// A fresh TCP socket in the client's host, whatever is sabotaged: what the kernel can is asked of it.
+    /// A fresh TCP socket in the client's host, with every fault on purpose: what the kernel can is asked of it.
     pub fn plain_socket(&self) -> Result<Socket, CellEnd> {
-        self.raw(Side::Client, libc::IPPROTO_TCP)
+        self.raw(Side::Client, SocketProtocol::Tcp)
     }
 
     /// A fresh `AF_UNIX` stream socket in a side's host: abstract names belong to the network namespace.
-    pub fn bench_unix_socket(&self, side: Side) -> Result<Socket, CellEnd> {
+    pub fn own_unix_socket(&self, side: Side) -> Result<Socket, CellEnd> {
         let descriptor = self.host(side).socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
         let broken = |error| CellEnd::broken("no AF_UNIX socket was made", &error);
         let socket = Socket::from(descriptor.map_err(broken)?);
@@ -60,16 +59,16 @@ impl Cell {
         Ok(socket)
     }
 
-    /// A socket of the bench that listens on the server's address at [`PORT`], after `prepare` has had it.
-    pub fn bench_listener(
+    /// A socket of the suite's own that listens on the server's address at [`PORT`], after `prepare` has had it.
+    pub fn own_listener(
         &self,
         protocol: SocketProtocol,
         backlog: i32,
         prepare: impl FnOnce(&Socket) -> Result<(), CellEnd>,
     ) -> Result<Socket, CellEnd> {
-        let socket = self.bench_socket(Side::Server, protocol)?;
+        let socket = self.own_socket(Side::Server, protocol)?;
         prepare(&socket)?;
-        let target = self.bench_target(PORT)?;
+        let target = self.server_at(PORT)?;
         socket
             .set_reuse_address(true)
             .and_then(|()| socket.bind(&target))
@@ -79,7 +78,7 @@ impl Cell {
     }
 
     /// The server's address on the first path, with this port.
-    pub fn bench_target(&self, port: u16) -> Result<SockAddr, CellEnd> {
+    pub fn server_at(&self, port: u16) -> Result<SockAddr, CellEnd> {
         let address = self.address(Side::Server);
         let address = address
             .parse()
@@ -87,10 +86,10 @@ impl Cell {
         Ok(SocketAddr::new(address, port).into())
     }
 
-    /// A connection to a listener of the bench; a byte goes each way.
-    pub fn bench_dial(&self, client: Socket, listener: Socket) -> Result<Wired, CellEnd> {
+    /// A connection to a listener of the suite's own; a byte goes each way.
+    pub fn own_dial(&self, client: Socket, listener: Socket) -> Result<Wired, CellEnd> {
         client
-            .connect(&self.bench_target(PORT)?)
+            .connect(&self.server_at(PORT)?)
             .map_err(refused("connecting"))?;
         let server = accept(&listener)?;
         let wired = Wired {
@@ -102,11 +101,11 @@ impl Cell {
         Ok(wired)
     }
 
-    /// A connection between two fresh sockets of the bench.
+    /// A connection between two fresh sockets of the suite's own.
     pub fn wired(&self, client: SocketProtocol, server: SocketProtocol) -> Result<Wired, CellEnd> {
-        let listener = self.bench_listener(server, 8, |_| Ok(()))?;
-        let client = self.bench_socket(Side::Client, client)?;
-        self.bench_dial(client, listener)
+        let listener = self.own_listener(server, 8, |_| Ok(()))?;
+        let client = self.own_socket(Side::Client, client)?;
+        self.own_dial(client, listener)
     }
 
     /// Asks again and again until there is an answer. `what` is waited for; without it the cell fails.
@@ -134,41 +133,11 @@ impl Cell {
 
 /// Packets that no socket sends.
 impl Cell {
-    /// Sends a packet of the client's last MPTCP connection with an MPTCP option that is cut short. The server's kernel
-    /// throws it away, for it has no checksum; nothing but the wire sees it.
-    pub(crate) fn break_mptcp(&self) -> Result<(), CellEnd> {
-        let sockets = self.last_snapshot().map(|last| &last.client_sockets);
-        let Some(socket) = sockets.and_then(|sockets| sockets.last()) else {
-            return Err(CellEnd::Broken("no MPTCP connection to spoil".to_owned()));
-        };
-        // A DSS of three bytes, and padding.
-        let options = [mpws_codec::mptcp::KIND_MPTCP, 3, 0x20, 1];
-        self.stray(socket.local.port(), socket.remote, options)
-    }
-
     /// Sends the server an ACK by a path, of a connection that does not exist; its checksum is wrong, so no kernel looks
     /// at it.
     pub fn stray_ack(&self, path: u8) -> Result<(), CellEnd> {
         let server = SocketAddr::new(self.path_address(Side::Server, path), STRAY_PORT);
-        self.stray(STRAY_PORT, server, [1; 4])
-    }
-
-    fn stray(&self, from: u16, server: SocketAddr, options: [u8; 4]) -> Result<(), CellEnd> {
-        let mut packet = Vec::new();
-        packet.extend(from.to_be_bytes());
-        packet.extend(server.port().to_be_bytes());
-        // Sequence and acknowledgement numbers, header of six words, ACK, window, checksum, urgent pointer.
-        packet.extend([0, 0, 0, 0, 0, 0, 0, 0, 6 << 4, 0x10, 0, 0, 0, 0, 0, 0]);
-        packet.extend(options);
-        let family = if server.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-        let broken = |error: std::io::Error| CellEnd::broken("no stray packet was sent", &error);
-        let descriptor = self
-            .host(Side::Client)
-            .socket(family, libc::SOCK_RAW, libc::IPPROTO_TCP);
-        let socket = Socket::from(descriptor.map_err(broken)?);
-        let to = SocketAddr::new(server.ip(), 0).into();
-        socket.send_to(&packet, &to).map_err(broken)?;
-        Ok(())
+        stray(&self.host(Side::Client), STRAY_PORT, server, [1; 4])
     }
 }
 
@@ -227,6 +196,32 @@ pub fn carry(from: &Socket, to: &Socket, bytes: usize) -> Result<(), CellEnd> {
     }
 }
 
+/// Sends a TCP packet with these options from a host. Its checksum is wrong, so no kernel looks at it.
+pub(crate) fn stray(
+    from: &Host,
+    port: u16,
+    to: SocketAddr,
+    options: [u8; 4],
+) -> Result<(), CellEnd> {
+    let mut packet = Vec::new();
+    packet.extend(port.to_be_bytes());
+    packet.extend(to.port().to_be_bytes());
+    // Sequence and acknowledgement numbers, header of six words, ACK, window, checksum, urgent pointer.
+    packet.extend([0, 0, 0, 0, 0, 0, 0, 0, 6 << 4, 0x10, 0, 0, 0, 0, 0, 0]);
+    packet.extend(options);
+    let family = if to.is_ipv4() {
+        libc::AF_INET
+    } else {
+        libc::AF_INET6
+    };
+    let broken = |error: std::io::Error| CellEnd::broken("no stray packet was sent", &error);
+    let descriptor = from.socket(family, libc::SOCK_RAW, libc::IPPROTO_TCP);
+    let socket = Socket::from(descriptor.map_err(broken)?);
+    let address = SocketAddr::new(to.ip(), 0).into();
+    socket.send_to(&packet, &address).map_err(broken)?;
+    Ok(())
+}
+
 /// A refusal of the kernel where it must not refuse.
 pub fn refused(what: &str) -> impl Fn(std::io::Error) -> CellEnd {
     move |error| CellEnd::Failed(format!("the kernel refused {what}: {error}"))
@@ -237,4 +232,3 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// A port that nobody uses.
 const STRAY_PORT: u16 = 9;
-
