@@ -45,12 +45,21 @@ pub fn everywhere(cell: &Cell, serve: Serve) -> Serve {
 }
 
 /// Limits that let both sides have so many subflows besides the first.
+///
+/// # Errors
+///
+/// [`CellEnd::Broken`] where the path manager refuses, or cannot be asked.
 pub fn allow(cell: &Cell, subflows: u32) -> Result<(), CellEnd> {
     cell.limits(Side::Client, subflows, subflows)?;
     cell.limits(Side::Server, subflows, subflows)
 }
 
 /// Serves, connects and waits for so many joins.
+///
+/// # Errors
+///
+/// [`CellEnd::Failed`] where a peer does not do as it must, or a join does not come in time; what
+/// [`Cell::serve`] and [`Cell::connect`] end with.
 pub fn stand(
     cell: &mut Cell,
     serve: Serve,
@@ -69,6 +78,10 @@ pub fn stand(
 }
 
 /// A connection over path 1 that a second subflow joined over path 2, which the server announced.
+///
+/// # Errors
+///
+/// Those of [`stand`], and [`CellEnd::Broken`] where a path manager does not do it.
 pub fn on_two_paths(cell: &mut Cell, serve: Serve, connect: Connect) -> Result<Standing, CellEnd> {
     allow(cell, 2)?;
     cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
@@ -77,6 +90,10 @@ pub fn on_two_paths(cell: &mut Cell, serve: Serve, connect: Connect) -> Result<S
 }
 
 /// The same with an echo server; the wire must show that nothing was lost or doubled.
+///
+/// # Errors
+///
+/// Those of [`on_two_paths`].
 pub fn echo_on_two_paths(cell: &mut Cell) -> Result<Standing, CellEnd> {
     cell.expect_echoes();
     on_two_paths(cell, Serve::echo(), Connect::default())
@@ -84,6 +101,10 @@ pub fn echo_on_two_paths(cell: &mut Cell) -> Result<Standing, CellEnd> {
 
 /// Sends numbered messages, each when the one before has come back, and judges that each comes back once, unchanged and in
 /// order. How long the slowest took is recorded.
+///
+/// # Errors
+///
+/// Those of [`Cell::ask`]; what came back wrong is a check that fails.
 pub fn talk(
     cell: &mut Cell,
     connection: ConnectionId,
@@ -114,6 +135,10 @@ pub fn talk(
 }
 
 /// Sends a message without waiting for an answer.
+///
+/// # Errors
+///
+/// Those of [`Cell::ask`].
 pub fn send(
     cell: &mut Cell,
     connection: ConnectionId,
@@ -131,6 +156,10 @@ pub fn send(
 }
 
 /// Receives a message; that none comes within the deadline is judged under this name.
+///
+/// # Errors
+///
+/// [`CellEnd::Failed`] where no message comes within the deadline, and those of [`Cell::attempt`].
 pub fn receive(
     cell: &mut Cell,
     connection: ConnectionId,
@@ -152,6 +181,10 @@ pub fn receive(
 }
 
 /// Receives a message that must be this one.
+///
+/// # Errors
+///
+/// Those of [`receive`]; another message is a check that fails.
 pub fn receive_this(
     cell: &mut Cell,
     connection: ConnectionId,
@@ -165,6 +198,10 @@ pub fn receive_this(
 }
 
 /// Closes with 1000, and judges that the server's program has seen one connection in all that time.
+///
+/// # Errors
+///
+/// Those of [`Cell::finish`].
 pub fn leave(cell: &mut Cell, standing: Standing) -> Result<(), CellEnd> {
     cell.finish(standing.server, standing.connection)?;
     if cell.is_blind(Side::Server) {

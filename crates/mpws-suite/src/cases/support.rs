@@ -15,6 +15,10 @@ use crate::deadline;
 pub const V4_AND_V6: &[Ip] = &[Ip::V4, Ip::V6];
 
 /// A short text, an empty one, and two binary messages, echoed.
+///
+/// # Errors
+///
+/// Those of [`Cell::echo`].
 pub fn small_talk(cell: &mut Cell, connection: ConnectionId) -> Result<(), CellEnd> {
     cell.echo(connection, Payload::Text { size: 40, seed: 1 }, 1)?;
     cell.echo(connection, Payload::Text { size: 0, seed: 1 }, 1)?;
@@ -29,6 +33,10 @@ pub fn small_talk(cell: &mut Cell, connection: ConnectionId) -> Result<(), CellE
 }
 
 /// Closes with 1000 and checks the code that the client's API reports.
+///
+/// # Errors
+///
+/// Those of [`Cell::ask`].
 pub fn close_cleanly(cell: &mut Cell, connection: ConnectionId) -> Result<(), CellEnd> {
     let end: ConnectionEnd = cell.ask(
         Side::Client,
@@ -44,6 +52,10 @@ pub fn close_cleanly(cell: &mut Cell, connection: ConnectionId) -> Result<(), Ce
 }
 
 /// What the client says of a connection's socket.
+///
+/// # Errors
+///
+/// Those of [`Cell::ask`].
 pub fn client_facts(cell: &mut Cell, connection: ConnectionId) -> Result<SocketFacts, CellEnd> {
     Ok(cell
         .ask(Side::Client, &ConnectionLook { connection })?
@@ -51,11 +63,19 @@ pub fn client_facts(cell: &mut Cell, connection: ConnectionId) -> Result<SocketF
 }
 
 /// What a peer says of a socket.
+///
+/// # Errors
+///
+/// Those of [`Cell::ask`].
 pub fn facts(cell: &mut Cell, side: Side, socket: SocketId) -> Result<SocketFacts, CellEnd> {
     cell.ask(side, &SocketLook { socket })
 }
 
 /// What the server says of the socket that it accepted last.
+///
+/// # Errors
+///
+/// [`CellEnd::Failed`] where the server has accepted none, and those of [`Cell::accepted`].
 pub fn accepted_facts(cell: &mut Cell, server: u32) -> Result<SocketFacts, CellEnd> {
     cell.accepted(server)?.pop().ok_or_else(|| {
         CellEnd::Failed("the server reports no connection, though one is open".to_owned())
@@ -63,6 +83,10 @@ pub fn accepted_facts(cell: &mut Cell, server: u32) -> Result<SocketFacts, CellE
 }
 
 /// An echo server on `::`, for IPv6 only or for both versions.
+///
+/// # Errors
+///
+/// Those of [`Cell::ask`].
 pub fn serve_dual_stack(cell: &mut Cell, v6only: bool) -> Result<u32, CellEnd> {
     let mut start = cell.server_start(Behaviour::Echo);
     if cell.has(Side::Server, "sock-handover") {
@@ -242,6 +266,10 @@ pub fn judge_error(cell: &mut Cell, record: &ErrorRecord, elapsed_us: u64, refus
 }
 
 /// The sync implementation wants a blocking socket (a case of its own); elsewhere it is as it was made.
+///
+/// # Errors
+///
+/// Those of [`Cell::ask`].
 pub fn blocking_if_sync(cell: &mut Cell, socket: SocketId) -> Result<(), CellEnd> {
     if !cell.has(Side::Client, "asyncio-loop") {
         let mode = mpws_peers::protocol::BlockingMode::Blocking;

@@ -9,6 +9,11 @@ use crate::case::Side;
 /// Asking peers.
 impl Cell {
     /// Asks for an operation that must work.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where the peer does not do it as it must, [`CellEnd::Unsupported`] where
+    /// it says that it cannot, [`CellEnd::Broken`] where it could not be asked.
     pub fn ask<O: Operation>(&mut self, side: Side, operation: &O) -> Result<O::Reply, CellEnd> {
         match self.attempt(side, operation)? {
             Outcome::Done(reply) => Ok(reply),
@@ -22,6 +27,12 @@ impl Cell {
     }
 
     /// Asks for an operation that may fail.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where the peer does not answer in time or is gone,
+    /// [`CellEnd::Unsupported`] where it says that it cannot, [`CellEnd::Broken`] where it could
+    /// not be asked. A failure of the operation itself is an [`Outcome`].
     pub fn attempt<O: Operation>(
         &mut self,
         side: Side,
@@ -32,6 +43,10 @@ impl Cell {
     }
 
     /// Asks the client and, while that is on its way, does something else.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cell::attempt`], and those of `other`.
     pub fn meanwhile<O: Operation, T>(
         &mut self,
         side: Side,
@@ -45,6 +60,10 @@ impl Cell {
     }
 
     /// Makes a socket on a side; the errno of a refusal is remembered for the judge.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cell::attempt`].
     pub fn socket(
         &mut self,
         side: Side,

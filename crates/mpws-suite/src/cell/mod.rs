@@ -160,6 +160,10 @@ impl Cell {
     }
 
     /// A certificate for the server's addresses, made for this cell, as files for both sides.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where no certificate is made, or its files cannot be written.
     pub fn tls(&self) -> Result<(ServerTls, ClientTls), CellEnd> {
         let names = [Ip::V4, Ip::V6].map(|ip| self.address_in(Side::Server, ip));
         let authority = mpws_fixture::tls::authority(&[&names[0], &names[1]])
@@ -306,6 +310,10 @@ impl Cell {
 
 impl<T> Outcome<T> {
     /// The reply, where a failure means that the case cannot go on.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where the operation failed.
     pub fn done(self, what: &str) -> Result<T, CellEnd> {
         match self {
             Self::Done(reply) => Ok(reply),

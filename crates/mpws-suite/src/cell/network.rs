@@ -17,6 +17,11 @@ impl Cell {
     }
 
     /// Sets a sysctl in a side's network namespace.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Unprovable`] where this kernel has no such sysctl, [`CellEnd::Broken`] where it
+    /// cannot be set.
     pub fn sysctl(&self, side: Side, key: &str, value: &str) -> Result<(), CellEnd> {
         let set = self.effects.set_sysctl(&self.host(side), key, value);
         set.map_err(|error| {
@@ -29,16 +34,28 @@ impl Cell {
     }
 
     /// What the counters of client and server have moved by since the beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn counters(&mut self) -> Result<(CounterDelta, CounterDelta), CellEnd> {
         self.witness.deltas()
     }
 
     /// The stream sockets that both kernels have, client then server.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn sockets_in_use(&mut self) -> Result<[InUse; 2], CellEnd> {
         self.witness.in_use()
     }
 
     /// The connections of a side to or from the port of cells, as its kernel lists them now.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn connections_now(&mut self, side: Side) -> Result<Vec<SocketFacts>, CellEnd> {
         let all = self.witness.sockets(side)?;
         let ours = |one: &KernelSocket| {
@@ -48,17 +65,29 @@ impl Cell {
     }
 
     /// Whether a connect of a side is under way: a SYN that is not yet answered.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn connecting(&mut self, side: Side) -> Result<bool, CellEnd> {
         self.witness.connecting(side)
     }
 
     /// How many MPTCP sockets both kernels have together, listeners left out.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn mptcp_sockets(&mut self) -> Result<usize, CellEnd> {
         let now = self.witness.snapshot()?;
         Ok(now.client_sockets.len() + now.server_sockets.len())
     }
 
     /// `SO_MARK` of each established subflow of a side, as far as its kernel tells.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn subflow_marks(&mut self, side: Side) -> Result<Vec<Option<u32>>, CellEnd> {
         let [client, server] = self.witness.subflows()?;
         let subflows = match side {
@@ -69,6 +98,11 @@ impl Cell {
     }
 
     /// Kills the process of a peer, and waits until it is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where it cannot be killed, or is still there after
+    /// [`deadline::PEER_EXIT_MS`].
     pub fn kill(&mut self, side: Side) -> Result<(), CellEnd> {
         let process = self.peer(side).process();
         let broken = |error: std::io::Error| CellEnd::broken("a peer was not killed", &error);
@@ -90,6 +124,10 @@ impl Cell {
     }
 
     /// Reads counter deltas of both sides and the state of their MPTCP sockets, while a connection stands.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked, and those of [`Cell::ask`].
     pub fn witness(&mut self, connection: Option<ConnectionId>) -> Result<(), CellEnd> {
         let mut snapshot = self.witness.snapshot()?;
         if let Some(connection) = connection {

@@ -34,12 +34,20 @@ pub(crate) enum Counted {
 impl Cell {
     /// Installs a rule on the wire. It must do something to a packet until the cell is over; in a control only if the packets
     /// that it is for are there over TCP too.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the lab does not do it.
     pub fn rule(&self, rule: Rule) -> Result<RuleId, CellEnd> {
         let only_mptcp = rule.when.mptcp.is_some() || rule.when.path.is_some_and(|path| path > 1);
         self.install(rule, !self.over_mptcp() && only_mptcp)
     }
 
     /// Installs a rule for which there may be no packet.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the lab does not do it.
     pub fn rule_that_may_idle(&self, rule: Rule) -> Result<RuleId, CellEnd> {
         self.install(rule, true)
     }
@@ -62,6 +70,10 @@ impl Cell {
     }
 
     /// Places a middlebox on a path, behind those that stand there. It must do something to a packet until the cell is over.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the lab does not do it.
     pub fn place(&self, path: u8, middlebox: &Middlebox) -> Result<BoxId, CellEnd> {
         let name = middlebox.name();
         let id = self.effects.place(&self.lab, path, middlebox);
@@ -80,6 +92,10 @@ impl Cell {
     }
 
     /// Takes a rule away.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the lab does not do it.
     pub fn lift(&self, rule: RuleId) -> Result<(), CellEnd> {
         let decided = self.hits(rule)?;
         let lifted = self.effects.lift(&self.lab, rule);
@@ -96,6 +112,10 @@ impl Cell {
     }
 
     /// How many packets a rule has decided.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the lab does not do it.
     pub fn hits(&self, rule: RuleId) -> Result<u64, CellEnd> {
         self.lab
             .hits(rule)
@@ -103,6 +123,10 @@ impl Cell {
     }
 
     /// How many packets a middlebox has done something to.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the lab does not do it.
     pub fn box_hits(&self, id: BoxId) -> Result<u64, CellEnd> {
         self.lab
             .box_hits(id)

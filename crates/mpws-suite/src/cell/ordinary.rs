@@ -103,6 +103,11 @@ impl Default for Connect {
 /// Serving and connecting.
 impl Cell {
     /// A connected client socket, made the way that works everywhere, ready to be handed over.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where the socket is refused or does not connect, and those of
+    /// [`Cell::ask`].
     pub fn connected_socket(
         &mut self,
         protocol: SocketProtocol,
@@ -147,6 +152,11 @@ impl Cell {
     }
 
     /// A listening socket on the server's side, with SO_REUSEADDR, as users make it.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where the socket is refused or cannot listen, and those of
+    /// [`Cell::ask`].
     pub fn listening_socket(
         &mut self,
         protocol: SocketProtocol,
@@ -204,6 +214,10 @@ impl Cell {
     }
 
     /// Starts an ordinary server.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where it does not start, and those of [`Cell::ask`].
     pub fn serve(&mut self, serve: Serve) -> Result<u32, CellEnd> {
         let protocol = serve.protocol.unwrap_or(self.protocol);
         let host = serve
@@ -272,6 +286,10 @@ impl Cell {
     }
 
     /// Connects as a careful user does, and expects success.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where it does not connect, and those of [`Cell::try_connect`].
     pub fn connect(&mut self, connect: Connect) -> Result<ClientOpened, CellEnd> {
         match self.try_connect(connect)? {
             Outcome::Done(opened) => Ok(opened),
@@ -283,6 +301,10 @@ impl Cell {
     }
 
     /// Connects as a careful user does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cell::attempt`] and [`Cell::connected_socket`].
     pub fn try_connect(&mut self, connect: Connect) -> Result<Outcome<ClientOpened>, CellEnd> {
         let protocol = connect.protocol.unwrap_or(self.protocol);
         let mut open = self.client_open(None);
@@ -331,11 +353,20 @@ impl Cell {
     }
 
     /// Looks at a server.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cell::ask`].
     pub fn server_state(&mut self, server: u32) -> Result<ServerState, CellEnd> {
         self.ask(Side::Server, &ServerLook { server })
     }
 
     /// Waits until the server has seen so many connections and so many of them have ended.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where it has not seen them within [`deadline::STEP_MS`], and those of
+    /// [`Cell::ask`].
     pub fn server_saw(
         &mut self,
         server: u32,
@@ -355,6 +386,10 @@ impl Cell {
     }
 
     /// Sends a message and checks that exactly this message comes back.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cell::echo_from`].
     pub fn echo(
         &mut self,
         connection: ConnectionId,
@@ -365,6 +400,11 @@ impl Cell {
     }
 
     /// The same for a client in the process of either side.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where no answer comes, and those of [`Cell::ask`]; another answer is a
+    /// check that fails.
     pub fn echo_from(
         &mut self,
         side: Side,
@@ -412,6 +452,11 @@ impl Cell {
     }
 
     /// Closes with 1000 and checks that both sides saw a clean end; the kernel is asked before.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cell::ask`] and [`Cell::witness_with_server`]; an end that is not clean is a
+    /// check that fails.
     pub fn finish(&mut self, server: u32, connection: ConnectionId) -> Result<(), CellEnd> {
         self.witness_with_server(server, connection)?;
         let last = self.last_snapshot();
@@ -456,6 +501,11 @@ impl Cell {
 
     /// Waits until the server is through with so many connections, and gives its state. A blind one gives none: its kernel
     /// must have no connection any more.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where it is not through with them within [`deadline::STEP_MS`], and
+    /// those of [`Cell::ask`].
     pub fn server_let_go(
         &mut self,
         server: u32,
@@ -471,6 +521,11 @@ impl Cell {
     }
 
     /// The sockets that the server has accepted so far, at least one; of a blind server those that are open.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where there is none within [`deadline::STEP_MS`], and those of
+    /// [`Cell::ask`].
     pub fn accepted(&mut self, server: u32) -> Result<Vec<SocketFacts>, CellEnd> {
         if !self.is_blind(Side::Server) {
             let state = self.server_saw(server, 1, 0)?;
@@ -484,6 +539,10 @@ impl Cell {
     }
 
     /// A witness snapshot with both peers' own word.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cell::witness`] and [`Cell::accepted`].
     pub fn witness_with_server(
         &mut self,
         server: u32,

@@ -78,6 +78,10 @@ impl Cell {
     }
 
     /// Asks the path manager of a side for something that must work.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the path manager refuses, or cannot be asked.
     pub fn manage<T>(
         &self,
         side: Side,
@@ -93,6 +97,10 @@ impl Cell {
     }
 
     /// Asks the path manager of a side for something that it may refuse.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the path manager cannot be asked.
     pub fn try_manage<T>(
         &self,
         side: Side,
@@ -107,6 +115,10 @@ impl Cell {
     }
 
     /// Sets the limits of a side: subflows besides the first, and announced addresses that it accepts.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the path manager refuses, or cannot be asked.
     pub fn limits(&self, side: Side, subflows: u32, add_addr_accepted: u32) -> Result<(), CellEnd> {
         let limits = Limits {
             subflows,
@@ -118,12 +130,20 @@ impl Cell {
     }
 
     /// Adds an endpoint for a side's address on a path. Its id is the number of the path.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the path manager refuses, or cannot be asked.
     pub fn endpoint(&self, side: Side, path: u8, flags: EndpointFlags) -> Result<(), CellEnd> {
         let endpoint = Endpoint::new(self.path_address(side, path));
         self.add_endpoint(side, &endpoint.id(path).flags(flags))
     }
 
     /// Adds an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the path manager refuses, or cannot be asked.
     pub fn add_endpoint(&self, side: Side, endpoint: &Endpoint) -> Result<(), CellEnd> {
         self.manage(side, "adding an endpoint", |manager| {
             self.effects.add_endpoint(manager, endpoint)
@@ -131,6 +151,10 @@ impl Cell {
     }
 
     /// Deletes an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the path manager refuses, or cannot be asked.
     pub fn delete_endpoint(&self, side: Side, id: u8) -> Result<(), CellEnd> {
         self.manage(side, "deleting an endpoint", |manager| {
             self.effects.delete_endpoint(manager, AddressId(id))
@@ -138,6 +162,10 @@ impl Cell {
     }
 
     /// Takes the address of the first subflow away from the connections of a side that began on it.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the path manager refuses, or cannot be asked.
     pub fn delete_initial_address(&self, side: Side) -> Result<(), CellEnd> {
         let address = self.path_address(side, 1);
         self.manage(side, "deleting the initial address", |manager| {
@@ -146,6 +174,10 @@ impl Cell {
     }
 
     /// Takes a side's own address on a path away, as `ip address del` does.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the lab does not do it.
     pub fn remove_address(&self, side: Side, path: u8) -> Result<(), CellEnd> {
         self.effects
             .remove_address(&self.host(side), path, self.ip)
@@ -153,6 +185,10 @@ impl Cell {
     }
 
     /// Makes an endpoint a backup, or no backup any more; connections that use its address tell their peers.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the path manager refuses, or cannot be asked.
     pub fn set_backup(&self, side: Side, id: u8, backup: bool) -> Result<(), CellEnd> {
         let flags = if backup {
             EndpointFlags::BACKUP
@@ -165,6 +201,10 @@ impl Cell {
     }
 
     /// Takes a side's end of a path down or up.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the lab does not do it.
     pub fn link(&self, side: Side, path: u8, up: bool) -> Result<(), CellEnd> {
         self.effects
             .set_link(&self.host(side), path, up)
@@ -175,6 +215,10 @@ impl Cell {
 /// Waiting for what the kernels do by themselves.
 impl Cell {
     /// Hears the path events of both hosts from now on; do it before connecting.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the events of a host cannot be had.
     pub fn hear_paths(&mut self) -> Result<(), CellEnd> {
         for side in [Side::Client, Side::Server] {
             let socket = self
@@ -187,6 +231,10 @@ impl Cell {
     }
 
     /// Waits until so many subflows have joined at both sides since [`Cell::hear_paths`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cell::until_event`].
     pub fn until_joined(&mut self, joins: usize) -> Result<(), CellEnd> {
         let sides = [Side::Client, Side::Server];
         for side in sides.into_iter().filter(|_| joins > 0) {
@@ -197,6 +245,11 @@ impl Cell {
 
     /// Waits until a side has had so many events of a kind since [`Cell::hear_paths`], and returns the last of them;
     /// nothing in a control.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where they do not come within [`deadline::JOIN_MS`], [`CellEnd::Broken`]
+    /// where events were lost or [`Cell::hear_paths`] was not called.
     pub fn until_event(
         &mut self,
         side: Side,
@@ -237,6 +290,10 @@ impl Cell {
     }
 
     /// Counts packets from now on without touching them. A packet that an earlier rule decides is not counted.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the lab does not do it.
     pub fn watch(&self, name: &str, narrow: impl FnOnce(Rule) -> Rule) -> Result<RuleId, CellEnd> {
         let rule = narrow(Rule::new(name, Action::Pass));
         self.lab
@@ -245,6 +302,10 @@ impl Cell {
     }
 
     /// Judges that nothing was counted by a watch, and ends it.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the lab does not do it.
     pub fn never_hit(&mut self, name: &str, watch: RuleId) -> Result<(), CellEnd> {
         let hits = self
             .lab
@@ -263,6 +324,11 @@ impl Cell {
     }
 
     /// Waits until a rule has decided so many packets.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where it has not within [`deadline::STEP_MS`], [`CellEnd::Broken`] where
+    /// the lab cannot be asked.
     pub fn until_hit(&mut self, name: &str, rule: RuleId, count: u64) -> Result<(), CellEnd> {
         let hits = |cell: &Self| {
             cell.lab
@@ -275,6 +341,11 @@ impl Cell {
     }
 
     /// Waits until a middlebox has done something to a packet.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where it has not within [`deadline::STEP_MS`], [`CellEnd::Broken`] where
+    /// the lab cannot be asked.
     pub fn until_box_hit(&mut self, middlebox: &Middlebox, id: BoxId) -> Result<(), CellEnd> {
         let what = format!("box {} changed a packet", middlebox.name());
         self.until(&what, |cell| Ok(cell.box_hits(id)? > 0))
@@ -283,6 +354,12 @@ impl Cell {
     /// Waits until a counter of a side's kernel has moved by so much; at once in a control.
     ///
     /// `Unprovable` where this kernel does not count it.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Unprovable`] where this kernel does not count it, [`CellEnd::Failed`] where it
+    /// has not moved within [`deadline::STEP_MS`], [`CellEnd::Broken`] where the counters cannot be
+    /// read.
     pub fn until_moved(&mut self, side: Side, name: &str, by: i64) -> Result<(), CellEnd> {
         if !self.over_mptcp() {
             return Ok(());
@@ -292,6 +369,11 @@ impl Cell {
     }
 
     /// Waits until both kernels know that all they sent was taken by the other end (DATA_ACK); at once in a control.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where it is not so within [`deadline::STEP_MS`], [`CellEnd::Broken`]
+    /// where a kernel cannot be asked.
     pub fn until_all_acknowledged(&mut self) -> Result<(), CellEnd> {
         if !self.over_mptcp() {
             return Ok(());
@@ -305,6 +387,11 @@ impl Cell {
     }
 
     /// Judges by how much a counter of a side's kernel has moved so far.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Unprovable`] where this kernel does not count it, [`CellEnd::Broken`] where the
+    /// counters cannot be read.
     pub fn counted(&mut self, side: Side, name: &str, count: Count) -> Result<(), CellEnd> {
         if !self.over_mptcp() {
             return Ok(());
@@ -320,6 +407,10 @@ impl Cell {
     }
 
     /// Judges how many subflows the kernels of both sides say that the connection has now, the first included.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn subflows_now(&mut self, count: Count) -> Result<(), CellEnd> {
         if !self.over_mptcp() {
             return Ok(());
@@ -344,6 +435,11 @@ impl Cell {
     }
 
     /// Token of the one MPTCP connection of a side, as its kernel lists it.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where the kernel lists no MPTCP connection, [`CellEnd::Broken`] where it
+    /// cannot be asked.
     pub fn token(&mut self, side: Side) -> Result<Token, CellEnd> {
         let snapshot = self.witness.snapshot()?;
         let sockets = match side {
@@ -369,6 +465,10 @@ impl Cell {
     }
 
     /// Whether something comes to hold within [`deadline::GLANCE_LONG_MS`]. For what is recorded, not judged.
+    ///
+    /// # Errors
+    ///
+    /// Those of `holds`.
     pub fn whether(
         &mut self,
         mut holds: impl FnMut(&mut Self) -> Result<bool, CellEnd>,

@@ -26,6 +26,10 @@ pub struct Wired {
 /// Making sockets of the suite's own.
 impl Cell {
     /// A fresh socket in a side's host; its reads and writes end after [`deadline::STEP_MS`].
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where the kernel refuses it.
     pub fn own_socket(&self, side: Side, protocol: SocketProtocol) -> Result<Socket, CellEnd> {
         self.raw(side, self.effects.own_socket(protocol))
     }
@@ -46,11 +50,20 @@ impl Cell {
     }
 
     /// A fresh TCP socket in the client's host, with every fault on purpose: what the kernel can is asked of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where the kernel refuses it.
     pub fn plain_socket(&self) -> Result<Socket, CellEnd> {
         self.raw(Side::Client, SocketProtocol::Tcp)
     }
 
     /// A fresh `AF_UNIX` stream socket in a side's host: abstract names belong to the network namespace.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where it cannot be made, [`CellEnd::Failed`] where the kernel refuses
+    /// its time limits.
     pub fn own_unix_socket(&self, side: Side) -> Result<Socket, CellEnd> {
         let descriptor = self.host(side).socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
         let broken = |error| CellEnd::broken("no AF_UNIX socket was made", &error);
@@ -60,6 +73,10 @@ impl Cell {
     }
 
     /// A socket of the suite's own that listens on the server's address at [`PORT`], after `prepare` has had it.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where the kernel refuses it, and those of `prepare`.
     pub fn own_listener(
         &self,
         protocol: SocketProtocol,
@@ -78,6 +95,10 @@ impl Cell {
     }
 
     /// The server's address on the first path, with this port.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where the address of the lab is none.
     pub fn server_at(&self, port: u16) -> Result<SockAddr, CellEnd> {
         let address = self.address(Side::Server);
         let address = address
@@ -87,6 +108,10 @@ impl Cell {
     }
 
     /// A connection to a listener of the suite's own; a byte goes each way.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where it is refused or the byte does not arrive.
     pub fn own_dial(&self, client: Socket, listener: Socket) -> Result<Wired, CellEnd> {
         client
             .connect(&self.server_at(PORT)?)
@@ -102,6 +127,10 @@ impl Cell {
     }
 
     /// A connection between two fresh sockets of the suite's own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cell::own_listener`] and [`Cell::own_dial`].
     pub fn wired(&self, client: SocketProtocol, server: SocketProtocol) -> Result<Wired, CellEnd> {
         let listener = self.own_listener(server, 8, |_| Ok(()))?;
         let client = self.own_socket(Side::Client, client)?;
@@ -109,6 +138,10 @@ impl Cell {
     }
 
     /// Asks again and again until there is an answer. `what` is waited for; without it the cell fails.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Failed`] where there is none within [`deadline::STEP_MS`], and those of `ask`.
     pub fn wait_for<T>(
         &mut self,
         what: &str,
@@ -135,6 +168,10 @@ impl Cell {
 impl Cell {
     /// Sends the server an ACK by a path, of a connection that does not exist; its checksum is wrong, so no kernel looks
     /// at it.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where it cannot be sent.
     pub fn stray_ack(&self, path: u8) -> Result<(), CellEnd> {
         let server = SocketAddr::new(self.path_address(Side::Server, path), STRAY_PORT);
         stray(&self.host(Side::Client), STRAY_PORT, server, [1; 4])
@@ -143,6 +180,10 @@ impl Cell {
 
 impl Wired {
     /// Sends so many bytes each way, the client first, and checks that they arrive unchanged.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`carry`].
     pub fn exchange(&self, bytes: usize) -> Result<(), CellEnd> {
         carry(&self.client, &self.server, bytes)?;
         carry(&self.server, &self.client, bytes)
@@ -152,6 +193,10 @@ impl Wired {
 /// Takes a connection from a listener's queue within [`deadline::STEP_MS`].
 ///
 /// `SO_RCVTIMEO` of an MPTCP listener does not limit `accept()`: Linux waits on the TCP socket below it.
+///
+/// # Errors
+///
+/// [`CellEnd::Failed`] where none comes in time, or the kernel refuses it.
 pub fn accept(listener: &Socket) -> Result<Socket, CellEnd> {
     let limit = Duration::from_millis(deadline::STEP_MS);
     let started = Instant::now();
@@ -181,6 +226,10 @@ fn limit_waits(socket: &Socket) -> Result<(), CellEnd> {
 }
 
 /// Sends so many bytes from one socket to the other, all of which must fit the buffers.
+///
+/// # Errors
+///
+/// [`CellEnd::Failed`] where they are not sent, do not arrive or arrive changed.
 pub fn carry(from: &Socket, to: &Socket, bytes: usize) -> Result<(), CellEnd> {
     let sent: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
     let (mut from, mut to) = (from, to);

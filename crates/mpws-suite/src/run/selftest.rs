@@ -12,6 +12,10 @@ use socket2::{Domain, SockAddr, Socket, Type};
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends a word over MPTCP between two hosts and reads the capture.
+///
+/// # Errors
+///
+/// In words: there are no labs, no MPTCP sockets, or the wire does not show the connection.
 pub fn handshake() -> Result<String, String> {
     let told = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
     let lab = Lab::two_hosts(1).map_err(|error| told("no lab", &error))?;

@@ -54,6 +54,11 @@ struct Eyes {
 
 impl Witness {
     /// Opens them and reads the counters for the first time.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Unprovable`] where this host has no MPTCP counters, [`CellEnd::Broken`] where a
+    /// kernel cannot be asked.
     pub fn open(lab: &Lab) -> Result<Self, CellEnd> {
         Ok(Self {
             client: Eyes::open(&lab.host("client"))?,
@@ -62,6 +67,10 @@ impl Witness {
     }
 
     /// The MPTCP sockets of both hosts.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn snapshot(&mut self) -> Result<Snapshot, CellEnd> {
         Ok(Snapshot {
             client_sockets: self.client.sockets()?,
@@ -71,16 +80,28 @@ impl Witness {
     }
 
     /// The stream sockets of both hosts, client then server.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn in_use(&mut self) -> Result<[InUse; 2], CellEnd> {
         Ok([self.client.in_use()?, self.server.in_use()?])
     }
 
     /// The established subflows of client and server.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn subflows(&mut self) -> Result<[Vec<TcpSubflow>; 2], CellEnd> {
         Ok([self.client.subflows()?, self.server.subflows()?])
     }
 
     /// The TCP and MPTCP sockets of a side.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn sockets(&mut self, side: Side) -> Result<Vec<KernelSocket>, CellEnd> {
         match side {
             Side::Client => self.client.all(),
@@ -89,6 +110,10 @@ impl Witness {
     }
 
     /// Whether a connect of a side is under way: a SYN that is not yet answered.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn connecting(&mut self, side: Side) -> Result<bool, CellEnd> {
         match side {
             Side::Client => self.client.connecting(),
@@ -97,6 +122,10 @@ impl Witness {
     }
 
     /// What the counters of client and server have moved by since the beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn deltas(&mut self) -> Result<(CounterDelta, CounterDelta), CellEnd> {
         Ok((self.client.delta()?, self.server.delta()?))
     }
