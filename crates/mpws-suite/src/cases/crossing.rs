@@ -20,7 +20,7 @@ const RECEIVE_BUFFER_SIZES: &str = "4096 4194304 33554432";
 
 /// A server and a connection to it.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub struct Session {
     /// Number of the server.
     pub server: u32,
     /// The connection.
@@ -60,12 +60,12 @@ pub fn allow(cell: &Cell, subflows: u32) -> Result<(), CellEnd> {
 ///
 /// [`CellEnd::Failed`] where a peer does not do as it must, or a join does not come in time; what
 /// [`Cell::serve`] and [`Cell::connect`] end with.
-pub fn stand(
+pub fn connect_and_join(
     cell: &mut Cell,
     serve: Serve,
     connect: Connect,
     joins: u32,
-) -> Result<Standing, CellEnd> {
+) -> Result<Session, CellEnd> {
     cell.expect_joins(Count::Exactly(joins));
     for side in [Side::Client, Side::Server] {
         cell.sysctl(side, RECEIVE_BUFFER, RECEIVE_BUFFER_SIZES)?;
@@ -74,19 +74,19 @@ pub fn stand(
     let server = cell.serve(serve)?;
     let connection = cell.connect(connect)?.connection;
     cell.until_joined(joins as usize)?;
-    Ok(Standing { server, connection })
+    Ok(Session { server, connection })
 }
 
 /// A connection over path 1 that a second subflow joined over path 2, which the server announced.
 ///
 /// # Errors
 ///
-/// Those of [`stand`], and [`CellEnd::Broken`] where a path manager does not do it.
-pub fn on_two_paths(cell: &mut Cell, serve: Serve, connect: Connect) -> Result<Standing, CellEnd> {
+/// Those of [`connect_and_join`], and [`CellEnd::Broken`] where a path manager does not do it.
+pub fn on_two_paths(cell: &mut Cell, serve: Serve, connect: Connect) -> Result<Session, CellEnd> {
     allow(cell, 2)?;
     cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
     let serve = everywhere(cell, serve);
-    stand(cell, serve, connect, 1)
+    connect_and_join(cell, serve, connect, 1)
 }
 
 /// The same with an echo server; the wire must show that nothing was lost or doubled.
@@ -94,7 +94,7 @@ pub fn on_two_paths(cell: &mut Cell, serve: Serve, connect: Connect) -> Result<S
 /// # Errors
 ///
 /// Those of [`on_two_paths`].
-pub fn echo_on_two_paths(cell: &mut Cell) -> Result<Standing, CellEnd> {
+pub fn echo_on_two_paths(cell: &mut Cell) -> Result<Session, CellEnd> {
     cell.expect_echoes();
     on_two_paths(cell, Serve::echo(), Connect::default())
 }
@@ -202,13 +202,13 @@ pub fn receive_this(
 /// # Errors
 ///
 /// Those of [`Cell::finish`].
-pub fn leave(cell: &mut Cell, standing: Standing) -> Result<(), CellEnd> {
-    cell.finish(standing.server, standing.connection)?;
+pub fn leave(cell: &mut Cell, session: Session) -> Result<(), CellEnd> {
+    cell.finish(session.server, session.connection)?;
     if cell.is_blind(Side::Server) {
         // The wire tells, once the cell is over.
         return Ok(());
     }
-    let state = cell.server_state(standing.server)?;
+    let state = cell.server_state(session.server)?;
     cell.equal(
         "connections that the server's API reports",
         &1,

@@ -22,13 +22,13 @@ use crate::deadline;
 /// What a cell has heard of its paths.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    client: Ears,
-    server: Ears,
+    client: PathEvents,
+    server: PathEvents,
 }
 
 /// The events of one host.
 #[derive(Debug, Default)]
-struct Ears {
+struct PathEvents {
     socket: Option<EventSocket>,
     heard: Vec<Event>,
 }
@@ -225,7 +225,7 @@ impl Cell {
                 .host(side)
                 .events()
                 .map_err(|error| CellEnd::broken("path events cannot be heard", &error))?;
-            self.ears(side).socket = Some(socket);
+            self.events_of(side).socket = Some(socket);
         }
         Ok(())
     }
@@ -260,22 +260,26 @@ impl Cell {
             return Ok(None);
         }
         let until = Instant::now() + Duration::from_millis(deadline::JOIN_MS);
-        let ears = self.ears(side);
+        let events = self.events_of(side);
         loop {
-            let mut fitting = ears.heard.iter().filter(|event| event.kind == kind);
+            let mut fitting = events.heard.iter().filter(|event| event.kind == kind);
             if let Some(event) = fitting.nth(count.saturating_sub(1)) {
                 return Ok(Some(event.clone()));
             }
-            let Some(socket) = &mut ears.socket else {
+            let Some(socket) = &mut events.socket else {
                 return Err(CellEnd::Broken("nobody hears path events".to_owned()));
             };
             match socket.next(until) {
-                Ok(Some(event)) => ears.heard.push(event),
+                Ok(Some(event)) => events.heard.push(event),
                 Ok(None) => {
                     return Err(CellEnd::Failed(format!(
                         "the kernel of the {} told of {} events {kind:?} within {} ms, {count} were due",
                         side.word(),
-                        ears.heard.iter().filter(|event| event.kind == kind).count(),
+                        events
+                            .heard
+                            .iter()
+                            .filter(|event| event.kind == kind)
+                            .count(),
                         deadline::JOIN_MS
                     )));
                 }
@@ -286,7 +290,7 @@ impl Cell {
 
     /// The events that a side has had so far, up to the last that was waited for.
     pub fn heard(&mut self, side: Side) -> Vec<Event> {
-        self.ears(side).heard.clone()
+        self.events_of(side).heard.clone()
     }
 
     /// Counts packets from now on without touching them. A packet that an earlier rule decides is not counted.
@@ -500,7 +504,7 @@ impl Cell {
         Ok(())
     }
 
-    fn ears(&mut self, side: Side) -> &mut Ears {
+    fn events_of(&mut self, side: Side) -> &mut PathEvents {
         match side {
             Side::Client => &mut self.paths.client,
             Side::Server => &mut self.paths.server,

@@ -38,13 +38,13 @@ pub struct InUse {
     pub mptcp: u64,
 }
 
-/// Eyes in both hosts.
+/// What asks the kernels of both hosts.
 pub struct Witness {
-    client: Eyes,
-    server: Eyes,
+    client: HostWitness,
+    server: HostWitness,
 }
 
-struct Eyes {
+struct HostWitness {
     netstat: File,
     protocols: File,
     tables: Vec<File>,
@@ -61,8 +61,8 @@ impl Witness {
     /// kernel cannot be asked.
     pub fn open(lab: &Lab) -> Result<Self, CellEnd> {
         Ok(Self {
-            client: Eyes::open(&lab.host("client"))?,
-            server: Eyes::open(&lab.host("server"))?,
+            client: HostWitness::open(&lab.host("client"))?,
+            server: HostWitness::open(&lab.host("server"))?,
         })
     }
 
@@ -131,7 +131,7 @@ impl Witness {
     }
 }
 
-impl Eyes {
+impl HostWitness {
     fn open(host: &Host) -> Result<Self, CellEnd> {
         let broken = |error: std::io::Error| {
             CellEnd::broken(

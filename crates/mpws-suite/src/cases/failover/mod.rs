@@ -9,7 +9,7 @@ use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::{Action, Rule};
 
 use crate::case::{Case, Pairs, Profile, Side};
-use crate::cases::crossing::{self, Standing};
+use crate::cases::crossing::{self, Session};
 use crate::cell::{Cell, CellEnd, Connect, Count, Serve};
 use crate::requirement::{Document, library, manual, rfc6455, rfc8684, section};
 
@@ -57,11 +57,11 @@ const LINK_DOWN: Case = Case {
         "echo-doubles",
     ],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cell.link(Side::Client, 1, false)?;
-        only_path_2_from(cell, standing, Side::Client, 4..12)?;
-        crossing::leave(cell, standing)
+        only_path_2_from(cell, session, Side::Client, 4..12)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -75,11 +75,11 @@ const LINK_OF_SERVER_DOWN: Case = Case {
     outcome: "every message comes back once, over path 2; the same connection closes with 1000",
     mutants: &["cut-left-out", "endpoint-left-out", "client-reconnects"],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cell.link(Side::Server, 1, false)?;
-        only_path_2_from(cell, standing, Side::Server, 4..12)?;
-        crossing::leave(cell, standing)
+        only_path_2_from(cell, session, Side::Server, 4..12)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -98,11 +98,11 @@ const SILENT_LOSS: Case = Case {
         "echo-doubles",
     ],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cut(cell, Rule::new("cut", Action::Drop))?;
-        crossing::talk(cell, standing.connection, 4..12)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 4..12)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -117,11 +117,11 @@ const LOSS_FROM_SERVER: Case = Case {
     outcome: "every message comes back once; the same connection closes with 1000",
     mutants: &["rule-left-out", "endpoint-left-out", "client-reconnects"],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cut(cell, Rule::new("cut", Action::Drop).from("server"))?;
-        crossing::talk(cell, standing.connection, 4..12)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 4..12)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -141,13 +141,13 @@ const TO_BACKUP: Case = Case {
         cell.endpoint(Side::Server, 2, flags)?;
         cell.expect_echoes();
         let serve = crossing::echo_everywhere(cell);
-        let standing = crossing::stand(cell, serve, Connect::default(), 1)?;
+        let session = crossing::connect_and_join(cell, serve, Connect::default(), 1)?;
         let idle = cell.watch("payload-on-path-2", |rule| rule.path(2).payload(true))?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cell.never_hit("payload-on-path-2", idle)?;
         cut(cell, Rule::new("cut", Action::Drop))?;
-        crossing::talk(cell, standing.connection, 4..12)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 4..12)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -166,18 +166,18 @@ const PATH_RESET: Case = Case {
         "echo-doubles",
     ],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cell.rule(
             Rule::new("reset", Action::Reset)
                 .path(1)
                 .from("client")
                 .payload(true),
         )?;
-        crossing::talk(cell, standing.connection, 4..12)?;
+        crossing::talk(cell, session.connection, 4..12)?;
         cell.until_event(Side::Client, EventKind::SubflowClosed, 1)?;
         cell.expect_carried(2, true);
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -194,14 +194,14 @@ const PATH_RESET_AT_BOTH_ENDS: Case = Case {
     steps: |cell| {
         let middlebox = Middlebox::ResetAfter { segments: 8 };
         let id = cell.place(1, &middlebox)?;
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..12)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..12)?;
         cell.until_box_hit(&middlebox, id)?;
         for side in [Side::Client, Side::Server] {
             cell.until_event(side, EventKind::SubflowClosed, 1)?;
         }
         cell.expect_carried(2, true);
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -219,12 +219,12 @@ const PATH_UNREACHABLE: Case = Case {
     pairs: Pairs::Clients,
     mutants: &["rule-left-out", "endpoint-left-out", "client-reconnects"],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cell.place(1, &Middlebox::Unreachable)?;
-        crossing::talk(cell, standing.connection, 4..12)?;
+        crossing::talk(cell, session.connection, 4..12)?;
         cell.expect_carried(2, true);
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -242,15 +242,15 @@ const INITIAL_ADDRESS_DELETED: Case = Case {
     outcome: "REMOVE_ADDR is sent, the first subflow ends, every message comes back once",
     mutants: &["cut-left-out", "endpoint-left-out", "client-reconnects"],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cell.delete_initial_address(Side::Client)?;
         cell.until_event(Side::Client, EventKind::SubflowClosed, 1)?;
         cell.counted(Side::Client, "RmAddrTx", Count::Exactly(1))?;
         cell.until_moved(Side::Server, "RmAddr", 1)?;
-        only_path_2_from(cell, standing, Side::Client, 4..12)?;
+        only_path_2_from(cell, session, Side::Client, 4..12)?;
         cell.subflows_now(Count::Exactly(1))?;
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -293,22 +293,22 @@ const PATH_RETURNS: Case = Case {
     outcome: "every message comes back once, before, while and after; whether the kernel joins again, and whether the first path carries payload again, is recorded",
     mutants: &["cut-left-out", "endpoint-left-out", "client-reconnects"],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cell.link(Side::Client, 1, false)?;
-        only_path_2_from(cell, standing, Side::Client, 4..12)?;
+        only_path_2_from(cell, session, Side::Client, 4..12)?;
         let tried = |cell: &mut Cell| -> Result<Option<i64>, CellEnd> {
             Ok(cell.counters()?.0.of("MPJoinSynTx"))
         };
         let before = tried(cell)?;
         let again = cell.watch("payload-on-path-1-again", |rule| rule.path(1).payload(true))?;
         cell.link(Side::Client, 1, true)?;
-        crossing::talk(cell, standing.connection, 12..20)?;
+        crossing::talk(cell, session.connection, 12..20)?;
         // What the first subflow could not send it sends when its timer is due, if it still lives.
         let name = "payload on the first path after its return";
         let used = cell.whether(|cell| Ok(cell.hits(again)? > 0))?;
         cell.record_volatile(name, if used { "some" } else { "none" });
-        crossing::talk(cell, standing.connection, 20..24)?;
+        crossing::talk(cell, session.connection, 20..24)?;
         let joins = tried(cell)?
             .zip(before)
             .map(|(after, before)| after - before);
@@ -316,7 +316,7 @@ const PATH_RETURNS: Case = Case {
             "joins that the client's kernel tries after the return",
             joins,
         );
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -332,17 +332,17 @@ const THERE_AND_BACK: Case = Case {
     outcome: "every message comes back once, in each of the phases",
     mutants: &["rule-left-out", "rule-left-in", "endpoint-left-out"],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
+        let session = crossing::echo_on_two_paths(cell)?;
         let first = cell.rule(Rule::new("cut-path-1", Action::Drop).path(1))?;
-        crossing::talk(cell, standing.connection, 0..6)?;
+        crossing::talk(cell, session.connection, 0..6)?;
         cell.expect_dropped(1);
         cell.lift(first)?;
-        crossing::talk(cell, standing.connection, 6..12)?;
+        crossing::talk(cell, session.connection, 6..12)?;
         cell.rule(Rule::new("cut-path-2", Action::Drop).path(2))?;
-        crossing::talk(cell, standing.connection, 12..18)?;
+        crossing::talk(cell, session.connection, 12..18)?;
         cell.expect_carried(1, true);
         cell.expect_carried(2, true);
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -397,13 +397,13 @@ const KEEPALIVE: Case = Case {
             extra: &[("ping_interval", 0.1), ("ping_timeout", 20.0)],
             ..Connect::default()
         };
-        let standing = crossing::on_two_paths(cell, Serve::echo(), connect)?;
+        let session = crossing::on_two_paths(cell, Serve::echo(), connect)?;
         cut(cell, Rule::new("cut", Action::Drop))?;
         let pings = |rule: Rule| rule.path(2).from("client").payload(true);
         let pings = cell.watch("keepalive-on-path-2", pings)?;
         cell.until_hit("keepalive-on-path-2", pings, 4)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..4)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -418,29 +418,29 @@ fn cut(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
 
 /// Takes the first address of a side from its interface while the WebSocket is in use.
 fn address_removed(cell: &mut Cell, side: Side) -> Result<(), CellEnd> {
-    let standing = crossing::echo_on_two_paths(cell)?;
-    crossing::talk(cell, standing.connection, 0..4)?;
+    let session = crossing::echo_on_two_paths(cell)?;
+    crossing::talk(cell, session.connection, 0..4)?;
     cell.remove_address(side, 1)?;
-    only_path_2_from(cell, standing, side, 4..12)?;
+    only_path_2_from(cell, session, side, 4..12)?;
     let (client, server) = cell.counters()?;
     let moved = match side {
         Side::Client => client,
         Side::Server => server,
     };
     cell.record("REMOVE_ADDR sent", moved.of("RmAddrTx"));
-    crossing::leave(cell, standing)
+    crossing::leave(cell, session)
 }
 
 /// Talks while the first path of a side is gone: nothing that it sends may leave there.
 fn only_path_2_from(
     cell: &mut Cell,
-    standing: Standing,
+    session: Session,
     side: Side,
     numbers: std::ops::Range<u64>,
 ) -> Result<(), CellEnd> {
     let name = format!("payload-of-{}-on-path-1", side.word());
     let gone = cell.watch(&name, |rule| rule.path(1).from(side.word()).payload(true))?;
-    crossing::talk(cell, standing.connection, numbers)?;
+    crossing::talk(cell, session.connection, numbers)?;
     cell.never_hit(&name, gone)?;
     cell.expect_carried(2, true);
     Ok(())
@@ -448,8 +448,8 @@ fn only_path_2_from(
 
 /// All paths lose everything until so many packets were lost; a message is on its way meanwhile.
 fn outage(cell: &mut Cell, losses: u64) -> Result<(), CellEnd> {
-    let standing = crossing::echo_on_two_paths(cell)?;
-    let connection = standing.connection;
+    let session = crossing::echo_on_two_paths(cell)?;
+    let connection = session.connection;
     crossing::talk(cell, connection, 0..4)?;
     let dark = cell.rule(Rule::new("dark", Action::Drop))?;
     let message = Payload::Text { size: 500, seed: 4 };
@@ -460,5 +460,5 @@ fn outage(cell: &mut Cell, losses: u64) -> Result<(), CellEnd> {
     crossing::receive_this(cell, connection, name, &message)?;
     crossing::talk(cell, connection, 5..9)?;
     cell.expect_dropped(1);
-    crossing::leave(cell, standing)
+    crossing::leave(cell, session)
 }

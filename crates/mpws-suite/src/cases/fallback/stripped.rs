@@ -6,7 +6,7 @@ use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
 use mpws_trace::Cause;
 
 use crate::case::{Case, Expect, Pairs, Side};
-use crate::cases::crossing::Standing;
+use crate::cases::crossing::Session;
 use crate::cases::support::{self, V4_AND_V6};
 use crate::cell::{Cell, CellEnd, Connect, Outcome, Serve};
 use crate::deadline;
@@ -227,14 +227,14 @@ fn speak_freely(cell: &Cell, waits: [RuleId; 2]) -> Result<(), CellEnd> {
 }
 
 /// A connection that the rule made fall back at its first data.
-pub(in crate::cases) fn fallen_back(cell: &mut Cell, rule: Rule) -> Result<Standing, CellEnd> {
+pub(in crate::cases) fn fallen_back(cell: &mut Cell, rule: Rule) -> Result<Session, CellEnd> {
     let waits = keep_tcp_waiting(cell, 1)?;
     cell.rule(rule.mptcp(MptcpMatch::Any))?;
     let server = cell.serve(Serve::echo())?;
     let connection = cell.connect(Connect::default())?.connection;
     cell.echo(connection, Payload::Text { size: 500, seed: 8 }, 1)?;
     speak_freely(cell, waits)?;
-    Ok(Standing { server, connection })
+    Ok(Session { server, connection })
 }
 
 /// Removes the options from the client's segments after the SYN.
@@ -245,7 +245,7 @@ pub(in crate::cases) fn client_segments() -> Rule {
 }
 
 fn strip_and_talk(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
-    let Standing { server, connection } = fallen_back(cell, rule)?;
+    let Session { server, connection } = fallen_back(cell, rule)?;
     support::small_talk(cell, connection)?;
     let facts = support::client_facts(cell, connection)?;
     cell.equal("TCP_IS_MPTCP of the client", &Some(false), &facts.is_mptcp);

@@ -8,7 +8,7 @@ use mpws_fixture::script::{Behaviour, RawFrame, Step};
 use mpws_lab::rule::{Action, Rule, Which};
 
 use crate::case::{Case, Pairs, Profile, Side};
-use crate::cases::crossing::{self, Standing};
+use crate::cases::crossing::{self, Session};
 use crate::cell::{Cell, CellEnd, Connect, Serve};
 use crate::deadline;
 use crate::requirement::{Document, rfc6455, rfc7692, rfc8684, section};
@@ -47,10 +47,10 @@ const MESSAGE: Case = Case {
         "client-reconnects",
     ],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
+        let session = crossing::echo_on_two_paths(cell)?;
         across(
             cell,
-            standing,
+            session,
             Payload::Binary {
                 size: 300_000,
                 seed: 1,
@@ -70,10 +70,10 @@ const FRAGMENTS: Case = Case {
     outcome: "the fragments arrive on both paths; the message comes back unchanged",
     mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
+        let session = crossing::echo_on_two_paths(cell)?;
         across(
             cell,
-            standing,
+            session,
             Payload::Text {
                 size: 200_000,
                 seed: 2,
@@ -92,14 +92,14 @@ const DOWNLOAD: Case = Case {
     outcome: "the message arrives on both paths, whole, and the next one too",
     mutants: &["rule-left-out", "endpoint-left-out", "client-loses-message"],
     steps: |cell| {
-        let standing = download(cell, DOWNLOAD_BYTES)?;
+        let session = download(cell, DOWNLOAD_BYTES)?;
         cut(cell, Side::Server)?;
         let request = Payload::Text { size: 10, seed: 1 };
-        crossing::send(cell, standing.connection, request.clone(), 1)?;
-        downloaded(cell, standing, "the message across the cut", DOWNLOAD_BYTES)?;
-        crossing::send(cell, standing.connection, request, 1)?;
-        downloaded(cell, standing, "the message after the cut", DOWNLOAD_BYTES)?;
-        crossing::leave(cell, standing)
+        crossing::send(cell, session.connection, request.clone(), 1)?;
+        downloaded(cell, session, "the message across the cut", DOWNLOAD_BYTES)?;
+        crossing::send(cell, session.connection, request, 1)?;
+        downloaded(cell, session, "the message after the cut", DOWNLOAD_BYTES)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -133,29 +133,29 @@ const CONTROL_BETWEEN_FRAGMENTS: Case = Case {
             Step::EchoUntilClose,
         ];
         let serve = Serve::with(Behaviour::Script { steps });
-        let standing = crossing::on_two_paths(cell, serve, Connect::default())?;
+        let session = crossing::on_two_paths(cell, serve, Connect::default())?;
         let first = cell.watch("first-fragment", |rule| {
             rule.path(1).from("server").payload(true)
         })?;
         let go = Payload::Text { size: 5, seed: 1 };
-        crossing::send(cell, standing.connection, go.clone(), 1)?;
+        crossing::send(cell, session.connection, go.clone(), 1)?;
         cell.until_hit("first-fragment", first, 1)?;
         cell.lift(first)?;
         cell.rule(Rule::new("cut", Action::Drop).path(1).from("server"))?;
         cell.expect_dropped(1);
         cell.expect_split_message();
-        crossing::send(cell, standing.connection, go, 1)?;
+        crossing::send(cell, session.connection, go, 1)?;
         let whole = Payload::Literal {
             text: "one message".to_owned(),
         };
         crossing::receive_this(
             cell,
-            standing.connection,
+            session.connection,
             "the message in two fragments",
             &whole,
         )?;
-        crossing::talk(cell, standing.connection, 0..3)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..3)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -169,7 +169,7 @@ const SLOW_READER: Case = Case {
     outcome: "all messages arrive whole once the client reads",
     mutants: &["rule-left-out", "endpoint-left-out", "client-loses-message"],
     steps: |cell| {
-        let standing = download(cell, DOWNLOAD_BYTES)?;
+        let session = download(cell, DOWNLOAD_BYTES)?;
         cut(cell, Side::Server)?;
         let carried = cell.watch("data-on-path-2", |rule| {
             rule.path(2).from("server").payload(true)
@@ -177,7 +177,7 @@ const SLOW_READER: Case = Case {
         for seed in 0..SLOW_MESSAGES {
             crossing::send(
                 cell,
-                standing.connection,
+                session.connection,
                 Payload::Text { size: 10, seed },
                 1,
             )?;
@@ -192,9 +192,9 @@ const SLOW_READER: Case = Case {
         cell.until_hit("data-on-path-2", carried, due)?;
         for number in 0..SLOW_MESSAGES {
             let name = format!("message {number} to the slow reader");
-            downloaded(cell, standing, &name, DOWNLOAD_BYTES)?;
+            downloaded(cell, session, &name, DOWNLOAD_BYTES)?;
         }
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -219,18 +219,18 @@ const SECURE: Case = Case {
             tls: Some(client),
             ..Connect::default()
         };
-        let standing = crossing::on_two_paths(cell, serve, connect)?;
+        let session = crossing::on_two_paths(cell, serve, connect)?;
         cut(cell, Side::Client)?;
         cell.echo(
-            standing.connection,
+            session.connection,
             Payload::Binary {
                 size: 300_000,
                 seed: 1,
             },
             1,
         )?;
-        crossing::talk(cell, standing.connection, 2..5)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 2..5)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -256,19 +256,19 @@ const DEFLATE: Case = Case {
             ..Connect::default()
         };
         cell.must_compress();
-        let standing = crossing::on_two_paths(cell, serve, connect)?;
+        let session = crossing::on_two_paths(cell, serve, connect)?;
         cut(cell, Side::Client)?;
         cell.expect_split_message();
         cell.echo(
-            standing.connection,
+            session.connection,
             Payload::Text {
                 size: 300_000,
                 seed: 3,
             },
             1,
         )?;
-        crossing::talk(cell, standing.connection, 4..8)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 4..8)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -282,18 +282,18 @@ const SIXTEEN_MEGABYTES: Case = Case {
     outcome: "the frame arrives on both paths, whole, and the connection closes with 1000",
     mutants: &["rule-left-out"],
     steps: |cell| {
-        let standing = download(cell, LARGE_BYTES)?;
+        let session = download(cell, LARGE_BYTES)?;
         cut(cell, Side::Server)?;
         let request = Payload::Text { size: 10, seed: 1 };
-        crossing::send(cell, standing.connection, request, 1)?;
+        crossing::send(cell, session.connection, request, 1)?;
         let name = "the frame of 16 MiB";
-        let received = crossing::receive(cell, standing.connection, name, deadline::LARGE_MS)?;
+        let received = crossing::receive(cell, session.connection, name, deadline::LARGE_MS)?;
         let expected = Payload::Binary {
             size: LARGE_BYTES,
             seed: 0,
         };
         cell.equal(name, &expected.digested(), &received);
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -314,21 +314,21 @@ fn cut(cell: &mut Cell, side: Side) -> Result<(), CellEnd> {
 /// Sends a message in the middle of which path 1 dies, and some more after it.
 fn across(
     cell: &mut Cell,
-    standing: Standing,
+    session: Session,
     message: Payload,
     fragments: u8,
 ) -> Result<(), CellEnd> {
     cut(cell, Side::Client)?;
     cell.expect_split_message();
-    crossing::send(cell, standing.connection, message.clone(), fragments)?;
+    crossing::send(cell, session.connection, message.clone(), fragments)?;
     let name = "the message across the cut";
-    crossing::receive_this(cell, standing.connection, name, &message)?;
-    crossing::talk(cell, standing.connection, 0..4)?;
-    crossing::leave(cell, standing)
+    crossing::receive_this(cell, session.connection, name, &message)?;
+    crossing::talk(cell, session.connection, 0..4)?;
+    crossing::leave(cell, session)
 }
 
 /// A server that answers each message with so many bytes.
-fn download(cell: &mut Cell, size: u64) -> Result<Standing, CellEnd> {
+fn download(cell: &mut Cell, size: u64) -> Result<Session, CellEnd> {
     cell.expect_split_message();
     let serve = Serve::with(Behaviour::AnswerWith { size });
     let connect = Connect {
@@ -338,9 +338,9 @@ fn download(cell: &mut Cell, size: u64) -> Result<Standing, CellEnd> {
     crossing::on_two_paths(cell, serve, connect)
 }
 
-fn downloaded(cell: &mut Cell, standing: Standing, name: &str, size: u64) -> Result<(), CellEnd> {
+fn downloaded(cell: &mut Cell, session: Session, name: &str, size: u64) -> Result<(), CellEnd> {
     let expected = Payload::Binary { size, seed: 0 };
-    crossing::receive_this(cell, standing.connection, name, &expected)
+    crossing::receive_this(cell, session.connection, name, &expected)
 }
 
 /// While both paths are idle the kernel's scheduler begins on the first, and gives it as much as its initial window takes, ten

@@ -8,7 +8,7 @@ use mpws_peers::protocol::{ConnectionClose, ConnectionEnd};
 use super::BASE;
 use super::obstructed::alone;
 use crate::case::{Case, Pairs, Side};
-use crate::cases::crossing::{self, Standing};
+use crate::cases::crossing::{self, Session};
 use crate::cell::{Cell, CellEnd, Connect, Count};
 use crate::deadline;
 use crate::requirement::{Document, rfc8684, section};
@@ -66,8 +66,8 @@ const CONNECTION_TRACKING: Case = Case {
             cell.place(1, &Middlebox::Conntrack)?,
             cell.place(2, &Middlebox::Conntrack)?,
         ];
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..6)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..6)?;
         for (path, id) in (1..).zip(boxes) {
             let dropped = cell.box_hits(id)?;
             cell.equal("packets that the firewall found invalid", &0, &dropped);
@@ -75,7 +75,7 @@ const CONNECTION_TRACKING: Case = Case {
             cell.stray_ack(path)?;
             cell.until_box_hit(&Middlebox::Conntrack, id)?;
         }
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -109,7 +109,7 @@ const ADDRESSES_TRANSLATED: Case = Case {
         // and only the kernels know that they belong together.
         cell.counted(Side::Client, "MPJoinSynAckRx", Count::Exactly(1))?;
         cell.counted(Side::Server, "MPJoinAckRx", Count::Exactly(1))?;
-        crossing::leave(cell, Standing { server, connection })
+        crossing::leave(cell, Session { server, connection })
     },
     ..BASE
 };
@@ -130,13 +130,13 @@ const SEQUENCE_REWRITTEN: Case = Case {
         for path in [1, 2] {
             cell.place(path, &Middlebox::Isn)?;
         }
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..6)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..6)?;
         // Larger than what one path takes at once.
-        cell.echo(standing.connection, LARGE, 1)?;
+        cell.echo(session.connection, LARGE, 1)?;
         cell.expect_carried(1, true);
         cell.expect_carried(2, true);
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -160,7 +160,7 @@ fn split_in_two(cell: &mut Cell) -> Result<(), CellEnd> {
     crossing::allow(cell, 2)?;
     cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
     let serve = crossing::echo_everywhere(cell);
-    let Standing { server, connection } = alone(cell, serve)?;
+    let Session { server, connection } = alone(cell, serve)?;
     cell.until_box_hit(&Middlebox::SplitTcp, id)?;
     crossing::talk(cell, connection, 0..6)?;
     cell.witness(Some(connection))?;
@@ -188,10 +188,10 @@ fn lost_to(cell: &mut Cell, middlebox: &Middlebox) -> Result<(), CellEnd> {
     crossing::allow(cell, 2)?;
     cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
     let serve = crossing::echo_everywhere(cell);
-    let standing = alone(cell, serve)?;
+    let session = alone(cell, serve)?;
     cell.until_box_hit(middlebox, id)?;
-    crossing::talk(cell, standing.connection, 0..6)?;
-    crossing::leave(cell, standing)
+    crossing::talk(cell, session.connection, 0..6)?;
+    crossing::leave(cell, session)
 }
 
 /// A message that fills the window of one path.

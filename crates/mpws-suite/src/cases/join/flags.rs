@@ -31,10 +31,10 @@ const BACKUP_OF_CLIENT: Case = Case {
         cell.endpoint(Side::Client, 2, flags)?;
         cell.expect_echoes();
         cell.expect_carried(2, false);
-        let standing = crossing::stand(cell, Serve::echo(), Connect::default(), 1)?;
+        let session = crossing::connect_and_join(cell, Serve::echo(), Connect::default(), 1)?;
         cell.counted(Side::Server, "MPJoinSynBackupRx", Count::Exactly(1))?;
-        crossing::talk(cell, standing.connection, 0..20)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..20)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -54,10 +54,10 @@ const BACKUP_OF_SERVER: Case = Case {
         cell.expect_echoes();
         cell.expect_carried(2, false);
         let serve = crossing::echo_everywhere(cell);
-        let standing = crossing::stand(cell, serve, Connect::default(), 1)?;
+        let session = crossing::connect_and_join(cell, serve, Connect::default(), 1)?;
         cell.counted(Side::Client, "MPJoinSynAckBackupRx", Count::Exactly(1))?;
-        crossing::talk(cell, standing.connection, 0..20)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..20)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -81,18 +81,18 @@ const PRIORITY_SWAPPED: Case = Case {
         cell.endpoint(Side::Server, 2, flags)?;
         cell.expect_echoes();
         let serve = crossing::echo_everywhere(cell);
-        let standing = crossing::stand(cell, serve, Connect::default(), 1)?;
+        let session = crossing::connect_and_join(cell, serve, Connect::default(), 1)?;
         let before = cell.watch("payload-on-path-2", |rule| rule.path(2).payload(true))?;
-        crossing::talk(cell, standing.connection, 0..6)?;
+        crossing::talk(cell, session.connection, 0..6)?;
         cell.never_hit("payload-on-path-2", before)?;
         cell.set_backup(Side::Server, 2, false)?;
         cell.set_backup(Side::Server, 1, true)?;
         cell.until_moved(Side::Client, "MPPrioRx", 2)?;
         let after = cell.watch("payload-on-path-1", |rule| rule.path(1).payload(true))?;
-        crossing::talk(cell, standing.connection, 6..12)?;
+        crossing::talk(cell, session.connection, 6..12)?;
         cell.never_hit("payload-on-path-1", after)?;
         cell.expect_carried(2, true);
-        crossing::leave(cell, standing)
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -113,10 +113,10 @@ const FULLMESH: Case = Case {
         cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
         cell.expect_echoes();
         let serve = crossing::echo_everywhere(cell);
-        let standing = crossing::stand(cell, serve, Connect::default(), 3)?;
+        let session = crossing::connect_and_join(cell, serve, Connect::default(), 3)?;
         cell.subflows_now(Count::Exactly(4))?;
-        crossing::talk(cell, standing.connection, 0..8)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..8)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -146,7 +146,7 @@ const LAMINAR: Case = Case {
             ));
         }
         cell.expect_echoes();
-        let standing = crossing::on_two_paths(cell, Serve::echo(), Connect::default())?;
+        let session = crossing::on_two_paths(cell, Serve::echo(), Connect::default())?;
         let joined = cell.until_event(Side::Client, EventKind::SubflowEstablished, 1)?;
         let laminar = cell.path_address(Side::Client, 3);
         cell.equal(
@@ -154,8 +154,8 @@ const LAMINAR: Case = Case {
             &Some(laminar),
             &joined.and_then(|event| event.local_address),
         );
-        crossing::talk(cell, standing.connection, 0..4)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..4)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };

@@ -6,7 +6,7 @@ use mpws_trace::Cause;
 
 use super::BASE;
 use crate::case::{Case, Expect, Pairs, Side};
-use crate::cases::crossing::{self, Standing};
+use crate::cases::crossing::{self, Session};
 use crate::cases::fallback::stripped;
 use crate::cell::{Cell, CellEnd, Connect, Count, Serve};
 use crate::requirement::{manual, rfc8684, sysctl};
@@ -41,9 +41,9 @@ const INITIAL_ADDRESS_DENIED: Case = Case {
         cell.sysctl(Side::Server, "net.mptcp.allow_join_initial_addr_port", "0")?;
         crossing::allow(cell, 2)?;
         cell.endpoint(Side::Client, 2, EndpointFlags::SUBFLOW)?;
-        let standing = alone(cell, Serve::echo())?;
-        crossing::talk(cell, standing.connection, 0..10)?;
-        crossing::leave(cell, standing)?;
+        let session = alone(cell, Serve::echo())?;
+        crossing::talk(cell, session.connection, 0..10)?;
+        crossing::leave(cell, session)?;
         cell.counted(Side::Client, "MPJoinSynTx", Count::Exactly(0))
     },
     ..BASE
@@ -64,10 +64,10 @@ const SERVER_TAKES_NONE: Case = Case {
         cell.limits(Side::Client, 2, 2)?;
         cell.limits(Side::Server, 0, 0)?;
         cell.endpoint(Side::Client, 2, EndpointFlags::SUBFLOW)?;
-        let standing = alone(cell, Serve::echo())?;
+        let session = alone(cell, Serve::echo())?;
         cell.until_moved(Side::Server, "MPJoinRejected", 1)?;
-        crossing::talk(cell, standing.connection, 0..6)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..6)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -88,10 +88,10 @@ const ANNOUNCEMENT_NOT_TAKEN: Case = Case {
         cell.limits(Side::Server, 2, 2)?;
         cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
         let serve = crossing::echo_everywhere(cell);
-        let standing = alone(cell, serve)?;
+        let session = alone(cell, serve)?;
         cell.until_moved(Side::Client, "AddAddr", 1)?;
-        crossing::talk(cell, standing.connection, 0..10)?;
-        crossing::leave(cell, standing)?;
+        crossing::talk(cell, session.connection, 0..10)?;
+        crossing::leave(cell, session)?;
         cell.counted(Side::Client, "MPJoinSynTx", Count::Exactly(0))
     },
     ..BASE
@@ -181,10 +181,10 @@ const UNREACHABLE_ADDRESS: Case = Case {
         let endpoint = Endpoint::new(NOWHERE.into()).id(9);
         cell.add_endpoint(Side::Server, &endpoint.flags(EndpointFlags::SIGNAL))?;
         let serve = crossing::echo_everywhere(cell);
-        let standing = alone(cell, serve)?;
+        let session = alone(cell, serve)?;
         cell.until_moved(Side::Client, "MPJoinSynTxConnectErr", 1)?;
-        crossing::talk(cell, standing.connection, 0..6)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..6)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -206,10 +206,10 @@ const NOBODY_LISTENS: Case = Case {
             rule.when.rst = Some(true);
             rule.path(2).from("server")
         })?;
-        let standing = alone(cell, Serve::echo())?;
+        let session = alone(cell, Serve::echo())?;
         cell.until_hit("reset-of-server", refused, 1)?;
-        crossing::talk(cell, standing.connection, 0..6)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..6)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -266,16 +266,16 @@ fn obstructed(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
     crossing::allow(cell, 2)?;
     cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
     let serve = crossing::echo_everywhere(cell);
-    let standing = alone(cell, serve)?;
+    let session = alone(cell, serve)?;
     cell.until_hit(&name, id, 1)?;
-    crossing::talk(cell, standing.connection, 0..6)?;
-    crossing::leave(cell, standing)
+    crossing::talk(cell, session.connection, 0..6)?;
+    crossing::leave(cell, session)
 }
 
 /// A connection that nothing may join.
-pub(super) fn alone(cell: &mut Cell, serve: Serve) -> Result<Standing, CellEnd> {
+pub(super) fn alone(cell: &mut Cell, serve: Serve) -> Result<Session, CellEnd> {
     cell.expect_echoes();
-    crossing::stand(cell, serve, Connect::default(), 0)
+    crossing::connect_and_join(cell, serve, Connect::default(), 0)
 }
 
 /// An address of a network to which no path leads.

@@ -5,7 +5,7 @@ use mpws_fixture::payload::Payload;
 
 use super::BASE;
 use crate::case::{Case, Ip, Pairs, Side};
-use crate::cases::crossing::{self, Standing};
+use crate::cases::crossing::{self, Session};
 use crate::cases::support::{self, V4_AND_V6};
 use crate::cell::{Cell, CellEnd, Connect, Count, Serve};
 use crate::requirement::{manual, netlink, rfc8684, sysctl};
@@ -43,11 +43,11 @@ const CLIENT_ENDPOINT: Case = Case {
         crossing::allow(cell, 2)?;
         cell.endpoint(Side::Client, 2, EndpointFlags::SUBFLOW)?;
         cell.expect_echoes();
-        let standing = crossing::stand(cell, Serve::echo(), Connect::default(), 1)?;
+        let session = crossing::connect_and_join(cell, Serve::echo(), Connect::default(), 1)?;
         cell.subflows_now(Count::Exactly(2))?;
-        crossing::talk(cell, standing.connection, 0..6)?;
-        first_address_stays(cell, standing)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..6)?;
+        first_address_stays(cell, session)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -70,20 +70,20 @@ const ANNOUNCED_ADDRESS: Case = Case {
         "client-reconnects",
     ],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
+        let session = crossing::echo_on_two_paths(cell)?;
         cell.counted(Side::Client, "AddAddr", Count::Exactly(1))?;
         cell.counted(Side::Server, "EchoAdd", Count::Exactly(1))?;
-        crossing::talk(cell, standing.connection, 0..6)?;
+        crossing::talk(cell, session.connection, 0..6)?;
         cell.echo(
-            standing.connection,
+            session.connection,
             Payload::Binary {
                 size: 70_000,
                 seed: 6,
             },
             3,
         )?;
-        first_address_stays(cell, standing)?;
-        crossing::leave(cell, standing)
+        first_address_stays(cell, session)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -105,14 +105,14 @@ const ANNOUNCED_PORT: Case = Case {
         let endpoint = Endpoint::new(address).id(2).port(JOIN_PORT);
         cell.add_endpoint(Side::Server, &endpoint.flags(EndpointFlags::SIGNAL))?;
         // The program listens on the first address only: the kernel's own listener takes the join.
-        let standing = crossing::stand(cell, Serve::echo(), Connect::default(), 1)?;
+        let session = crossing::connect_and_join(cell, Serve::echo(), Connect::default(), 1)?;
         let joined = cell.until_event(Side::Client, EventKind::SubflowEstablished, 1)?;
         let port = joined.and_then(|event| event.remote_port);
         cell.equal("port that the join went to", &Some(JOIN_PORT), &port);
         cell.counted(Side::Client, "PortAdd", Count::Exactly(1))?;
         cell.counted(Side::Server, "MPJoinPortSynRx", Count::Exactly(1))?;
-        crossing::talk(cell, standing.connection, 0..4)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..4)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -130,7 +130,7 @@ const ANNOUNCED_THOUGH_INITIAL_DENIED: Case = Case {
     mutants: &["endpoint-left-out", "echo-alters"],
     steps: |cell| {
         cell.sysctl(Side::Server, "net.mptcp.allow_join_initial_addr_port", "0")?;
-        let standing = crossing::echo_on_two_paths(cell)?;
+        let session = crossing::echo_on_two_paths(cell)?;
         let joined = cell.until_event(Side::Client, EventKind::SubflowEstablished, 1)?;
         let announced = cell.path_address(Side::Server, 2);
         cell.equal(
@@ -138,8 +138,8 @@ const ANNOUNCED_THOUGH_INITIAL_DENIED: Case = Case {
             &Some(announced),
             &joined.and_then(|event| event.remote_address),
         );
-        crossing::talk(cell, standing.connection, 0..4)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..4)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -170,7 +170,7 @@ const MIXED_FAMILIES: Case = Case {
             &joined.and_then(|event| event.remote_address),
         );
         crossing::talk(cell, connection, 0..4)?;
-        crossing::leave(cell, Standing { server, connection })
+        crossing::leave(cell, Session { server, connection })
     },
     ..BASE
 };
@@ -196,10 +196,10 @@ const FOUR_PATHS: Case = Case {
         }
         cell.expect_echoes();
         let serve = crossing::echo_everywhere(cell);
-        let standing = crossing::stand(cell, serve, Connect::default(), 3)?;
+        let session = crossing::connect_and_join(cell, serve, Connect::default(), 3)?;
         cell.subflows_now(Count::Exactly(4))?;
-        crossing::talk(cell, standing.connection, 0..8)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..8)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -215,10 +215,10 @@ const THIRD_ACK_LOST: Case = Case {
     mutants: &["rule-left-out", "endpoint-left-out"],
     steps: |cell| {
         cell.rule(super::obstructed::third_ack_lost())?;
-        let standing = crossing::echo_on_two_paths(cell)?;
+        let session = crossing::echo_on_two_paths(cell)?;
         cell.expect_dropped(2);
-        crossing::talk(cell, standing.connection, 0..4)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..4)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -260,14 +260,14 @@ const CHURN: Case = Case {
             crossing::talk(cell, connection, message + 2..message + 4)?;
         }
         cell.subflows_now(Count::Exactly(1))?;
-        crossing::leave(cell, Standing { server, connection })
+        crossing::leave(cell, Session { server, connection })
     },
     ..BASE
 };
 
 /// The programs must go on naming the peer by the address of the first path.
-fn first_address_stays(cell: &mut Cell, standing: Standing) -> Result<(), CellEnd> {
-    let state = cell.server_state(standing.server)?;
+fn first_address_stays(cell: &mut Cell, session: Session) -> Result<(), CellEnd> {
+    let state = cell.server_state(session.server)?;
     let remote = state
         .connections
         .first()

@@ -43,13 +43,13 @@ const ENDPOINT_ADDED_LATE: Case = Case {
     steps: |cell| {
         crossing::allow(cell, 2)?;
         cell.expect_echoes();
-        let standing = crossing::stand(cell, Serve::echo(), Connect::default(), 0)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::connect_and_join(cell, Serve::echo(), Connect::default(), 0)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cell.endpoint(Side::Client, 2, EndpointFlags::SUBFLOW)?;
         cell.expect_joins(Count::Exactly(1));
         cell.until_joined(1)?;
-        crossing::talk(cell, standing.connection, 4..8)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 4..8)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -66,13 +66,13 @@ const ADDRESS_ANNOUNCED_LATE: Case = Case {
         crossing::allow(cell, 2)?;
         cell.expect_echoes();
         let serve = crossing::echo_everywhere(cell);
-        let standing = crossing::stand(cell, serve, Connect::default(), 0)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::connect_and_join(cell, serve, Connect::default(), 0)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
         cell.expect_joins(Count::Exactly(1));
         cell.until_joined(1)?;
-        crossing::talk(cell, standing.connection, 4..8)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 4..8)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -85,16 +85,16 @@ const ENDPOINT_DELETED: Case = Case {
     outcome: "REMOVE_ADDR is sent, the subflow ends, every message comes back once",
     mutants: &["cut-left-out", "endpoint-left-out", "echo-alters"],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        let session = crossing::echo_on_two_paths(cell)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         cell.delete_endpoint(Side::Server, 2)?;
         cell.until_moved(Side::Client, "RmAddr", 1)?;
         for side in [Side::Client, Side::Server] {
             cell.until_event(side, EventKind::SubflowClosed, 1)?;
         }
         cell.subflows_now(Count::Exactly(1))?;
-        crossing::talk(cell, standing.connection, 4..8)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 4..8)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -118,10 +118,10 @@ const ANNOUNCEMENT_LOST: Case = Case {
                 .mptcp(MptcpMatch::Subtype(ADD_ADDR))
                 .which(Which::First(1)),
         )?;
-        let standing = crossing::echo_on_two_paths(cell)?;
+        let session = crossing::echo_on_two_paths(cell)?;
         cell.counted(Side::Server, "AddAddrTx", Count::AtLeast(2))?;
-        crossing::talk(cell, standing.connection, 0..4)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 0..4)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -138,9 +138,9 @@ const ENDPOINTS_IGNORED: Case = Case {
         crossing::allow(cell, 2)?;
         cell.endpoint(Side::Client, 2, EndpointFlags::SUBFLOW)?;
         cell.expect_echoes();
-        let standing = crossing::stand(cell, Serve::echo(), Connect::default(), 0)?;
-        crossing::talk(cell, standing.connection, 0..10)?;
-        crossing::leave(cell, standing)?;
+        let session = crossing::connect_and_join(cell, Serve::echo(), Connect::default(), 0)?;
+        crossing::talk(cell, session.connection, 0..10)?;
+        crossing::leave(cell, session)?;
         cell.counted(Side::Client, "MPJoinSynTx", Count::Exactly(0))
     },
     ..BASE
@@ -161,7 +161,7 @@ const SUBFLOW_BY_COMMAND: Case = Case {
         crossing::allow(cell, 2)?;
         cell.expect_echoes();
         let serve = crossing::echo_everywhere(cell);
-        let standing = crossing::stand(cell, serve, Connect::default(), 0)?;
+        let session = crossing::connect_and_join(cell, serve, Connect::default(), 0)?;
         cell.expect_joins(Count::Exactly(1));
         let token = cell.token(Side::Client)?;
         let local = Endpoint::new(cell.path_address(Side::Client, 2)).id(2);
@@ -175,7 +175,7 @@ const SUBFLOW_BY_COMMAND: Case = Case {
             created.err().map(|refused| refused.errno),
         )?;
         cell.until_joined(1)?;
-        crossing::talk(cell, standing.connection, 0..4)?;
+        crossing::talk(cell, session.connection, 0..4)?;
         let joined = cell.until_event(Side::Client, EventKind::SubflowEstablished, 1)?;
         let Some(local) = joined.and_then(|event| event.local()) else {
             return Err(CellEnd::Failed(
@@ -191,8 +191,8 @@ const SUBFLOW_BY_COMMAND: Case = Case {
             destroyed.err().map(|refused| refused.errno),
         )?;
         cell.until_event(Side::Client, EventKind::SubflowClosed, 1)?;
-        crossing::talk(cell, standing.connection, 4..8)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 4..8)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -212,9 +212,9 @@ const ANNOUNCED_BY_COMMAND: Case = Case {
         crossing::allow(cell, 2)?;
         cell.expect_echoes();
         let serve = crossing::echo_everywhere(cell);
-        let standing = crossing::stand(cell, serve, Connect::default(), 0)?;
+        let session = crossing::connect_and_join(cell, serve, Connect::default(), 0)?;
         cell.expect_joins(Count::Exactly(1));
-        crossing::talk(cell, standing.connection, 0..2)?;
+        crossing::talk(cell, session.connection, 0..2)?;
         let token = cell.token(Side::Server)?;
         let endpoint = Endpoint::new(cell.path_address(Side::Server, 2)).id(2);
         let endpoint = endpoint.flags(EndpointFlags::SIGNAL);
@@ -227,14 +227,14 @@ const ANNOUNCED_BY_COMMAND: Case = Case {
             announced.err().map(|refused| refused.errno),
         )?;
         cell.until_joined(1)?;
-        crossing::talk(cell, standing.connection, 2..6)?;
+        crossing::talk(cell, session.connection, 2..6)?;
         let removed = cell.try_manage(Side::Server, "taking back", |manager| {
             manager.remove(token, AddressId(2))
         })?;
         accepted(cell, "remove", removed.err().map(|refused| refused.errno))?;
         cell.until_event(Side::Client, EventKind::SubflowClosed, 1)?;
-        crossing::talk(cell, standing.connection, 6..10)?;
-        crossing::leave(cell, standing)
+        crossing::talk(cell, session.connection, 6..10)?;
+        crossing::leave(cell, session)
     },
     ..BASE
 };
@@ -247,10 +247,10 @@ const EVENTS: Case = Case {
     outcome: "created, established, subflow established, closed; one token at each end",
     mutants: &["endpoint-left-out", "echo-alters", "client-reconnects"],
     steps: |cell| {
-        let standing = crossing::echo_on_two_paths(cell)?;
+        let session = crossing::echo_on_two_paths(cell)?;
         let tokens = [cell.token(Side::Client)?, cell.token(Side::Server)?];
-        crossing::talk(cell, standing.connection, 0..4)?;
-        crossing::leave(cell, standing)?;
+        crossing::talk(cell, session.connection, 0..4)?;
+        crossing::leave(cell, session)?;
         for (side, token) in [Side::Client, Side::Server].into_iter().zip(tokens) {
             cell.until_event(side, EventKind::Closed, 1)?;
             let heard = cell.heard(side);
@@ -318,9 +318,9 @@ const LIMITS: Case = Case {
         cell.endpoint(Side::Server, 2, EndpointFlags::SIGNAL)?;
         cell.endpoint(Side::Server, 3, EndpointFlags::SIGNAL)?;
         let serve = crossing::echo_everywhere(cell);
-        let standing = crossing::stand(cell, serve, Connect::default(), 1)?;
-        crossing::talk(cell, standing.connection, 0..6)?;
-        crossing::leave(cell, standing)
+        let session = crossing::connect_and_join(cell, serve, Connect::default(), 1)?;
+        crossing::talk(cell, session.connection, 0..6)?;
+        crossing::leave(cell, session)
     },
     paths: 3,
     ..BASE
