@@ -36,7 +36,8 @@ pub struct SocketFacts {
     pub remote: Option<SocketAddr>,
 }
 
-/// Options that programs set to make a connection behave; `None` where the socket does not know one.
+/// Options that programs set to make a connection behave; `None` where the socket does not know
+/// one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Tuning {

@@ -103,7 +103,7 @@ pub(crate) fn full_info(
 
 /// An array that the kernel fills for `MPTCP_FULL_INFO`.
 pub(crate) struct FullInfoArray<'a> {
-    /// Where.
+    /// Room for all elements.
     pub(crate) bytes: &'a mut [u8],
     /// Bytes of one element.
     pub(crate) element: u32,

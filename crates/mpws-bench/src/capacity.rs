@@ -12,12 +12,12 @@ const IPV4: u32 = 20;
 const TCP: u32 = 20;
 /// Time stamps (RFC 7323) with their padding.
 const TIMESTAMPS: u32 = 12;
-/// DSS with an 8-byte data ACK, an 8-byte data sequence number, subflow sequence number and length, padded
-/// (RFC 8684 section 3.3): what Linux puts on every data segment.
+/// DSS with an 8-byte data ACK, an 8-byte data sequence number, subflow sequence number and length,
+/// padded (RFC 8684 section 3.3): what Linux puts on every data segment.
 const DSS: u32 = 28;
 
-/// The capacity of paths of these rates (bit/s of whole frames) for MPTCP or for TCP. Headers of WebSocket are left
-/// out: 4 or 8 bytes on a message of 64 KiB.
+/// The capacity of paths of these rates (bit/s of whole frames) for MPTCP or for TCP. Headers of
+/// WebSocket are left out: 4 or 8 bytes on a message of 64 KiB.
 pub fn capacity(rates_bps: &[u64], mptcp: bool) -> Capacity {
     let (options, words) = if mptcp {
         (

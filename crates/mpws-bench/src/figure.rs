@@ -25,7 +25,8 @@ pub(crate) enum Reading {
 /// One stream that was cut.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct StreamReading {
-    /// When each message was sent, and when it came back for the first time, in microseconds from the first.
+    /// When each message was sent, and when it came back for the first time, in microseconds from
+    /// the first.
     pub(crate) messages: Vec<(u64, Option<u64>)>,
     /// Messages that came back again.
     pub(crate) doubled: u64,
@@ -68,8 +69,9 @@ pub(crate) fn figure(readings: Vec<Reading>, capacity: Option<Capacity>) -> Opti
 
 /// MPTCP divided by TCP, round by round; `None` where the rounds do not pair, or one of TCP is 0.
 ///
-/// The two sides of a round stand next to each other in time. What they are compared by is the median of these ratios: it lies
-/// among them, while the ratio of figures over all rounds need not when the machine changes its pace between rounds.
+/// The two sides of a round stand next to each other in time. What they are compared by is the
+/// median of these ratios: it lies among them, while the ratio of figures over all rounds need not
+/// when the machine changes its pace between rounds.
 pub(crate) fn ratios(mptcp: &Figure, tcp: &Figure) -> Option<Vec<f64>> {
     let (mptcp, tcp) = (rounds(mptcp), rounds(tcp));
     let comparable = !mptcp.is_empty() && mptcp.len() == tcp.len();
@@ -218,7 +220,8 @@ mod tests {
             let rounds = rounds.iter().map(|round| Reading::Times(round.to_vec()));
             figure(rounds.collect(), None).expect("times")
         };
-        // The second round was slow for both; over all rounds, the middle falls into different ones.
+        // The second round was slow for both; over all rounds, the middle falls into different
+        // ones.
         let mptcp = times(&[&[100; 3], &[900; 4]]);
         let tcp = times(&[&[100; 4], &[1000; 3]]);
         let (Figure::Times(over_mptcp), Figure::Times(over_tcp)) = (&mptcp, &tcp) else {

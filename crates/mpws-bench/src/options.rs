@@ -25,8 +25,8 @@ pub struct BenchOptions {
     pub rounds: u32,
     /// A tenth of the volume, for a first look.
     pub quick: bool,
-    /// Conditions of paths by number; by default the paths of measures that need two are [`TWO_PATHS`], and that of
-    /// the others has none.
+    /// Conditions of paths by number; by default the paths of measures that need two are
+    /// [`TWO_PATHS`], and that of the others has none.
     pub paths: BTreeMap<u8, PathSpec>,
     /// From which the contents of messages are made.
     pub seed: u64,
@@ -110,14 +110,16 @@ impl BenchOptions {
     }
 }
 
-/// The condition of each path of measures that need two: twice what is under way on it fits into its queue.
+/// The condition of each path of measures that need two: twice what is under way on it fits into
+/// its queue.
 pub const TWO_PATHS: &str = "rate=50mbit,delay=10ms,queue=250kb";
 
-/// Rounds of rows that take seconds each, where more were not asked for by `--rounds` being smaller.
+/// Rounds of rows that take seconds each, where more were not asked for by `--rounds` being
+/// smaller.
 const LONG_ROUNDS: u32 = 2;
 
-/// Messages before those that count: peers keep a digest of the first 64, which costs them time, and congestion
-/// windows and caches are cold.
+/// Messages before those that count: peers keep a digest of the first 64, which costs them time,
+/// and congestion windows and caches are cold.
 pub const WARM_UP: u32 = 100;
 /// Bytes of a message of `bulk-*`.
 pub const BULK_MESSAGE: u64 = 256 << 10;

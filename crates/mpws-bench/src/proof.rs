@@ -99,7 +99,8 @@ pub(crate) fn kernels_agree(
     Ok(())
 }
 
-/// Proves all measured connections of one transport, each of which must have carried data over so many subflows.
+/// Proves all measured connections of one transport, each of which must have carried data over so
+/// many subflows.
 pub(crate) fn prove(
     trace: &Trace,
     measured: &[Witnessed],

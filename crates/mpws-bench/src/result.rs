@@ -45,7 +45,8 @@ pub struct Machine {
     pub architecture: String,
     /// Logical processors.
     pub processors: usize,
-    /// Part of all processors' time that others used just before the run, 0 to 1; absent where it cannot be told.
+    /// Part of all processors' time that others used just before the run, 0 to 1; absent where it
+    /// cannot be told.
     pub busy: Option<f64>,
 }
 
@@ -111,7 +112,7 @@ pub enum Measure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Method {
-    /// Whose clock.
+    /// The clock that the times are of.
     pub clock: Clock,
     /// Smallest difference that the clock and its histogram tell apart, in nanoseconds.
     pub resolution_ns: u64,
@@ -139,8 +140,8 @@ pub enum Outcome {
         mptcp: Box<SideResult>,
         /// Over plain TCP.
         tcp: Box<SideResult>,
-        /// Median, over the rounds, of the figure over MPTCP divided by that over TCP in the same round; absent where one of the latter
-        /// is 0.
+        /// Median, over the rounds, of the figure over MPTCP divided by that over TCP in the same
+        /// round; absent where one of the latter is 0.
         ratio: Option<f64>,
     },
     /// There are none, because something was not as it must be.
@@ -152,7 +153,7 @@ pub enum Outcome {
     },
     /// It was not tried.
     NotMeasured {
-        /// Why not.
+        /// Why it was not tried.
         reason: String,
     },
 }
@@ -177,13 +178,13 @@ pub enum Fault {
 pub struct SideResult {
     /// Rounds behind the figure.
     pub rounds: u32,
-    /// The figure.
+    /// What was measured over this transport.
     pub figure: Figure,
     /// Why it is known what carried the bytes.
     pub proof: Proof,
 }
 
-/// Figures.
+/// What a measure gives, by its kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Figure {
@@ -215,8 +216,8 @@ pub struct Times {
     pub mean_ns: f64,
     /// Median of each round, in order.
     pub round_p50_ns: Vec<u64>,
-    /// The whole distribution: largest time of a step of the histogram (3 significant digits), and how many fell
-    /// into it; steps without any are left out.
+    /// The whole distribution: largest time of a step of the histogram (3 significant digits), and
+    /// how many fell into it; steps without any are left out.
     pub steps: Vec<(u64, u64)>,
 }
 
@@ -242,7 +243,8 @@ pub struct Capacity {
     pub rates_bps: Vec<u64>,
     /// Bytes of a full frame, Ethernet header included.
     pub frame: u32,
-    /// Bytes of it that are headers: Ethernet, IP, TCP, and TCP's options with DSS where it is MPTCP.
+    /// Bytes of it that are headers: Ethernet, IP, TCP, and TCP's options with DSS where it is
+    /// MPTCP.
     pub headers: u32,
     /// In words, where these bytes come from.
     pub headers_are: String,
@@ -270,7 +272,8 @@ pub struct Stream {
     pub round_gap_ms: Vec<f64>,
     /// Median of that, in milliseconds.
     pub median_gap_ms: f64,
-    /// Of the first round: when each message was sent and when it came back, in microseconds from its first message.
+    /// Of the first round: when each message was sent and when it came back, in microseconds from
+    /// its first message.
     pub timeline_us: Vec<(u64, Option<u64>)>,
 }
 
@@ -298,7 +301,8 @@ pub struct PathShare {
     pub wire_up: u64,
     /// Different payload bytes that reached the client, by the wire.
     pub wire_down: u64,
-    /// Bytes that the client's kernel counts as sent, retransmissions included; absent where it was not asked.
+    /// Bytes that the client's kernel counts as sent, retransmissions included; absent where it was
+    /// not asked.
     pub kernel_up: Option<u64>,
     /// Bytes that the client's kernel counts as received; absent where it was not asked.
     pub kernel_down: Option<u64>,

@@ -53,7 +53,7 @@ pub enum BenchEvent {
     },
     /// Something may spoil the figures.
     Warning {
-        /// What.
+        /// What it is, and what it may do to them.
         text: String,
     },
     /// A row begins.
@@ -76,7 +76,8 @@ pub enum BenchEvent {
     },
 }
 
-/// Measures what the options ask for. There is one row for every measure of every pair, whatever happens to it.
+/// Measures what the options ask for. There is one row for every measure of every pair, whatever
+/// happens to it.
 ///
 /// # Errors
 ///

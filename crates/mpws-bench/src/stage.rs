@@ -37,7 +37,8 @@ pub(crate) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Starts a lab with so many paths and the server in it, and a client that is a peer where it is `foreign`.
+    /// Starts a lab with so many paths and the server in it, and a client that is a peer where it
+    /// is `foreign`.
     pub(crate) fn open(
         launcher: &Launcher,
         client_spec: &'a PeerSpec,
@@ -139,8 +140,8 @@ impl<'a> Stage<'a> {
         self.serve(protocol, self.echo.clone())
     }
 
-    /// Starts a server on a port of its own, on the first path, with TCP_NODELAY on its listener as a careful user
-    /// sets it.
+    /// Starts a server on a port of its own, on the first path, with TCP_NODELAY on its listener as
+    /// a careful user sets it.
     pub(crate) fn serve(
         &mut self,
         protocol: SocketProtocol,
@@ -262,7 +263,8 @@ impl<'a> Stage<'a> {
     fn shares(&self, link: &Link) -> Result<Vec<PathShare>, RowEnd> {
         let full = match mptcp::sockopt::full_info(link.eye.as_fd()) {
             Ok(full) => full,
-            // Before kernel 6.5 there is no MPTCP_FULL_INFO; the kernel's listing has spoken already.
+            // Before kernel 6.5 there is no MPTCP_FULL_INFO; the kernel's listing has spoken
+            // already.
             Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(Vec::new()),
             Err(error) => {
                 return Err(RowEnd::bench(

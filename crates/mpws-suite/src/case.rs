@@ -1,4 +1,5 @@
-//! What a case is: one requirement, with stimulus, network, expected transport and expected outcome.
+//! What a case is: one requirement, with stimulus, network, expected transport and expected
+//! outcome.
 
 pub use mpws_model::{Expect, Ip, Profile, Side};
 
@@ -15,7 +16,8 @@ pub struct Case {
     pub slug: &'static str,
     /// One line for lists.
     pub title: &'static str,
-    /// What it answers to: sections of documents, interfaces of the kernel, documentation of libraries.
+    /// What it answers to: sections of documents, interfaces of the kernel, documentation of
+    /// libraries.
     pub requirements: &'static [Requirement],
     /// Why it matters to a user.
     pub why: &'static str,
@@ -33,8 +35,9 @@ pub struct Case {
     pub client_unless: &'static [&'static str],
     /// The same for servers.
     pub server_unless: &'static [&'static str],
-    /// Whether it can be shown with an end that cannot be asked for single steps: a blind peer serves echoes, or sends and
-    /// receives lines of text, and all else is seen on the wire and in the kernels.
+    /// Whether it can be shown with an end that cannot be asked for single steps: a blind peer
+    /// serves echoes, or sends and receives lines of text, and all else is seen on the wire and in
+    /// the kernels.
     pub blind: bool,
     /// Whether it also runs over plain TCP as its control.
     pub control: bool,
@@ -48,18 +51,20 @@ pub struct Case {
     pub mutants: &'static [&'static str],
     /// Sockets that the programs under test may refuse MPTCP to, by seccomp: side and errno.
     pub deny: Option<(Side, i32)>,
-    /// A side whose network namespace has `net.mptcp.enabled=0` before its peer starts; a container gets it from the
-    /// engine.
+    /// A side whose network namespace has `net.mptcp.enabled=0` before its peer starts; a container
+    /// gets it from the engine.
     pub switched_off: Option<Side>,
     /// Environment variables of the client's process.
     pub env: &'static [(&'static str, &'static str)],
     /// The smallest run that it takes part in.
     pub profile: Profile,
-    /// Whether its cells wait for seconds with next to nothing to do, as for a library's own time limit. The runner
-    /// starts such cells early, so that they wait beside the others and not at the end.
+    /// Whether its cells wait for seconds with next to nothing to do, as for a library's own time
+    /// limit. The runner starts such cells early, so that they wait beside the others and not at
+    /// the end.
     pub waits: bool,
-    /// Whether more than some 500 packets may be on their way at once: half a megabyte, or a hundred connections. The wire then
-    /// has room for more frames; where more come at once than it has room for, the cell is an error.
+    /// Whether more than some 500 packets may be on their way at once: half a megabyte, or a
+    /// hundred connections. The wire then has room for more frames; where more come at once than it
+    /// has room for, the cell is an error.
     pub bulk: bool,
     /// Who does what. Peers run, the network stands.
     pub steps: fn(&mut Cell) -> Result<(), CellEnd>,
@@ -87,7 +92,8 @@ impl std::fmt::Debug for Case {
 }
 
 impl Case {
-    /// The ground on which cases are written: one path, IPv4, star pairing, with control, MPTCP expected.
+    /// The ground on which cases are written: one path, IPv4, star pairing, with control, MPTCP
+    /// expected.
     pub const BASE: Self = Self {
         slug: "",
         title: "",

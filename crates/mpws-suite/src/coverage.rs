@@ -17,8 +17,9 @@ pub struct Covered {
     pub cases: Vec<&'static str>,
 }
 
-/// What of each source these cases cover: every section of [`Document::WHOLE`], whether a case answers to it or not, then
-/// all else that they cite. A case that answers to a section counts for this section alone, not for those above or below.
+/// What of each source these cases cover: every section of [`Document::WHOLE`], whether a case
+/// answers to it or not, then all else that they cite. A case that answers to a section counts for
+/// this section alone, not for those above or below.
 pub fn coverage<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Vec<Covered> {
     let mut cited: BTreeMap<Source, Vec<&'static str>> = BTreeMap::new();
     for document in Document::WHOLE {
@@ -43,7 +44,8 @@ pub fn coverage<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Vec<Covered> {
             cases,
         })
         .collect();
-    // A section's number is no text: 3.10 stands behind 3.9. What is no section keeps the order of its name.
+    // A section's number is no text: 3.10 stands behind 3.9. What is no section keeps the order of
+    // its name.
     all.sort_by_key(|one| place(one.source));
     all
 }

@@ -1,7 +1,7 @@
 //! Known deviations, as data: which cells, which checks, why, until when.
 //!
-//! A red cell is explained when every check that failed is covered. An expectation that covers nothing any more is stale,
-//! and that is red too: whoever fixes a deviation must see it here.
+//! A red cell is explained when every check that failed is covered. An expectation that covers
+//! nothing any more is stale, and that is red too: whoever fixes a deviation must see it here.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,13 +33,15 @@ pub struct DeviationFile {
 pub struct Deviation {
     /// A short name, unique in all files.
     pub id: String,
-    /// Patterns over cell names: `*` for any characters, `?` for one, `{>=13.1,<14.2}` for a version in this range.
+    /// Patterns over cell names: `*` for any characters, `?` for one, `{>=13.1,<14.2}` for a
+    /// version in this range.
     #[schemars(with = "Vec<String>")]
     pub cells: Vec<Pattern>,
     /// Patterns over the names of checks that may fail.
     #[schemars(with = "Vec<String>")]
     pub checks: Vec<Pattern>,
-    /// Patterns over what such a check observed, where anything else is no known deviation; anything where absent.
+    /// Patterns over what such a check observed, where anything else is no known deviation;
+    /// anything where absent.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub observed: Vec<Pattern>,
@@ -152,7 +154,8 @@ impl Expectations {
         }
     }
 
-    /// Deviations that should have shown and did not, and those that match no cell of the whole catalogue.
+    /// Deviations that should have shown and did not, and those that match no cell of the whole
+    /// catalogue.
     pub fn problems(
         &self,
         cells: &[CellResult],

@@ -1,8 +1,9 @@
 //! Cases, plan, runner and expectations of mpws.
 //!
-//! For: saying what a WebSocket stack must do over MPTCP ([`case`], [`cases`]), planning which peers are put to it
-//! ([`plan`]), running that in labs ([`run`], [`cell`]), and gathering what wire, kernels and peers say of it ([`witness`]).
-//! Not for: judging that, which `mpws_judge` does, or showing results; reporters read [`result`] and [`event`] and decide nothing.
+//! For: saying what a WebSocket stack must do over MPTCP ([`case`], [`cases`]), planning which
+//! peers are put to it ([`plan`]), running that in labs ([`run`], [`cell`]), and gathering what
+//! wire, kernels and peers say of it ([`witness`]). Not for: judging that, which `mpws_judge` does,
+//! or showing results; reporters read [`result`] and [`event`] and decide nothing.
 //!
 //! | module | what it is |
 //! |---|---|

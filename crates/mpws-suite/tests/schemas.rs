@@ -1,4 +1,5 @@
-//! The checked-in schema of known deviations is that of the code. `MPWS_UPDATE_SCHEMAS=1` writes it anew.
+//! The checked-in schema of known deviations is that of the code. `MPWS_UPDATE_SCHEMAS=1` writes it
+//! anew.
 
 use std::path::PathBuf;
 

@@ -54,8 +54,8 @@ pub enum Command {
 /// Which cells.
 #[derive(Args, Clone, Debug)]
 pub struct Selection {
-    /// Names, prefixes that end at a `/` or `@`, or globs of cells; `claims` or `claims/ID` for the cells behind claims; all
-    /// where there is none.
+    /// Names, prefixes that end at a `/` or `@`, or globs of cells; `claims` or `claims/ID` for the
+    /// cells behind claims; all where there is none.
     #[arg(value_name = "SELECTOR")]
     pub selectors: Vec<String>,
     /// How much is covered; a larger profile holds all of a smaller one.
@@ -64,8 +64,8 @@ pub struct Selection {
     /// Only these peers, by name or glob, paired with the fixture and each other. Repeatable.
     #[arg(long = "peer", value_name = "NAME")]
     pub peers: Vec<String>,
-    /// Every pinned version of a library, against the fixture and its neighbours, and nobody else; or `foreign`: other
-    /// people's programs, against the fixture.
+    /// Every pinned version of a library, against the fixture and its neighbours, and nobody else;
+    /// or `foreign`: other people's programs, against the fixture.
     #[arg(long, value_name = "NAME")]
     pub matrix: Option<String>,
     /// A peer of your own, described in a peer.toml file. Repeatable.
@@ -80,8 +80,8 @@ pub struct Run {
     /// Which cells.
     #[command(flatten)]
     pub selection: Selection,
-    /// What stands on a path and how its link is, in every cell that has the path, beside what the case does;
-    /// `mpws presets` shows what there is. Repeatable.
+    /// What stands on a path and how its link is, in every cell that has the path, beside what the
+    /// case does; `mpws presets` shows what there is. Repeatable.
     #[arg(long = "path", value_name = "N:CONDITION,...")]
     pub paths: Vec<String>,
     /// Cells that run at a time; by default the runner chooses by the processors.
@@ -91,22 +91,22 @@ pub struct Run {
     /// Docker Engine). Images that are missing are built first.
     #[arg(long, value_name = "KIND", default_value = "process", value_parser = one_of(&LAUNCHERS))]
     pub launcher: LauncherKind,
-    /// What the images of containers stand on: debian11, debian12, debian13, sid, or image:REFERENCE
-    /// for an image with Python that the engine has.
+    /// What the images of containers stand on: debian11, debian12, debian13, sid, or
+    /// image:REFERENCE for an image with Python that the engine has.
     #[arg(long, value_name = "BASE", default_value = "debian12")]
     pub base: Base,
     /// Folder for result.json, junit.xml, summary.md and the evidence.
     #[arg(long, value_name = "DIR", default_value = "mpws-results")]
     pub out: PathBuf,
-    /// Go on where an earlier run into the same folder was stopped, by Ctrl-C, a kill or a power cut. The
-    /// program, the peers, the kernel, --path and --keep must be those of that run.
+    /// Go on where an earlier run into the same folder was stopped, by Ctrl-C, a kill or a power
+    /// cut. The program, the peers, the kernel, --path and --keep must be those of that run.
     #[arg(long)]
     pub resume: bool,
     /// Which cells keep their captures, transcripts and logs.
     #[arg(long, default_value_t, value_parser = one_of(&EVIDENCE))]
     pub keep: Keep,
-    /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a checkout
-    /// that has been built, or the user's cache folder.
+    /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a
+    /// checkout that has been built, or the user's cache folder.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// List the cells instead of running them.
@@ -139,8 +139,8 @@ pub struct ListWhat {
     /// Cells: each case with each pair of peers.
     #[arg(long = "cells", id = "list-cells")]
     pub cells: bool,
-    /// Sections of the RFCs, interfaces of the kernel and pages of libraries, each with the cases that answer to it, of all
-    /// profiles; sections that no case answers to are listed as such.
+    /// Sections of the RFCs, interfaces of the kernel and pages of libraries, each with the cases
+    /// that answer to it, of all profiles; sections that no case answers to are listed as such.
     #[arg(long = "requirements", id = "list-requirements")]
     pub requirements: bool,
 }
@@ -161,7 +161,8 @@ pub struct Matrix {
 #[derive(Args, Debug)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
 pub struct Explain {
-    /// Name of the case, as `mpws list` shows it, or of one of its cells; or of a claim, `claims/ID`.
+    /// Name of the case, as `mpws list` shows it, or of one of its cells; or of a claim,
+    /// `claims/ID`.
     #[arg(value_name = "CASE")]
     pub case: String,
 }
@@ -179,8 +180,8 @@ pub struct Presets {
 #[derive(Args, Debug)]
 #[command(after_help = DOCTOR_EXAMPLES)]
 pub struct Doctor {
-    /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a checkout
-    /// that has been built, or the user's cache folder.
+    /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a
+    /// checkout that has been built, or the user's cache folder.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 }
@@ -201,7 +202,8 @@ pub enum PeersCommand {
     Build(PeersBuild),
     /// List the images that are there, and whether they are what would be built now.
     List(PeersList),
-    /// Remove all containers, running or not, images and volumes that mpws has made, and nothing else.
+    /// Remove all containers, running or not, images and volumes that mpws has made, and nothing
+    /// else.
     Clean(PeersClean),
 }
 
@@ -209,19 +211,20 @@ pub enum PeersCommand {
 #[derive(Args, Debug)]
 #[command(after_help = PEERS_BUILD_EXAMPLES)]
 pub struct PeersBuild {
-    /// Peers by name or glob, or library and version such as websockets-13.1; those of an ordinary run where there is
-    /// none. All implementations of a version share an image.
+    /// Peers by name or glob, or library and version such as websockets-13.1; those of an ordinary
+    /// run where there is none. All implementations of a version share an image.
     #[arg(value_name = "PEER")]
     pub peers: Vec<String>,
-    /// What the images stand on: debian11, debian12, debian13 or sid, made of Debian packages (needs root and
-    /// mmdebstrap); or image:REFERENCE, an image with Python 3.9 or later that the engine has. Repeatable.
+    /// What the images stand on: debian11, debian12, debian13 or sid, made of Debian packages
+    /// (needs root and mmdebstrap); or image:REFERENCE, an image with Python 3.9 or later that the
+    /// engine has. Repeatable.
     #[arg(long = "base", value_name = "BASE", default_value = peers::DEFAULT_BASE, value_parser = peers::base)]
     pub bases: Vec<Base>,
     /// A peer of your own, described in a peer.toml file. Repeatable.
     #[arg(long = "peer-file", value_name = "FILE")]
     pub peer_files: Vec<PathBuf>,
-    /// Folder for the pinned packages; by default $MPWS_STATE, target/mpws of a checkout that has been built, or
-    /// the user's cache folder.
+    /// Folder for the pinned packages; by default $MPWS_STATE, target/mpws of a checkout that has
+    /// been built, or the user's cache folder.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 }
@@ -233,7 +236,8 @@ pub struct PeersList {
     /// For machines (docs/schemas/images.schema.json).
     #[arg(long)]
     pub json: bool,
-    /// A peer of your own, described in a peer.toml file: its images are current or not as well. Repeatable.
+    /// A peer of your own, described in a peer.toml file: its images are current or not as well.
+    /// Repeatable.
     #[arg(long = "peer-file", value_name = "FILE")]
     pub peer_files: Vec<PathBuf>,
     /// Folder for the pinned packages, as for `build`.
@@ -276,8 +280,8 @@ pub struct Bench {
     /// About a tenth of the volume, for a first look.
     #[arg(long)]
     pub quick: bool,
-    /// Condition of path 1 or 2, such as 1:rate=20mbit,delay=30ms. Path 1 is in every measure, path 2 in
-    /// aggregation and failover, where both are by default rate=50mbit,delay=10ms,queue=250kb.
+    /// Condition of path 1 or 2, such as 1:rate=20mbit,delay=30ms. Path 1 is in every measure, path
+    /// 2 in aggregation and failover, where both are by default rate=50mbit,delay=10ms,queue=250kb.
     /// Repeatable.
     #[arg(long = "path", value_name = "N:CONDITION")]
     pub paths: Vec<OnPath>,
@@ -287,8 +291,8 @@ pub struct Bench {
     /// Folder for bench.json, the charts and the histograms.
     #[arg(long, value_name = "DIR", default_value = "mpws-bench")]
     pub out: PathBuf,
-    /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a checkout
-    /// that has been built, or the user's cache folder.
+    /// Folder for the pinned environments of peers; by default $MPWS_STATE, target/mpws of a
+    /// checkout that has been built, or the user's cache folder.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 }
@@ -414,7 +418,8 @@ pub struct Check {
     /// Captures, pcap or pcapng; `-` is standard input.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// For machines: one JSON document a line, one for each file (docs/schemas/capture.schema.json).
+    /// For machines: one JSON document a line, one for each file
+    /// (docs/schemas/capture.schema.json).
     #[arg(long)]
     pub json: bool,
     /// Leave the timeline out.

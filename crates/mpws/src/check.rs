@@ -14,7 +14,8 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::standard_input::StandardInput;
 
-/// Tells what captures show, one after the other. One that cannot be used does not keep the others from being told.
+/// Tells what captures show, one after the other. One that cannot be used does not keep the others
+/// from being told.
 pub(crate) fn run(args: &Check) -> Result<Exit, Failure> {
     let mut options = Options::default();
     if let Some(path) = &args.keylog {

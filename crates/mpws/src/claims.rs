@@ -14,8 +14,8 @@ use mpws_suite::plan::Selection;
 use mpws_suite::result::RunResult;
 use mpws_suite::run::RunOptions;
 
-/// Judges the claims that the selectors name, if they name any. What has to be measured for them is measured now, when
-/// the cells are over; it goes into the folder `bench` of the output folder.
+/// Judges the claims that the selectors name, if they name any. What has to be measured for them is
+/// measured now, when the cells are over; it goes into the folder `bench` of the output folder.
 pub(crate) fn judge(result: &mut RunResult, selection: &Selection, options: &RunOptions) {
     let asked = claims::asked(&selection.selectors);
     if asked.is_empty() {
@@ -78,7 +78,8 @@ fn conditions(selection: &Selection) -> BTreeMap<u8, mpws_lab::preset::PathSpec>
     on_path.map(|one| (one.path, one.spec.clone())).collect()
 }
 
-/// Rounds of each measure: if there were no difference, all of them would say the same once in sixteen times.
+/// Rounds of each measure: if there were no difference, all of them would say the same once in
+/// sixteen times.
 const ROUNDS: u32 = 5;
 
 /// Folder for what was measured, below the output folder.

@@ -11,11 +11,11 @@ use mpws_suite::result::{CellResult, RunResult, Verdict};
 pub enum Exit {
     /// 0: every cell is green or a known deviation; other commands: done.
     Green = 0,
-    /// 1: at least one cell is red, a claim is not decided, or the run as a whole has a problem; `connect`: no connection
-    /// or no answer; `check`: a rule is broken.
+    /// 1: at least one cell is red, a claim is not decided, or the run as a whole has a problem;
+    /// `connect`: no connection or no answer; `check`: a rule is broken.
     Red = 1,
-    /// 2: the command line, a file named on it, or the output folder cannot be used; `check`: a capture
-    /// without connections, or not readable to its end, and no rule is broken in the rest.
+    /// 2: the command line, a file named on it, or the output folder cannot be used; `check`: a
+    /// capture without connections, or not readable to its end, and no rule is broken in the rest.
     Usage = 2,
     /// 3: this host cannot show anything.
     Host = 3,

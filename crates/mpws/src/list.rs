@@ -56,7 +56,8 @@ fn cases(plan: &Plan) -> Result<Exit, Failure> {
     output.finish()
 }
 
-/// The sections, interfaces and pages that the cases of the plan answer to, and the sections that none answers to.
+/// The sections, interfaces and pages that the cases of the plan answer to, and the sections that
+/// none answers to.
 fn requirements(plan: &Plan) -> Result<Exit, Failure> {
     let planned: BTreeSet<&str> = plan.cells.iter().map(|cell| cell.case.slug).collect();
     let cases = catalogue().iter();

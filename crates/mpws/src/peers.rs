@@ -163,8 +163,8 @@ fn catalogue(files: &[std::path::PathBuf]) -> Result<Catalogue, Failure> {
     Ok(catalogue)
 }
 
-/// One peer for each image that is asked for, with the name of that: by name or glob of a peer, or of library and version;
-/// those of an ordinary run where nothing is said.
+/// One peer for each image that is asked for, with the name of that: by name or glob of a peer, or
+/// of library and version; those of an ordinary run where nothing is said.
 fn chosen<'a>(
     peers: &'a [PeerSpec],
     names: &[String],

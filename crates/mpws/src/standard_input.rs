@@ -10,8 +10,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
-/// Reads to the end. The first `SIGINT` or `SIGTERM` also reached the program that writes, which still has to send what
-/// it holds, so reading goes on; after the second, what waits already is read, and no more.
+/// Reads to the end. The first `SIGINT` or `SIGTERM` also reached the program that writes, which
+/// still has to send what it holds, so reading goes on; after the second, what waits already is
+/// read, and no more.
 #[derive(Debug)]
 pub(crate) struct StandardInput {
     input: File,
@@ -85,5 +86,6 @@ impl Read for StandardInput {
     }
 }
 
-/// As much as a pipe can hold (`fs.pipe-max-size` of proc(5)), so that a program that never stops writing is left.
+/// As much as a pipe can hold (`fs.pipe-max-size` of proc(5)), so that a program that never stops
+/// writing is left.
 const MOST_WAITING: usize = 1 << 20;

@@ -75,8 +75,9 @@ impl Diag {
         Ok(all)
     }
 
-    /// Lists the MPTCP sockets of one address family that do not listen. The kernel walks its whole table of tokens for
-    /// it, however many sockets there are; for listeners it would walk another one, which is several times as long.
+    /// Lists the MPTCP sockets of one address family that do not listen. The kernel walks its whole
+    /// table of tokens for it, however many sockets there are; for listeners it would walk another
+    /// one, which is several times as long.
     ///
     /// # Errors
     ///

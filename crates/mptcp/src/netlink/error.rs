@@ -53,7 +53,7 @@ pub enum NetlinkError {
     /// The kernel sent something that cannot be read.
     #[error("the kernel sent {what} that makes no sense")]
     Malformed {
-        /// What.
+        /// What could not be read.
         what: &'static str,
     },
 }

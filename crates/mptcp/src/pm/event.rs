@@ -75,7 +75,7 @@ impl std::os::fd::AsFd for EventSocket {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Event {
-    /// What.
+    /// What happened.
     pub kind: EventKind,
     /// Local token of the connection; listeners have none.
     pub token: Option<Token>,

@@ -99,5 +99,6 @@ fn rate(bytes: u64, began: Instant) -> f64 {
     bytes as f64 * 8.0 / began.elapsed().as_secs_f64()
 }
 
-/// Long messages that are asked for before the first has come, so that the server never waits for a question.
+/// Long messages that are asked for before the first has come, so that the server never waits for a
+/// question.
 const AHEAD: u64 = 4;

@@ -14,7 +14,8 @@ use crate::link::{LIMIT, Link};
 use crate::options::{PACE, STREAM_MESSAGE};
 use crate::result::{Figure, Judgement, SideResult};
 
-/// Sends numbered messages at a steady pace; the first path loses every packet for a while, silently and both ways.
+/// Sends numbered messages at a steady pace; the first path loses every packet for a while,
+/// silently and both ways.
 pub(super) fn round(round: Round<'_, '_>) -> Result<Done, RowEnd> {
     let server = round.stage.serve_echo(round.protocol)?;
     let link = paths::link(round.stage, round.protocol, server)?;
@@ -52,7 +53,8 @@ pub(super) fn round(round: Round<'_, '_>) -> Result<Done, RowEnd> {
                     return Ok(());
                 }
                 tokio::time::sleep_until((began + due).into()).await;
-                // When it was due, not when there was room for it: waiting for room is a part of the gap.
+                // When it was due, not when there was room for it: waiting for room is a part of
+                // the gap.
                 sent_us.push(micros(due));
                 link.send(messages.numbered(number)).await?;
                 number += 1;

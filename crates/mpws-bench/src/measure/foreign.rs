@@ -1,4 +1,5 @@
-//! Clients that are peers: they are only asked to do it, and the time stamps of the wire tell how long it took.
+//! Clients that are peers: they are only asked to do it, and the time stamps of the wire tell how
+//! long it took.
 
 use mpws_fixture::payload::Payload;
 use mpws_peers::protocol::{
@@ -97,7 +98,8 @@ fn echoes(mut round: Round<'_, '_>, size: u64) -> Result<Done, RowEnd> {
     })
 }
 
-/// A connection to a server of its own, so that no word of the client is needed to find it, with so many messages.
+/// A connection to a server of its own, so that no word of the client is needed to find it, with so
+/// many messages.
 fn talk(round: &mut Round<'_, '_>, size: u64, messages: u32) -> Result<(Ends, Witnessed), RowEnd> {
     let server = round.stage.serve_echo(round.protocol)?;
     let ends = Ends {
@@ -213,8 +215,8 @@ fn upgrade(connection: &Connection) -> Result<u64, RowEnd> {
         .ok_or_else(|| RowEnd::peer("the response of an opening handshake came before its request"))
 }
 
-/// Times from message to message, each of which must have been sent whole, answered with itself, and answered before
-/// the next was sent.
+/// Times from message to message, each of which must have been sent whole, answered with itself,
+/// and answered before the next was sent.
 fn cycles(connection: &Connection, size: u64, messages: u32) -> Result<Vec<u64>, RowEnd> {
     let expected = Payload::Binary { size, seed: 0 }.bytes();
     let conversation = connection.conversation(&Options {

@@ -7,7 +7,8 @@ use crate::end::RowEnd;
 use crate::figure::Reading;
 use crate::link::Link;
 
-/// Opens connections, sends a message over each so that there is something to prove, and closes them.
+/// Opens connections, sends a message over each so that there is something to prove, and closes
+/// them.
 pub(super) fn round(
     round: Round<'_, '_>,
     time: impl Fn(&Link) -> Duration,

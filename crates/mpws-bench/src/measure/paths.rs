@@ -14,10 +14,11 @@ use crate::options::BenchOptions;
 use crate::result::{Capacity, Measure};
 use crate::stage::{CLIENT, SERVER, Stage};
 
-/// Makes the network of a measure: paths have their conditions, and the server announces its address on the second.
+/// Makes the network of a measure: paths have their conditions, and the server announces its
+/// address on the second.
 ///
-/// A subflow from the client's second address to the server's first would come back over the first path: hosts answer
-/// from the address that was asked, and that address belongs to its path.
+/// A subflow from the client's second address to the server's first would come back over the first
+/// path: hosts answer from the address that was asked, and that address belongs to its path.
 pub(crate) fn prepare(
     stage: &Stage<'_>,
     measure: Measure,

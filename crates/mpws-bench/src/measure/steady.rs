@@ -21,7 +21,8 @@ pub(super) fn up(round: Round<'_, '_>) -> Result<Done, RowEnd> {
     let began = Instant::now();
     let until = began + STEADY_WARM_UP + round.volume.steady;
     let arrivals = round.stage.runtime.block_on(async {
-        // Set in the same step in which the last message leaves, so before its answer can be received.
+        // Set in the same step in which the last message leaves, so before its answer can be
+        // received.
         let sent = std::cell::Cell::new(None);
         let sending = async {
             let mut number = 0;
@@ -130,7 +131,8 @@ pub(super) fn judge(mptcp: &SideResult) -> Vec<Judgement> {
 
 /// Least part of the payload capacity.
 const LEAST: f64 = 0.9;
-/// Long messages that are asked for before the first has come: 2 MiB, several times what is under way on the paths.
+/// Long messages that are asked for before the first has come: 2 MiB, several times what is under
+/// way on the paths.
 const AHEAD: u64 = 32;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! No figure without its transport, and none from a peer that answers wrong. Real labs, real sockets.
+//! No figure without its transport, and none from a peer that answers wrong. Real labs, real
+//! sockets.
 
 use mpws_fixture::script::{Behaviour, EchoFault};
 use mpws_lab::rule::{Action, Rewrite, Rule};
@@ -14,7 +15,8 @@ use crate::proof;
 use crate::result::{Fault, Measure, Proof};
 use crate::stage::Stage;
 
-/// A stage whose client is this program, or the fixture as a peer; nothing where this machine cannot have one.
+/// A stage whose client is this program, or the fixture as a peer; nothing where this machine
+/// cannot have one.
 fn with_stage<T>(
     measure: Measure,
     foreign: bool,

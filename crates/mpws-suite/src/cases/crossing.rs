@@ -1,4 +1,5 @@
-//! Steps that the families of several paths share: a connection that stands on two paths, numbered messages, the way out.
+//! Steps that the families of several paths share: a connection that stands on two paths, numbered
+//! messages, the way out.
 
 use std::time::Instant;
 
@@ -12,10 +13,10 @@ use crate::deadline;
 
 /// Least, first and largest size of receive buffers, in bytes.
 const RECEIVE_BUFFER: &str = "net.ipv4.tcp_rmem";
-/// 4 MiB to begin with, in place of 128 KiB. Linux stalls for good where data out of order fills the buffer before the
-/// gap is closed (`docs/findings/receive-buffer-deadlock`); with 128 KiB that was one in about 1500 cells whose path dies.
-/// These cases are not about it, and here is room for all of
-/// their messages but the frame of 16 MiB in the profile `full`.
+/// 4 MiB to begin with, in place of 128 KiB. Linux stalls for good where data out of order fills
+/// the buffer before the gap is closed (`docs/findings/receive-buffer-deadlock`); with 128 KiB that
+/// was one in about 1500 cells whose path dies. These cases are not about it, and here is room for
+/// all of their messages but the frame of 16 MiB in the profile `full`.
 const RECEIVE_BUFFER_SIZES: &str = "4096 4194304 33554432";
 
 /// A server and a connection to it.
@@ -27,7 +28,8 @@ pub struct Session {
     pub connection: ConnectionId,
 }
 
-/// An echo server on every address of its host: a join to an announced address needs a listener there.
+/// An echo server on every address of its host: a join to an announced address needs a listener
+/// there.
 pub fn echo_everywhere(cell: &Cell) -> Serve {
     everywhere(cell, Serve::echo())
 }
@@ -99,8 +101,8 @@ pub fn echo_on_two_paths(cell: &mut Cell) -> Result<Session, CellEnd> {
     on_two_paths(cell, Serve::echo(), Connect::default())
 }
 
-/// Sends numbered messages, each when the one before has come back, and judges that each comes back once, unchanged and in
-/// order. How long the slowest took is recorded.
+/// Sends numbered messages, each when the one before has come back, and judges that each comes back
+/// once, unchanged and in order. How long the slowest took is recorded.
 ///
 /// # Errors
 ///

@@ -1,8 +1,9 @@
-//! The latency trap: asyncio leaves TCP_NODELAY off on MPTCP sockets, and small writes wait for an ACK.
+//! The latency trap: asyncio leaves TCP_NODELAY off on MPTCP sockets, and small writes wait for an
+//! ACK.
 //!
-//! Judged by the wire: a small segment that left only when the ACK of the one before it had come, while that
-//! ACK was held back by the other end's delayed-ACK timer, in at least half of the rounds. No time is compared with
-//! a threshold of its own.
+//! Judged by the wire: a small segment that left only when the ACK of the one before it had come,
+//! while that ACK was held back by the other end's delayed-ACK timer, in at least half of the
+//! rounds. No time is compared with a threshold of its own.
 
 use mpws_fixture::script::Behaviour;
 use mpws_peers::protocol::{ConnectionBurst, SocketProtocol};

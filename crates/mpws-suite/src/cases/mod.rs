@@ -1,7 +1,7 @@
 //! The catalogue: every case, by family.
 //!
-//! A family is a module; a case is a constant in it, written on the ground of [`Case::BASE`]. To add one, put it beside
-//! its neighbours and into the family's `CASES`.
+//! A family is a module; a case is a constant in it, written on the ground of [`Case::BASE`]. To
+//! add one, put it beside its neighbours and into the family's `CASES`.
 
 pub mod client_ordering;
 pub mod compatibility;

@@ -145,7 +145,8 @@ pub struct Refusal {
     pub within_ms: u64,
     /// Errnos of which the chain must hold one; empty where the cause is not an errno.
     pub errnos: &'static [i32],
-    /// Words of which the chain must hold one, in class names or texts; empty where any error will do.
+    /// Words of which the chain must hold one, in class names or texts; empty where any error will
+    /// do.
     pub words: &'static [&'static str],
     /// Whether the descriptor that was handed over must be closed afterwards.
     pub closes: bool,
@@ -154,8 +155,8 @@ pub struct Refusal {
 /// The library answers at once.
 pub const AT_ONCE_MS: u64 = 2_000;
 
-/// Judges an error: raised at all, in time, with its cause, and with nothing leaked. A success is judged as silent.
-/// Returns the reply if there was one.
+/// Judges an error: raised at all, in time, with its cause, and with nothing leaked. A success is
+/// judged as silent. Returns the reply if there was one.
 pub fn judge_refusal<T: std::fmt::Debug>(
     cell: &mut Cell,
     outcome: Outcome<T>,
@@ -265,7 +266,8 @@ pub fn judge_error(cell: &mut Cell, record: &ErrorRecord, elapsed_us: u64, refus
     cell.record_volatile("elapsed ms", elapsed_us / 1000);
 }
 
-/// The sync implementation wants a blocking socket (a case of its own); elsewhere it is as it was made.
+/// The sync implementation wants a blocking socket (a case of its own); elsewhere it is as it was
+/// made.
 ///
 /// # Errors
 ///

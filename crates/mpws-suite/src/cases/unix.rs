@@ -17,14 +17,16 @@ use crate::deadline;
 /// Abstract name of the listener; a side's host has it for itself.
 const NAME: &str = "mpws";
 
-/// A WebSocket client of the suite's own on an `AF_UNIX` socket: no library's own client need speak to such a server.
+/// A WebSocket client of the suite's own on an `AF_UNIX` socket: no library's own client need speak
+/// to such a server.
 pub(crate) struct Visitor {
     socket: Socket,
     decoder: Decoder,
 }
 
 impl Visitor {
-    /// Connects to the listener in a side's host and opens a WebSocket, within [`deadline::STEP_MS`] for each read.
+    /// Connects to the listener in a side's host and opens a WebSocket, within
+    /// [`deadline::STEP_MS`] for each read.
     ///
     /// The inner error is the server's: it refused, hung up or said nothing.
     pub(crate) fn open(cell: &Cell, side: Side) -> Result<io::Result<Self>, CellEnd> {
@@ -55,7 +57,8 @@ impl Visitor {
         Ok(Self { socket, decoder })
     }
 
-    /// Sends a text message and compares what comes back; then closes with 1000 and awaits the same.
+    /// Sends a text message and compares what comes back; then closes with 1000 and awaits the
+    /// same.
     pub(crate) fn converse(mut self, text: &str) -> io::Result<()> {
         self.trade(FrameSpec::new(opcode::TEXT, text))?;
         self.trade(FrameSpec::close(1000, ""))

@@ -1,7 +1,7 @@
 //! What a cell does to its network, its hosts and the programs in them.
 //!
-//! All of it goes through [`Effects`], so that a fault on purpose ([`crate::sabotage`]) can take the place of any of it,
-//! and neither cells nor cases know of faults.
+//! All of it goes through [`Effects`], so that a fault on purpose ([`crate::sabotage`]) can take
+//! the place of any of it, and neither cells nor cases know of faults.
 
 use std::io;
 
@@ -24,7 +24,8 @@ pub(crate) trait Effects: Send + Sync {
         Ok(())
     }
 
-    /// Before a client closes its connection for good; `last` is the MPTCP socket that its kernel listed last.
+    /// Before a client closes its connection for good; `last` is the MPTCP socket that its kernel
+    /// listed last.
     fn before_close(&self, _client: &Host, _last: Option<&MptcpSocket>) -> Result<(), CellEnd> {
         Ok(())
     }

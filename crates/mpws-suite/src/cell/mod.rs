@@ -124,16 +124,17 @@ impl Cell {
         self.demands.transport
     }
 
-    /// Says what must carry each connection, in the order of their SYNs, instead of one word for all.
+    /// Says what must carry each connection, in the order of their SYNs, instead of one word for
+    /// all.
     pub fn expect_each(&mut self, each: Vec<Expect>) {
         self.demands.each = each;
     }
 
-    /// Segments of this side must not have waited for an ACK in half of so many rounds or more; the wire tells, once
-    /// the cell is over.
+    /// Segments of this side must not have waited for an ACK in half of so many rounds or more; the
+    /// wire tells, once the cell is over.
     ///
-    /// A program that was not scheduled for as long as a delayed ACK takes looks held for that one round. Nagle's
-    /// algorithm holds a segment in every round.
+    /// A program that was not scheduled for as long as a delayed ACK takes looks held for that one
+    /// round. Nagle's algorithm holds a segment in every round.
     pub fn must_not_hold(&mut self, side: Side, rounds: u32) {
         self.demands.no_holding.push(NoHolding { side, rounds });
     }
@@ -143,13 +144,14 @@ impl Cell {
         self.demands.no_reset = true;
     }
 
-    /// Every message, either way, must be compressed (RFC 7692) on the wire; the wire tells, once the cell is over.
+    /// Every message, either way, must be compressed (RFC 7692) on the wire; the wire tells, once
+    /// the cell is over.
     pub fn must_compress(&mut self) {
         self.demands.compressed = true;
     }
 
-    /// An end breaks this rule because the case makes it; the wire must show that, once the cell is over. Without this,
-    /// a broken rule is a failure.
+    /// An end breaks this rule because the case makes it; the wire must show that, once the cell is
+    /// over. Without this, a broken rule is a failure.
     pub fn breaks(&mut self, rule: Rule) {
         self.demands.illegal.push(Illegal::Sure(rule));
     }
@@ -239,7 +241,8 @@ impl Cell {
         self.spec(side).kind() == Kind::Blind
     }
 
-    /// The message, or one of the same size that the peer on a side can send: a blind client has lines of text alone.
+    /// The message, or one of the same size that the peer on a side can send: a blind client has
+    /// lines of text alone.
     pub fn fitting(&self, side: Side, message: Payload) -> Payload {
         match message {
             Payload::Binary { size, seed } if self.is_blind(side) => Payload::Text { size, seed },
@@ -247,7 +250,8 @@ impl Cell {
         }
     }
 
-    /// Into how many frames the peer on a side can cut a message: one where its library sends whole messages only.
+    /// Into how many frames the peer on a side can cut a message: one where its library sends whole
+    /// messages only.
     pub fn fitting_frames(&self, side: Side, fragments: u8) -> u8 {
         if self.has(side, "no-fragments") {
             1

@@ -123,7 +123,8 @@ impl Cell {
         self.snapshots.last()
     }
 
-    /// Reads counter deltas of both sides and the state of their MPTCP sockets, while a connection stands.
+    /// Reads counter deltas of both sides and the state of their MPTCP sockets, while a connection
+    /// stands.
     ///
     /// # Errors
     ///

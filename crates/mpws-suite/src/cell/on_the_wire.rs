@@ -1,7 +1,7 @@
 //! Rules and middleboxes that a case puts on the wire.
 //!
-//! Each of them must do something to a packet, as the capture shows it: the judge looks at that once the cell is over, so no case
-//! need ask for it.
+//! Each of them must do something to a packet, as the capture shows it: the judge looks at that
+//! once the cell is over, so no case need ask for it.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -32,8 +32,8 @@ pub(crate) enum Counted {
 }
 
 impl Cell {
-    /// Installs a rule on the wire. It must do something to a packet until the cell is over; in a control only if the packets
-    /// that it is for are there over TCP too.
+    /// Installs a rule on the wire. It must do something to a packet until the cell is over; in a
+    /// control only if the packets that it is for are there over TCP too.
     ///
     /// # Errors
     ///
@@ -69,7 +69,8 @@ impl Cell {
         Ok(id)
     }
 
-    /// Places a middlebox on a path, behind those that stand there. It must do something to a packet until the cell is over.
+    /// Places a middlebox on a path, behind those that stand there. It must do something to a
+    /// packet until the cell is over.
     ///
     /// # Errors
     ///

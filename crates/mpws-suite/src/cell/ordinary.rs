@@ -343,7 +343,8 @@ impl Cell {
             }
             open.socket = Some(socket);
         } else {
-            // Without `strict` the fixture prefers MPTCP, and what came of it is judged from outside.
+            // Without `strict` the fixture prefers MPTCP, and what came of it is judged from
+            // outside.
             open.protocol = match protocol {
                 SocketProtocol::Mptcp if !connect.strict => None,
                 named => Some(named),
@@ -482,7 +483,8 @@ impl Cell {
             .and_then(|e| e.code);
         let name = "close code that the server's API reports";
         if self.is_blind(Side::Client) {
-            // RFC 6455 section 7.1.5: 1005 stands for a close frame without a code, which is as good.
+            // RFC 6455 section 7.1.5: 1005 stands for a close frame without a code, which is as
+            // good.
             let held = matches!(seen, Some(1000 | 1005));
             self.check(name, "1000, or 1005 for none", &format!("{seen:?}"), held);
         } else {
@@ -499,8 +501,8 @@ impl Cell {
         }
     }
 
-    /// Waits until the server is through with so many connections, and gives its state. A blind one gives none: its kernel
-    /// must have no connection any more.
+    /// Waits until the server is through with so many connections, and gives its state. A blind one
+    /// gives none: its kernel must have no connection any more.
     ///
     /// # Errors
     ///
@@ -520,7 +522,8 @@ impl Cell {
         Ok(None)
     }
 
-    /// The sockets that the server has accepted so far, at least one; of a blind server those that are open.
+    /// The sockets that the server has accepted so far, at least one; of a blind server those that
+    /// are open.
     ///
     /// # Errors
     ///

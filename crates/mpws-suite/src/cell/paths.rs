@@ -1,6 +1,7 @@
 //! Several paths: endpoints, limits, joins, links, and what must be seen of them.
 //!
-//! Over plain TCP, in a control, there is nothing to wait for and nothing to judge: what is about MPTCP alone does nothing there.
+//! Over plain TCP, in a control, there is nothing to wait for and nothing to judge: what is about
+//! MPTCP alone does nothing there.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -35,8 +36,8 @@ struct PathEvents {
 
 /// What must be seen once the cell is over.
 impl Cell {
-    /// So many further subflows must have joined the one connection of the cell: complete on the wire, and counted by both
-    /// kernels.
+    /// So many further subflows must have joined the one connection of the cell: complete on the
+    /// wire, and counted by both kernels.
     pub fn expect_joins(&mut self, joins: Count) {
         self.demands.joins = Some(joins);
     }
@@ -49,7 +50,8 @@ impl Cell {
         });
     }
 
-    /// The wire must show that every message to the server came back once, in order, whatever the programs say.
+    /// The wire must show that every message to the server came back once, in order, whatever the
+    /// programs say.
     pub fn expect_echoes(&mut self) {
         self.demands.echoed = true;
     }
@@ -114,7 +116,8 @@ impl Cell {
         })
     }
 
-    /// Sets the limits of a side: subflows besides the first, and announced addresses that it accepts.
+    /// Sets the limits of a side: subflows besides the first, and announced addresses that it
+    /// accepts.
     ///
     /// # Errors
     ///
@@ -184,7 +187,8 @@ impl Cell {
             .map_err(|error| CellEnd::broken("an address was not removed", &error))
     }
 
-    /// Makes an endpoint a backup, or no backup any more; connections that use its address tell their peers.
+    /// Makes an endpoint a backup, or no backup any more; connections that use its address tell
+    /// their peers.
     ///
     /// # Errors
     ///
@@ -243,8 +247,8 @@ impl Cell {
         Ok(())
     }
 
-    /// Waits until a side has had so many events of a kind since [`Cell::hear_paths`], and returns the last of them;
-    /// nothing in a control.
+    /// Waits until a side has had so many events of a kind since [`Cell::hear_paths`], and returns
+    /// the last of them; nothing in a control.
     ///
     /// # Errors
     ///
@@ -293,7 +297,8 @@ impl Cell {
         self.events_of(side).heard.clone()
     }
 
-    /// Counts packets from now on without touching them. A packet that an earlier rule decides is not counted.
+    /// Counts packets from now on without touching them. A packet that an earlier rule decides is
+    /// not counted.
     ///
     /// # Errors
     ///
@@ -372,7 +377,8 @@ impl Cell {
         self.until(&what, |cell| Ok(cell.moved(side, name)? >= by))
     }
 
-    /// Waits until both kernels know that all they sent was taken by the other end (DATA_ACK); at once in a control.
+    /// Waits until both kernels know that all they sent was taken by the other end (DATA_ACK); at
+    /// once in a control.
     ///
     /// # Errors
     ///
@@ -410,7 +416,8 @@ impl Cell {
         Ok(())
     }
 
-    /// Judges how many subflows the kernels of both sides say that the connection has now, the first included.
+    /// Judges how many subflows the kernels of both sides say that the connection has now, the
+    /// first included.
     ///
     /// # Errors
     ///
@@ -468,7 +475,8 @@ impl Cell {
         moved.ok_or_else(|| CellEnd::Unprovable(format!("this kernel does not count {name}")))
     }
 
-    /// Whether something comes to hold within [`deadline::GLANCE_LONG_MS`]. For what is recorded, not judged.
+    /// Whether something comes to hold within [`deadline::GLANCE_LONG_MS`]. For what is recorded,
+    /// not judged.
     ///
     /// # Errors
     ///
@@ -487,7 +495,8 @@ impl Cell {
         Ok(false)
     }
 
-    /// Looks again and again until something holds. The pause is a courtesy to the other cells; nothing rests on it.
+    /// Looks again and again until something holds. The pause is a courtesy to the other cells;
+    /// nothing rests on it.
     pub(super) fn until(
         &mut self,
         what: &str,

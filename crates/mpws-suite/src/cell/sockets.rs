@@ -12,7 +12,8 @@ use super::{Cell, CellEnd, PORT};
 use crate::case::{Ip, Side};
 use crate::deadline;
 
-/// A connection between two sockets of the suite's own. The bytes that crossed it while it was made are read on both sides.
+/// A connection between two sockets of the suite's own. The bytes that crossed it while it was made
+/// are read on both sides.
 #[derive(Debug)]
 pub struct Wired {
     /// The side that connected.
@@ -49,7 +50,8 @@ impl Cell {
         Ok(socket)
     }
 
-    /// A fresh TCP socket in the client's host, with every fault on purpose: what the kernel can is asked of it.
+    /// A fresh TCP socket in the client's host, with every fault on purpose: what the kernel can is
+    /// asked of it.
     ///
     /// # Errors
     ///
@@ -58,7 +60,8 @@ impl Cell {
         self.raw(Side::Client, SocketProtocol::Tcp)
     }
 
-    /// A fresh `AF_UNIX` stream socket in a side's host: abstract names belong to the network namespace.
+    /// A fresh `AF_UNIX` stream socket in a side's host: abstract names belong to the network
+    /// namespace.
     ///
     /// # Errors
     ///
@@ -72,7 +75,8 @@ impl Cell {
         Ok(socket)
     }
 
-    /// A socket of the suite's own that listens on the server's address at [`PORT`], after `prepare` has had it.
+    /// A socket of the suite's own that listens on the server's address at [`PORT`], after
+    /// `prepare` has had it.
     ///
     /// # Errors
     ///
@@ -137,7 +141,8 @@ impl Cell {
         self.own_dial(client, listener)
     }
 
-    /// Asks again and again until there is an answer. `what` is waited for; without it the cell fails.
+    /// Asks again and again until there is an answer. `what` is waited for; without it the cell
+    /// fails.
     ///
     /// # Errors
     ///
@@ -166,8 +171,8 @@ impl Cell {
 
 /// Packets that no socket sends.
 impl Cell {
-    /// Sends the server an ACK by a path, of a connection that does not exist; its checksum is wrong, so no kernel looks
-    /// at it.
+    /// Sends the server an ACK by a path, of a connection that does not exist; its checksum is
+    /// wrong, so no kernel looks at it.
     ///
     /// # Errors
     ///
@@ -192,7 +197,8 @@ impl Wired {
 
 /// Takes a connection from a listener's queue within [`deadline::STEP_MS`].
 ///
-/// `SO_RCVTIMEO` of an MPTCP listener does not limit `accept()`: Linux waits on the TCP socket below it.
+/// `SO_RCVTIMEO` of an MPTCP listener does not limit `accept()`: Linux waits on the TCP socket
+/// below it.
 ///
 /// # Errors
 ///
@@ -245,7 +251,8 @@ pub fn carry(from: &Socket, to: &Socket, bytes: usize) -> Result<(), CellEnd> {
     }
 }
 
-/// Sends a TCP packet with these options from a host. Its checksum is wrong, so no kernel looks at it.
+/// Sends a TCP packet with these options from a host. Its checksum is wrong, so no kernel looks at
+/// it.
 pub(crate) fn stray(
     from: &Host,
     port: u16,
@@ -255,7 +262,8 @@ pub(crate) fn stray(
     let mut packet = Vec::new();
     packet.extend(port.to_be_bytes());
     packet.extend(to.port().to_be_bytes());
-    // Sequence and acknowledgement numbers, header of six words, ACK, window, checksum, urgent pointer.
+    // Sequence and acknowledgement numbers, header of six words, ACK, window, checksum, urgent
+    // pointer.
     packet.extend([0, 0, 0, 0, 0, 0, 0, 0, 6 << 4, 0x10, 0, 0, 0, 0, 0, 0]);
     packet.extend(options);
     let family = if to.is_ipv4() {

@@ -132,7 +132,8 @@ const CONNECT_FIRST: Claim = Claim {
     hinges_on: &[],
 };
 
-/// The recipe is written for asyncio; which error the sync implementation raises is a race of its two threads.
+/// The recipe is written for asyncio; which error the sync implementation raises is a race of its
+/// two threads.
 const PROTOCOL_ERROR: Claim = Claim {
     id: "protocol-error",
     number: 4,

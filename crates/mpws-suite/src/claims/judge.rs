@@ -12,8 +12,8 @@ use crate::result::{CellResult, RunResult};
 
 /// Judges these claims by the cells of a run and what was measured beside it.
 ///
-/// One rule for all: an answer that is missing leaves the claim not decided; all for it make it true, all against it
-/// false; anything else, and it depends.
+/// One rule for all: an answer that is missing leaves the claim not decided; all for it make it
+/// true, all against it false; anything else, and it depends.
 pub fn judge(claims: &[&Claim], run: &RunResult, figures: &Figures) -> Vec<ClaimResult> {
     let results = Results {
         cells: &run.cells,
@@ -204,8 +204,9 @@ fn conditions(claim: &Claim, run: &RunResult) -> Vec<HostCondition> {
     claim.hinges_on.iter().map(of).collect()
 }
 
-/// Which aspects hold and which do not; and for those that do neither, every property that parts their answers without an
-/// exception, or where no single one does, every pair of properties that does.
+/// Which aspects hold and which do not; and for those that do neither, every property that parts
+/// their answers without an exception, or where no single one does, every pair of properties that
+/// does.
 fn dependences(answers: &[Judged<'_>], results: Results<'_>) -> Vec<Dependence> {
     let mut aspects: Vec<(&'static str, Vec<&Judged<'_>>)> = Vec::new();
     for one in answers {

@@ -1,9 +1,9 @@
-//! The published recipe, claim by claim: what a well-known article says of MPTCP sockets and Python `websockets`, and
-//! whether it holds here.
+//! The published recipe, claim by claim: what a well-known article says of MPTCP sockets and Python
+//! `websockets`, and whether it holds here.
 //!
-//! A claim is data: a statement, its aspects, and for each aspect which cells or figures speak of it, how each is read,
-//! and what an affirmative answer says of the claim. The verdict comes from the results of this run by one rule for all
-//! claims; none is written down anywhere.
+//! A claim is data: a statement, its aspects, and for each aspect which cells or figures speak of
+//! it, how each is read, and what an affirmative answer says of the claim. The verdict comes from
+//! the results of this run by one rule for all claims; none is written down anywhere.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -32,8 +32,8 @@ use crate::plan::{Group, Selector, Selectors};
 /// The selector of all claims; `claims/ID` is that of one, and IDs may be globs.
 pub const SELECTOR: &str = "claims";
 
-/// Pairs whose figures speak of claims: the fixture with itself, and with what stands behind the top-level names of each
-/// pinned release.
+/// Pairs whose figures speak of claims: the fixture with itself, and with what stands behind the
+/// top-level names of each pinned release.
 pub const PAIRS: [&str; 3] = [
     "fixture:fixture",
     "fixture:websockets-13.1-legacy",
@@ -101,12 +101,13 @@ pub enum Reading {
         /// Values that mean no.
         no: &'static [&'static str],
     },
-    /// Is the outermost class of the recorded error one of the library's own with one of these names?
+    /// Is the outermost class of the recorded error one of the library's own with one of these
+    /// names?
     LibraryError(&'static [&'static str]),
     /// Did the check with this name (a glob) fail over MPTCP and hold over TCP?
     FailsOnlyOverMptcp(&'static str),
-    /// Does a pair of different versions fail where both pairs of one version pass? Asked of pairs of different versions;
-    /// pairs of one version are what they are compared with.
+    /// Does a pair of different versions fail where both pairs of one version pass? Asked of pairs
+    /// of different versions; pairs of one version are what they are compared with.
     FailsOnlyAcrossVersions,
     /// Does what passes with one version fail with another? One answer for each case.
     ChangesBetweenVersions,

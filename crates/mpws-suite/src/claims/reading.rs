@@ -1,4 +1,5 @@
-//! From a cell or a figure to an answer. What a cell does not show is no answer, whatever its verdict.
+//! From a cell or a figure to an answer. What a cell does not show is no answer, whatever its
+//! verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! Each rule gives each verdict, from results that are made up: what is true here today must be able to be false.
+//! Each rule gives each verdict, from results that are made up: what is true here today must be
+//! able to be false.
 
 use std::collections::{BTreeMap, BTreeSet};
 

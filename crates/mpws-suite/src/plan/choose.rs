@@ -25,12 +25,13 @@ pub struct Selection {
     pub profile: Profile,
     /// Names or globs of peers; empty for all of the catalogue. The fixture always takes part.
     pub peers: Vec<Pattern>,
-    /// A matrix whose peers, or a family of which every version takes part, against the fixture and its neighbours
-    /// ([`Plan::of_matrix`]), and nobody else.
+    /// A matrix whose peers, or a family of which every version takes part, against the fixture and
+    /// its neighbours ([`Plan::of_matrix`]), and nobody else.
     pub matrix: Option<String>,
     /// Further `peer.toml` files.
     pub peer_files: Vec<PathBuf>,
-    /// Conditions of paths, beside what each case does to its network. A cell that lacks the path goes without.
+    /// Conditions of paths, beside what each case does to its network. A cell that lacks the path
+    /// goes without.
     pub paths: Vec<OnPath>,
 }
 
@@ -66,7 +67,8 @@ impl Planned {
     ///
     /// # Errors
     ///
-    /// [`PlanError`]: an unknown selector, peer or matrix, a condition that no cell can have, or a broken file.
+    /// [`PlanError`]: an unknown selector, peer or matrix, a condition that no cell can have, or a
+    /// broken file.
     pub fn of(selection: Selection) -> Result<Self, PlanError> {
         let mut known = Catalogue::builtin()?;
         for path in &selection.peer_files {

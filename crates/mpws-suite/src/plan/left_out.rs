@@ -7,9 +7,10 @@ use crate::event::RunEvent;
 use crate::plan::{Plan, PlanError, Selection};
 use crate::result::LeftOut;
 
-/// A matrix has releases of many years, and hardly a Python has them all: those that do not exist for the Python of this run are
-/// not planned. Only what their files state makes that so, never a failure to get them; and a peer that was asked for by name
-/// stays, and its cells tell why they cannot be shown.
+/// A matrix has releases of many years, and hardly a Python has them all: those that do not exist
+/// for the Python of this run are not planned. Only what their files state makes that so, never a
+/// failure to get them; and a peer that was asked for by name stays, and its cells tell why they
+/// cannot be shown.
 pub(crate) fn leave_out(
     plan: &mut Plan,
     selection: &Selection,

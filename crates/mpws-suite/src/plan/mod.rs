@@ -96,7 +96,7 @@ pub enum PlanError {
     /// All that was asked for does not exist here.
     #[error("nothing to run: {reason}")]
     NotHere {
-        /// Why not.
+        /// What of the first peer does not exist here.
         reason: String,
     },
     /// No cell has such a path.
@@ -129,9 +129,10 @@ impl Plan {
         Self::with(cases, peers, &|_, _| true)
     }
 
-    /// All cells of these cases for the versions of a library, each against the fixture. Where a case pairs all with all,
-    /// a version meets itself and its neighbours in the same implementation: what two releases do to each other shows
-    /// first at the step where it changed, and pairs of all versions would grow with their square.
+    /// All cells of these cases for the versions of a library, each against the fixture. Where a
+    /// case pairs all with all, a version meets itself and its neighbours in the same
+    /// implementation: what two releases do to each other shows first at the step where it changed,
+    /// and pairs of all versions would grow with their square.
     pub fn of_matrix(cases: &'static [Case], peers: &[Arc<PeerSpec>]) -> Self {
         let place = |peer: &PeerSpec| {
             let alike = |one: &&Arc<PeerSpec>| {
@@ -184,7 +185,8 @@ impl Plan {
         Self { cells }
     }
 
-    /// Only the cells of the profile that at least one selector selects; every selector must select something.
+    /// Only the cells of the profile that at least one selector selects; every selector must select
+    /// something.
     ///
     /// # Errors
     ///
@@ -283,8 +285,8 @@ impl PlannedCell {
 /// Name of the peer that stands opposite all others.
 pub const FIXTURE: &str = "fixture";
 
-/// Feature of a peer that can do all that the fixture can, and takes its place in pairs beside it: the broken fixtures with
-/// which the suite itself is tested.
+/// Feature of a peer that can do all that the fixture can, and takes its place in pairs beside it:
+/// the broken fixtures with which the suite itself is tested.
 pub const STAND_IN: &str = "stand-in";
 
 fn name(

@@ -1,7 +1,8 @@
 //! Patterns over the names of cells, cases, checks and peers.
 //!
-//! `*` stands for any characters, `?` for one, and braces for a version in a range: `websockets-{>=13.1,<14.2}-asyncio`
-//! matches the asyncio peers of 13.1, 14.0 and 14.1. Versions and ranges are those of Python packages (PEP 440).
+//! `*` stands for any characters, `?` for one, and braces for a version in a range:
+//! `websockets-{>=13.1,<14.2}-asyncio` matches the asyncio peers of 13.1, 14.0 and 14.1. Versions
+//! and ranges are those of Python packages (PEP 440).
 
 use std::fmt;
 use std::ops::Range;
@@ -134,7 +135,8 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Whether a pattern that stands in the program matches the whole text; a text that is no pattern matches nothing.
+/// Whether a pattern that stands in the program matches the whole text; a text that is no pattern
+/// matches nothing.
 pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     Pattern::from_str(pattern).is_ok_and(|pattern| pattern.matches(text))
 }

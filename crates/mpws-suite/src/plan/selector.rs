@@ -6,7 +6,8 @@ use std::str::FromStr;
 use super::PlannedCell;
 use super::pattern::{Pattern, PatternError};
 
-/// A name, a prefix that ends at a boundary, a glob over whole names, or the name of groups of these.
+/// A name, a prefix that ends at a boundary, a glob over whole names, or the name of groups of
+/// these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
     text: String,
@@ -137,7 +138,8 @@ impl Selectors {
         groups.map(|group| group.name.as_str())
     }
 
-    /// Cases of these cells and groups with a name similar to that of a selector, the most similar first, at most 3.
+    /// Cases of these cells and groups with a name similar to that of a selector, the most similar
+    /// first, at most 3.
     pub(super) fn nearest(&self, selector: &Selector, cells: &[PlannedCell]) -> Vec<String> {
         let wanted: Vec<&str> = selector
             .text

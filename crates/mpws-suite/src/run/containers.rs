@@ -30,7 +30,8 @@ pub fn engine() -> Capability {
     }
 }
 
-/// Puts what holds in containers in the place of what holds on the host. All containers of a run have the same C library.
+/// Puts what holds in containers in the place of what holds on the host. All containers of a run
+/// have the same C library.
 pub fn capabilities(
     plan: &Plan,
     launcher: &Launcher,

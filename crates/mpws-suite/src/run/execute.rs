@@ -29,7 +29,8 @@ use crate::witness::gather::gather;
 /// The reason of cells that did not run because the run was stopped.
 pub const NOT_RUN: &str = "not run: the run was stopped before";
 
-/// Under this name, with `~` before it, a result records the rules and boxes that its case put on the wire.
+/// Under this name, with `~` before it, a result records the rules and boxes that its case put on
+/// the wire.
 pub const ON_THE_WIRE: &str = "rules and boxes on the wire";
 
 /// What all cells of a run share.
@@ -329,7 +330,8 @@ fn apart(ahead: Option<Ahead>) -> (Option<OwnedFd>, Option<Peer>) {
 /// Frames that the wire has room for where a case sends little: 1.4 MB of full packets.
 const BACKLOG: u32 = 1024;
 
-/// Client and server, each in a namespace that is there or in one of its own, and the paths of the case.
+/// Client and server, each in a namespace that is there or in one of its own, and the paths of the
+/// case.
 fn lab(planned: &PlannedCell, networks: [Option<OwnedFd>; 2]) -> Result<Lab, CellEnd> {
     let hosts = [Side::Client, Side::Server].map(Side::word);
     let backlog = if planned.case.bulk {

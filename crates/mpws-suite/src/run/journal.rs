@@ -1,7 +1,9 @@
-//! Results as they come: one JSON line for each cell that ran, in `cells.jsonl` of the output folder.
+//! Results as they come: one JSON line for each cell that ran, in `cells.jsonl` of the output
+//! folder.
 //!
-//! A run that was stopped, however, goes on from there (`--resume`). The first line says what the results depend on; they
-//! are taken over only where all of that is still the same. A line that was being written when the power went is cut off.
+//! A run that was stopped, however, goes on from there (`--resume`). The first line says what the
+//! results depend on; they are taken over only where all of that is still the same. A line that was
+//! being written when the power went is cut off.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -189,7 +191,8 @@ impl Journal {
     }
 }
 
-/// What the results of a run depend on: this program with all its cases, the kernel and what it can, and each peer.
+/// What the results of a run depend on: this program with all its cases, the kernel and what it
+/// can, and each peer.
 pub(crate) fn basis(options: &RunOptions, host: &HostFacts, planned: &Planned) -> Basis {
     let capabilities = host.capabilities.iter();
     let able: Vec<String> = capabilities
@@ -236,7 +239,8 @@ pub(crate) fn basis(options: &RunOptions, host: &HostFacts, planned: &Planned) -
     basis
 }
 
-/// Hash of the running program. It tells one build from another, and need not stand up to an attacker.
+/// Hash of the running program. It tells one build from another, and need not stand up to an
+/// attacker.
 fn program() -> String {
     static KNOWN: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     let read = || std::fs::read("/proc/self/exe").map_or_else(|_| String::new(), |all| hash(&all));

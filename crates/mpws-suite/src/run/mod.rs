@@ -75,8 +75,8 @@ impl RunError {
     }
 }
 
-/// A blind program starts when its cell has begun, and in a container it is read from a file system that nothing has read
-/// before it: that is work, and not waiting.
+/// A blind program starts when its cell has begun, and in a container it is read from a file system
+/// that nothing has read before it: that is work, and not waiting.
 fn usual_jobs(plan: &Plan, launcher: &Launcher) -> usize {
     let blind = |peer: &PeerSpec| peer.kind() == Kind::Blind && launcher.in_container(peer);
     let cells = &plan.cells;
@@ -216,7 +216,8 @@ pub fn run(
     Ok(result)
 }
 
-/// The launcher, and why no peer can run by the one that was asked for. Then it is another, which no cell uses.
+/// The launcher, and why no peer can run by the one that was asked for. Then it is another, which
+/// no cell uses.
 fn launcher(
     options: &RunOptions,
     tell: &mut dyn FnMut(RunEvent),

@@ -12,12 +12,13 @@ use crate::sabotage::Sabotage;
 /// How a plan is run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// Cells that run at a time, at least 1; by default [`default_jobs`], and a quarter of that where blind peers run in
-    /// containers.
+    /// Cells that run at a time, at least 1; by default [`default_jobs`], and a quarter of that
+    /// where blind peers run in containers.
     pub jobs: Option<usize>,
     /// Where evidence goes (result files are the reporters' business).
     pub out: PathBuf,
-    /// Whether to go on where an earlier run into the same folder was stopped ([`crate::run::journal`]).
+    /// Whether to go on where an earlier run into the same folder was stopped
+    /// ([`crate::run::journal`]).
     pub resume: bool,
     /// Which cells keep their evidence.
     pub keep: Keep,
@@ -103,7 +104,8 @@ impl fmt::Display for Keep {
     }
 }
 
-/// Eight cells for each processor, at most 64: most of a cell's time is waiting. More make a run hardly shorter.
+/// Eight cells for each processor, at most 64: most of a cell's time is waiting. More make a run
+/// hardly shorter.
 pub fn default_jobs() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     (8 * processors).min(64)

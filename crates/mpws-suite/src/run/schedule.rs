@@ -69,7 +69,8 @@ impl Schedule<'_> {
             let (news, arrivals) = mpsc::channel();
             for worker in 0..self.jobs {
                 let (news, [waiting, others]) = (news.clone(), &queues);
-                // Half of the workers begin with the cells that wait, and all help with what is left.
+                // Half of the workers begin with the cells that wait, and all help with what is
+                // left.
                 let order = match worker % 2 {
                     0 => [waiting, others],
                     _ => [others, waiting],
@@ -95,8 +96,9 @@ impl Schedule<'_> {
                         cell: self.plan.cells[number].name.clone(),
                     }),
                     News::Finished(number, entry) => {
-                        // What a missing peer or host kept from running is to be tried again by the next run, and
-                        // so is what broke while the run was being stopped: Ctrl-C reaches labs that start, too.
+                        // What a missing peer or host kept from running is to be tried again by the
+                        // next run, and so is what broke while the run was being stopped: Ctrl-C
+                        // reaches labs that start, too.
                         let stopped = self.runner.options.stop.load(Ordering::Relaxed);
                         let cut_short = stopped && entry.cell.verdict == Verdict::Error;
                         if !cut_short && self.runner.unfit(&self.plan.cells[number]).is_none() {
@@ -129,8 +131,9 @@ fn stopped_before(runner: &execute::Runner<'_>, cell: &PlannedCell) -> CellResul
     runner.empty(cell, Verdict::Error, execute::NOT_RUN.to_owned())
 }
 
-/// The same numbers, with neighbours far from each other. Cells that follow each other in a plan are alike; run together,
-/// they would all wait for the same timer, or all want the processor, at the same time.
+/// The same numbers, with neighbours far from each other. Cells that follow each other in a plan
+/// are alike; run together, they would all wait for the same timer, or all want the processor, at
+/// the same time.
 fn apart(numbers: &[usize]) -> Vec<usize> {
     let step = numbers.len().isqrt().max(1);
     (0..step)

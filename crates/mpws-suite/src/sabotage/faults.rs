@@ -183,8 +183,8 @@ const NAME: &str = "sabotage";
 pub(super) struct ClientHostBreaksMptcp;
 
 impl Effects for ClientHostBreaksMptcp {
-    /// Sends a packet of the client's last MPTCP connection with an MPTCP option that is cut short. The server's kernel
-    /// throws it away, for it has no checksum; nothing but the wire sees it.
+    /// Sends a packet of the client's last MPTCP connection with an MPTCP option that is cut short.
+    /// The server's kernel throws it away, for it has no checksum; nothing but the wire sees it.
     fn before_close(&self, client: &Host, last: Option<&MptcpSocket>) -> Result<(), CellEnd> {
         let Some(socket) = last else {
             return Err(CellEnd::Broken("no MPTCP connection to spoil".to_owned()));

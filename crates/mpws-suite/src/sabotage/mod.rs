@@ -1,8 +1,8 @@
 //! Faults of the suite on purpose: the wires and settings among the mutants.
 //!
-//! A case whose wire or setting is left out must turn red. Tests run cells with a sabotage to see that; users
-//! have no way to it. A fault takes the place of what a cell does to its surroundings ([`crate::cell`]); nothing else knows
-//! of it.
+//! A case whose wire or setting is left out must turn red. Tests run cells with a sabotage to see
+//! that; users have no way to it. A fault takes the place of what a cell does to its surroundings
+//! ([`crate::cell`]); nothing else knows of it.
 
 mod faults;
 
@@ -40,7 +40,8 @@ macro_rules! sabotages {
 }
 
 sabotages! {
-    /// Rules of the case match and count packets and let them pass unchanged; in place of its middleboxes stand bridges.
+    /// Rules of the case match and count packets and let them pass unchanged; in place of its
+    /// middleboxes stand bridges.
     RuleLeftOut, "rule-left-out", faults::RuleLeftOut;
     /// Rules are not taken away when the case says so.
     RuleLeftIn, "rule-left-in", faults::RuleLeftIn;
@@ -72,7 +73,8 @@ sabotages! {
     WireCorruptsPayload, "wire-corrupts-payload", faults::FaultyWire(faults::corrupts_payload);
 }
 
-/// What stands between a cell and its surroundings: with a fault, what it does in place of some of it.
+/// What stands between a cell and its surroundings: with a fault, what it does in place of some of
+/// it.
 pub(crate) fn effects(sabotage: Option<Sabotage>) -> &'static dyn Effects {
     sabotage.map_or(&Faultless, Sabotage::effects)
 }

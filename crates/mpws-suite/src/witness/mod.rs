@@ -28,8 +28,8 @@ pub struct Snapshot {
     pub server_facts: Vec<SocketFacts>,
 }
 
-/// Stream sockets of a host, by `/proc/net/protocols`: IPv4 and IPv6 together, listeners included. A socket in `TIME_WAIT`
-/// is none any more.
+/// Stream sockets of a host, by `/proc/net/protocols`: IPv4 and IPv6 together, listeners included.
+/// A socket in `TIME_WAIT` is none any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InUse {
     /// TCP, subflows of MPTCP included.
@@ -171,8 +171,8 @@ impl HostWitness {
         Ok(all)
     }
 
-    /// The families of which there are MPTCP sockets. To list those of a family takes the kernel a part of a millisecond even
-    /// where there are none; to tell their number, nothing.
+    /// The families of which there are MPTCP sockets. To list those of a family takes the kernel a
+    /// part of a millisecond even where there are none; to tell their number, nothing.
     fn families(&mut self) -> Result<Vec<Family>, CellEnd> {
         let mut families = vec![Family::Inet, Family::Inet6];
         if kernel_counts_mptcp() {
@@ -263,7 +263,8 @@ fn mptcp_name(family: Family) -> &'static str {
     }
 }
 
-/// Whether this kernel counts MPTCP sockets in `/proc/net/protocols`, as it does since 6.2: the number moves when one is made.
+/// Whether this kernel counts MPTCP sockets in `/proc/net/protocols`, as it does since 6.2: the
+/// number moves when one is made.
 fn kernel_counts_mptcp() -> bool {
     static COUNTS: OnceLock<bool> = OnceLock::new();
     *COUNTS.get_or_init(|| {

@@ -1,7 +1,8 @@
 //! What becomes of a client socket that is handed to the library in this or that state.
 //!
-//! Judged is what a user needs: an error where one is due, in time, with its cause, and no descriptor
-//! left open; never a silent success. The class of the error is recorded, so that versions can be compared.
+//! Judged is what a user needs: an error where one is due, in time, with its cause, and no
+//! descriptor left open; never a silent success. The class of the error is recorded, so that
+//! versions can be compared.
 
 pub mod arguments;
 pub mod remote;
@@ -54,7 +55,8 @@ pub(crate) fn open(cell: &Cell, socket: Option<SocketId>) -> ClientOpen {
     open
 }
 
-/// Longest time that a library may take when nothing answers: its opening limit and twice its closing limit.
+/// Longest time that a library may take when nothing answers: its opening limit and twice its
+/// closing limit.
 pub(crate) const LIMIT_MS: u64 = deadline::ORDERING_OPEN_MS + 2 * deadline::ORDERING_CLOSE_MS;
 
 /// An error must come at once, keep one of these errnos, and leave nothing open.
@@ -111,7 +113,8 @@ pub(crate) fn works(cell: &mut Cell, server: u32, opened: &ClientOpened) -> Resu
     cell.finish(server, opened.connection)
 }
 
-/// Records what the server saw of the client: nothing, or each connection with its bytes and its end.
+/// Records what the server saw of the client: nothing, or each connection with its bytes and its
+/// end.
 fn other_end(cell: &mut Cell) -> Result<(), CellEnd> {
     let Some(server) = cell.server_number else {
         return Ok(());
@@ -153,7 +156,8 @@ pub(crate) fn echo(cell: &mut Cell) -> Result<u32, CellEnd> {
     cell.serve(Serve::echo())
 }
 
-/// No TCP or MPTCP socket is left in the client's process. What the other end saw is recorded on the way.
+/// No TCP or MPTCP socket is left in the client's process. What the other end saw is recorded on
+/// the way.
 pub(crate) fn nothing_left(cell: &mut Cell) -> Result<(), CellEnd> {
     other_end(cell)?;
     let left = cell.ask(Side::Client, &mpws_peers::protocol::ProcessDescriptors {})?;

@@ -292,7 +292,8 @@ const WRITE_HALF_CLOSED: Case = Case {
             },
         )?;
         let outcome = cell.attempt(Side::Client, &open(cell, Some(socket)))?;
-        // The server answers the end of file with its own, and then the kernel knows no connection any more.
+        // The server answers the end of file with its own, and then the kernel knows no connection
+        // any more.
         support::judge_refusal(cell, outcome, at_once(&[libc::EPIPE, libc::ENOTCONN]));
         nothing_left(cell)?;
         let state = cell.server_saw(server, 1, 1)?;
@@ -489,7 +490,8 @@ fn debug_log(cell: &mut Cell) -> Result<(), CellEnd> {
     Ok(())
 }
 
-/// Rules of RFC 6455 that a request breaks where frames should stand, and the frames of two writers that are mixed.
+/// Rules of RFC 6455 that a request breaks where frames should stand, and the frames of two writers
+/// that are mixed.
 const TORN: [mpws_trace::Rule; 10] = [
     mpws_trace::Rule::FrameReservedBits,
     mpws_trace::Rule::FrameReservedOpcode,

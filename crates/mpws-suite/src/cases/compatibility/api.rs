@@ -25,12 +25,14 @@ pub const CASES: &[Case] = &[
     ITERATE_403,
 ];
 
-/// The release that breaks what 13.x programs do: no mutant is nearer to the truth than the release itself.
+/// The release that breaks what 13.x programs do: no mutant is nearer to the truth than the release
+/// itself.
 const IN_14: &str = "websockets-14.2-asyncio";
 /// The release that does not know yet what 14.x programs do.
 const IN_13: &str = "websockets-13.1-legacy";
 
-/// Ground: the release's own choice behind `websockets.connect` and `websockets.serve`; one peer of each release.
+/// Ground: the release's own choice behind `websockets.connect` and `websockets.serve`; one peer of
+/// each release.
 const TOP_LEVEL: Case = Case {
     requirements: &[library(
         "websockets",

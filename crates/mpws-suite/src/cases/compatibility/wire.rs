@@ -376,8 +376,8 @@ const TOO_BIG: Case = Case {
         "client-never-asks",
     ],
     steps: |cell| {
-        // It fits into one segment: a server that closes with unread data resets the connection, and the reset may
-        // overtake the close frame.
+        // It fits into one segment: a server that closes with unread data resets the connection,
+        // and the reset may overtake the close frame.
         let limit = 1_000;
         let server = cell.serve(Serve {
             max_size: Some(limit),
@@ -395,7 +395,8 @@ const TOO_BIG: Case = Case {
             fragments: 1,
             deadline_ms: deadline::TRANSFER_MS,
         };
-        // The server may close while the message is still on its way out: both ends of sending are right.
+        // The server may close while the message is still on its way out: both ends of sending are
+        // right.
         if let Outcome::Refused(record, _) = cell.attempt(Side::Client, &message)? {
             cell.record_volatile("error of sending", classes(&record));
         }

@@ -1,7 +1,8 @@
 //! A path goes away while the WebSocket is in use. What does the user of a library see?
 //!
-//! Nothing, it should be: the connection stays open, no message is lost or doubled, no keepalive gives up. How long the
-//! slowest message took is recorded, never judged; the deadline for an answer is generous.
+//! Nothing, it should be: the connection stays open, no message is lost or doubled, no keepalive
+//! gives up. How long the slowest message took is recorded, never judged; the deadline for an
+//! answer is generous.
 
 use mptcp::pm::{EndpointFlags, EventKind};
 use mpws_fixture::payload::Payload;
@@ -33,7 +34,8 @@ pub const CASES: &[Case] = &[
     KEEPALIVE,
 ];
 
-/// The ground of this family: two paths, joined. TCP has but one, so there is nothing to compare with.
+/// The ground of this family: two paths, joined. TCP has but one, so there is nothing to compare
+/// with.
 const BASE: Case = Case {
     paths: 2,
     blind: true,
@@ -408,7 +410,8 @@ const KEEPALIVE: Case = Case {
     ..BASE
 };
 
-/// Cuts the first path by a rule; the wire must show that packets were lost on it and that the second carried on.
+/// Cuts the first path by a rule; the wire must show that packets were lost on it and that the
+/// second carried on.
 fn cut(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
     cell.rule(rule.path(1))?;
     cell.expect_dropped(1);

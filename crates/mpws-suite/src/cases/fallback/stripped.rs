@@ -124,7 +124,8 @@ const MID_CONNECTION: Case = Case {
         let opened = cell.connect(Connect::default())?;
         support::small_talk(cell, opened.connection)?;
         cell.witness(None)?;
-        // What lacks its DATA_ACK would be sent again, and after that Linux does not fall back but resets.
+        // What lacks its DATA_ACK would be sent again, and after that Linux does not fall back but
+        // resets.
         cell.until_all_acknowledged()?;
         let waits = keep_tcp_waiting(cell, 0)?;
         cell.rule(Rule::new("strip-from-now-on", strip()))?;
@@ -203,9 +204,10 @@ const fn strip() -> Action {
 
 /// Loses every packet that is an ACK and nothing else, but so many of the client's.
 ///
-/// Data whose DATA_ACK was stripped MPTCP sends again after 200 ms, and from then on Linux answers data without options by a
-/// reset instead of falling back (`allow_infinite_fallback`). MPTCP sends nothing again while TCP itself still waits for
-/// an ACK. So both ends' TCP wait until the programs have spoken, however long that takes.
+/// Data whose DATA_ACK was stripped MPTCP sends again after 200 ms, and from then on Linux answers
+/// data without options by a reset instead of falling back (`allow_infinite_fallback`). MPTCP sends
+/// nothing again while TCP itself still waits for an ACK. So both ends' TCP wait until the programs
+/// have spoken, however long that takes.
 fn keep_tcp_waiting(cell: &Cell, passing: u64) -> Result<[RuleId; 2], CellEnd> {
     let acks = |from: &str| {
         let mut rule = Rule::new("keep-tcp-waiting", Action::Drop)

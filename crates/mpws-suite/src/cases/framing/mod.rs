@@ -1,7 +1,7 @@
 //! Frames and messages whose bytes change the path on the way.
 //!
-//! A cut here comes after a certain number of data segments, in the middle of a message, and not at a certain time: it is
-//! the same cut on every machine.
+//! A cut here comes after a certain number of data segments, in the middle of a message, and not at
+//! a certain time: it is the same cut on every machine.
 
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::{Behaviour, RawFrame, Step};
@@ -182,8 +182,8 @@ const SLOW_READER: Case = Case {
                 1,
             )?;
         }
-        // The client is asked for nothing until the second path has carried much. A client that does not read ahead takes no
-        // more than fits into its receive window.
+        // The client is asked for nothing until the second path has carried much. A client that
+        // does not read ahead takes no more than fits into its receive window.
         let due = if cell.has(Side::Client, "no-read-ahead") {
             20
         } else {
@@ -343,8 +343,9 @@ fn downloaded(cell: &mut Cell, session: Session, name: &str, size: u64) -> Resul
     crossing::receive_this(cell, session.connection, name, &expected)
 }
 
-/// While both paths are idle the kernel's scheduler begins on the first, and gives it as much as its initial window takes, ten
-/// segments. With fewer here, some of a message pass and some are lost, whatever the scheduler does with the rest.
+/// While both paths are idle the kernel's scheduler begins on the first, and gives it as much as
+/// its initial window takes, ten segments. With fewer here, some of a message pass and some are
+/// lost, whatever the scheduler does with the rest.
 const SEGMENTS_THAT_PASS: u64 = 4;
 /// Much more than is on its way at once.
 const DOWNLOAD_BYTES: u64 = 300_000;

@@ -105,8 +105,8 @@ const ADDRESSES_TRANSLATED: Case = Case {
         let connection = cell.connect(Connect::default())?.connection;
         cell.until_joined(1)?;
         crossing::talk(cell, connection, 0..6)?;
-        // The capture shows packets as their sender sent them: there the two halves of the join have different addresses,
-        // and only the kernels know that they belong together.
+        // The capture shows packets as their sender sent them: there the two halves of the join
+        // have different addresses, and only the kernels know that they belong together.
         cell.counted(Side::Client, "MPJoinSynAckRx", Count::Exactly(1))?;
         cell.counted(Side::Server, "MPJoinAckRx", Count::Exactly(1))?;
         crossing::leave(cell, Session { server, connection })

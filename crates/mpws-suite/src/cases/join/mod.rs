@@ -1,6 +1,7 @@
 //! Does a second path join the connection, and does a path that cannot join do no harm?
 //!
-//! The user of a library sees one connection whatever becomes of its subflows: one accept, one peer address, nothing lost.
+//! The user of a library sees one connection whatever becomes of its subflows: one accept, one peer
+//! address, nothing lost.
 
 pub mod boxes;
 pub mod flags;

@@ -259,7 +259,8 @@ fn strip() -> Action {
     Action::Rewrite(Rewrite::StripMptcp)
 }
 
-/// Announces the second path, obstructs it by the rule, and shows that the connection does not care.
+/// Announces the second path, obstructs it by the rule, and shows that the connection does not
+/// care.
 fn obstructed(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
     let name = rule.name.clone();
     let id = cell.rule(rule)?;

@@ -1,4 +1,5 @@
-//! Path management: endpoints that come and go, lost announcements, a manager in user space, limits, events.
+//! Path management: endpoints that come and go, lost announcements, a manager in user space,
+//! limits, events.
 
 use mptcp::AddressId;
 use mptcp::pm::{Endpoint, EndpointFlags, EventKind, Limits};

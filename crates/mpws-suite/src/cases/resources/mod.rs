@@ -238,7 +238,8 @@ const BACKLOG_OF_ONE: Case = Case {
     mutants: &["suite-speaks-tcp", "wire-corrupts-payload"],
     steps: |cell| {
         if cell.over_mptcp() {
-            // A SYN that nobody answers is no sign of a middlebox here, however long the queue stays full.
+            // A SYN that nobody answers is no sign of a middlebox here, however long the queue
+            // stays full.
             cell.sysctl(
                 Side::Client,
                 "net.mptcp.syn_retrans_before_tcp_fallback",
@@ -368,7 +369,8 @@ fn write_until_full(socket: &Socket) -> Result<usize, CellEnd> {
                 written += count;
                 waits = 0;
             }
-            // What is on its way still moves from one buffer to the other; a second look later is the end.
+            // What is on its way still moves from one buffer to the other; a second look later is
+            // the end.
             Err(error) if error.kind() == ErrorKind::WouldBlock && waits < QUIET_LOOKS => {
                 waits += 1;
                 std::thread::sleep(QUIET_PAUSE);
@@ -449,7 +451,8 @@ const SMALL: usize = 16 * 1024;
 const AMOUNT: usize = 512 * 1024;
 /// Connections that come and go while joins fail.
 const CHURN: usize = 30;
-/// How often a full buffer is looked at again. Nothing is judged by it: the writer stops a little earlier or later.
+/// How often a full buffer is looked at again. Nothing is judged by it: the writer stops a little
+/// earlier or later.
 const QUIET_LOOKS: u32 = 3;
 /// Pause between two such looks.
 const QUIET_PAUSE: Duration = Duration::from_millis(5);

@@ -1,4 +1,5 @@
-//! Subflows that must not get in. A WebSocket runs over the first path meanwhile and must not notice.
+//! Subflows that must not get in. A WebSocket runs over the first path meanwhile and must not
+//! notice.
 
 use mptcp::pm::{Endpoint, EndpointFlags};
 use mpws_fixture::payload::Payload;
@@ -60,7 +61,8 @@ const WRONG_HMAC_OF_SERVER: Case = Case {
     why: "Whoever answers on the second path could otherwise read and write what is sent there.",
     network: "two paths; the HMAC in the SYN/ACK of the join is changed",
     steps: |cell| {
-        // The server has the one address to which the join goes, so its answer leaves by the first path.
+        // The server has the one address to which the join goes, so its answer leaves by the first
+        // path.
         let rule = flip(HMAC).from("server").syn_ack();
         refused_join(cell, rule, (Side::Client, "MPJoinSynAckHMacFailure"))
     },
@@ -195,7 +197,8 @@ fn refused_join(
     cell.finish(server, opened.connection)
 }
 
-/// Both kernels allow a second subflow, and the client opens it by this path as soon as it has a connection.
+/// Both kernels allow a second subflow, and the client opens it by this path as soon as it has a
+/// connection.
 pub(crate) fn join_from(cell: &Cell, path: u8) -> Result<(), CellEnd> {
     allow_joins(cell)?;
     cell.endpoint(Side::Client, path, EndpointFlags::SUBFLOW)

@@ -1,7 +1,7 @@
 //! What becomes of a server socket that is handed to the library in this or that state.
 //!
-//! A server that comes up without an error must serve; one that cannot serve must say so. "Started" and serving nobody is
-//! the silent success that this family is after.
+//! A server that comes up without an error must serve; one that cannot serve must say so. "Started"
+//! and serving nobody is the silent success that this family is after.
 
 mod steps;
 
@@ -143,7 +143,8 @@ const CONNECTED: Case = Case {
     outcome: "an error (EINVAL); it does not pretend to serve",
     mutants: &["server-never-accepts"],
     steps: |cell| {
-        // A listener of the peer's own, on its loopback, so that there is something to be connected to.
+        // A listener of the peer's own, on its loopback, so that there is something to be connected
+        // to.
         let host = "127.0.0.1";
         cell.listening_socket(cell.protocol(), host, false)?;
         let protocol = cell.protocol();

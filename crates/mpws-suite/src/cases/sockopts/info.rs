@@ -215,7 +215,9 @@ fn one_story(cell: &mut Cell) -> Result<(), CellEnd> {
                 &subflows,
             );
         }
-        Err(error) if errno(&error) == "EOPNOTSUPP" => cell.record("MPTCP_FULL_INFO", "absent"),
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+            cell.record("MPTCP_FULL_INFO", "absent")
+        }
         Err(error) => return Err(refused("MPTCP_FULL_INFO")(error)),
     }
     cell.witness(None)?;

@@ -1,10 +1,11 @@
-//! What becomes of an option on its way: from the listener to an accepted socket, and through a fallback.
+//! What becomes of an option on its way: from the listener to an accepted socket, and through a
+//! fallback.
 
 use mpws_peers::protocol::SocketProtocol;
 use mpws_trace::Cause;
 use socket2::Socket;
 
-use super::option::{REFUSED, SocketOption, Value, errno};
+use super::option::{REFUSED, SocketOption, Value};
 use crate::case::{Case, Expect, Pairs, Side};
 use crate::cell::{Cell, CellEnd, refused};
 use crate::requirement::{linux_source, manual};
@@ -149,7 +150,7 @@ fn set_all(socket: &Socket) -> Result<Vec<(&'static SocketOption, Vec<u8>)>, Cel
         match option.set(socket) {
             Ok(()) => values.push((option, option.read(socket).map_err(refused(option.name))?)),
             // Absent from older kernels; whether it may be is the matrix's question.
-            Err(error) if errno(&error) == "ENOPROTOOPT" => {}
+            Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {}
             Err(error) => return Err(refused(option.name)(error)),
         }
     }

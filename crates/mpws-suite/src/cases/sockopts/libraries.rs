@@ -1,4 +1,5 @@
-//! Options and libraries: what they leave as the user set it, what they set by themselves, and what they make of a refusal.
+//! Options and libraries: what they leave as the user set it, what they set by themselves, and what
+//! they make of a refusal.
 
 use mpws_peers::protocol::{SocketFacts, SocketId, SocketOption, SocketProtocol, SocketSet};
 use mpws_trace::Cause;
@@ -180,7 +181,8 @@ fn judge(cell: &mut Cell, whose: &str, facts: &SocketFacts) {
         &facts.keepalive,
     );
     for (option, value) in SET {
-        // The kernel keeps room for its own bookkeeping beside the data, and reports both: socket(7).
+        // The kernel keeps room for its own bookkeeping beside the data, and reports both:
+        // socket(7).
         let expected = match option {
             SocketOption::Rcvbuf | SocketOption::Sndbuf => 2 * value,
             _ => value,

@@ -7,7 +7,6 @@ use mpws_peers::protocol::SocketProtocol;
 use mpws_trace::Cause;
 use socket2::Socket;
 
-use super::option::ABSENT;
 use super::table::{Answers, Row, TABLE};
 use crate::case::{Case, Expect, Ip, Pairs, Side};
 use crate::cases::support::V4_AND_V6;
@@ -148,8 +147,7 @@ fn compare(cell: &mut Cell, socket: &Socket, column: fn(&Row) -> Answers) -> Res
         if option.level == libc::IPPROTO_IPV6 && cell.ip() == Ip::V4 {
             continue;
         }
-        let on_tcp = option.try_on(&probe);
-        if on_tcp == ABSENT || on_tcp.contains("EPERM") {
+        if !option.can_be_asked(&probe) {
             by_answer
                 .entry(NOT_ASKED.to_owned())
                 .or_default()

@@ -45,11 +45,10 @@ pub(super) const UNSUPPORTED: &str = "set EOPNOTSUPP, get EOPNOTSUPP";
 pub(super) const NOT_TO_SET: &str = "set EOPNOTSUPP";
 /// It can be read, and it is too late to set it.
 pub(super) const TOO_LATE: &str = "set EINVAL";
-/// The kernel does not know it.
-pub(super) const ABSENT: &str = "set ENOPROTOOPT, get ENOPROTOOPT";
 
 impl SocketOption {
-    /// Sets it and reads it back; the outcome in words, of which the constants of this module are the usual ones.
+    /// Sets it and reads it back; the outcome in words, of which the constants of this module are
+    /// the usual ones.
     pub(crate) fn try_on(&self, socket: &Socket) -> String {
         let set = self.set(socket);
         let read = self.read(socket);
@@ -63,7 +62,15 @@ impl SocketOption {
         }
     }
 
-    /// Sets it.
+    /// Whether the kernel of a TCP socket knows it, and lets this program set and read it.
+    pub(crate) fn can_be_asked(&self, tcp: &Socket) -> bool {
+        let set = self.set(tcp).err().and_then(|error| error.raw_os_error());
+        let read = self.read(tcp).err().and_then(|error| error.raw_os_error());
+        let absent = [set, read] == [Some(libc::ENOPROTOOPT); 2];
+        !absent && ![set, read].contains(&Some(libc::EPERM))
+    }
+
+    /// Gives a socket the value.
     pub(crate) fn set(&self, socket: &Socket) -> io::Result<()> {
         let number;
         let value: &[u8] = match self.value {

@@ -1,7 +1,8 @@
 //! The table: what each option answers in each state.
 //!
-//! Rows of which Linux from 6.1 to 7.3 says the same have one legal answer a state; where releases differ there are several, and
-//! which of them this kernel gives is recorded. A row is asked only where a fresh TCP socket knows the option and may set it.
+//! Rows of which Linux from 6.1 to 7.3 says the same have one legal answer a state; where releases
+//! differ there are several, and which of them this kernel gives is recorded. A row is asked only
+//! where a fresh TCP socket knows the option and may set it.
 
 use mptcp::uapi;
 

@@ -286,7 +286,8 @@ const QUEUE_ABANDONED: Case = Case {
 fn queue_abandoned(cell: &mut Cell) -> Result<(), CellEnd> {
     let before = cell.sockets_in_use()?;
     let protocol = cell.protocol();
-    // Another port than that of the cell: what is never accepted is not counted as MPTCP by the server's kernel.
+    // Another port than that of the cell: what is never accepted is not counted as MPTCP by the
+    // server's kernel.
     let target = cell.server_at(crate::cell::PORT + 1)?;
     let listener = cell.own_socket(Side::Server, protocol)?;
     listener

@@ -8,7 +8,8 @@
 pub mod kernel;
 pub mod peers;
 
-/// Names of counters that move when a connection is not closed in order: resets, MP_FASTCLOSE, aborts.
+/// Names of counters that move when a connection is not closed in order: resets, MP_FASTCLOSE,
+/// aborts.
 const DISORDER: &[&str] = &[
     "MPFastcloseTx",
     "MPFastcloseRx",
