@@ -30,6 +30,7 @@
 //! ```
 
 #![deny(unsafe_code)]
+#![warn(clippy::missing_errors_doc)]
 
 pub mod counters;
 pub mod diag;

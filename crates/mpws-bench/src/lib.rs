@@ -25,6 +25,7 @@
 //! | `figure` | from readings to figures |
 
 #![forbid(unsafe_code)]
+#![warn(clippy::missing_errors_doc)]
 
 pub mod capacity;
 pub mod claims;

@@ -3,8 +3,9 @@
 use mpws_peers::CallError;
 use mpws_peers::protocol::{Operation, SocketCreate, SocketId, SocketKind, SocketProtocol};
 
-use super::{Cell, CellEnd, Outcome, describe};
-use crate::case::Side;
+use super::end::{CellEnd, Outcome, describe};
+use super::running::Cell;
+use mpws_model::Side;
 
 /// Asking peers.
 impl Cell {

@@ -14,8 +14,8 @@ use mpws_lab::{BoxId, Host, InstallError, Lab, PathError, RuleId};
 use mpws_peers::LaunchOptions;
 use mpws_peers::protocol::SocketProtocol;
 
-use super::CellEnd;
-use crate::case::Ip;
+use super::end::CellEnd;
+use mpws_model::Ip;
 
 /// What a cell may do. Each method does what it says; a fault overrides those that it breaks.
 pub(crate) trait Effects: Send + Sync {

@@ -4,10 +4,11 @@ use mptcp::counters::CounterDelta;
 use mpws_peers::kernel::KernelSocket;
 use mpws_peers::protocol::{ConnectionId, ConnectionLook, SocketFacts};
 
-use super::{Cell, CellEnd, PORT};
-use crate::case::Side;
+use super::end::CellEnd;
+use super::running::{Cell, PORT};
 use crate::deadline;
 use crate::witness::{InUse, Snapshot};
+use mpws_model::Side;
 
 /// Hosts and witnesses.
 impl Cell {

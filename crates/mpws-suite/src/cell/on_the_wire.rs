@@ -11,25 +11,8 @@ use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::{Action, Rule};
 use mpws_lab::{BoxId, RuleId};
 
-use super::{Cell, CellEnd};
-
-/// A rule or box that the case put on the wire.
-#[derive(Clone, Debug)]
-pub(crate) struct OnTheWire {
-    pub(crate) placed: Placed,
-    pub(crate) counted: Counted,
-}
-
-/// Where it is counted how many packets came for it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Counted {
-    /// A rule of the lab.
-    Rule(RuleId),
-    /// A rule that was taken away, after so many.
-    Lifted(u64),
-    /// A middlebox of the lab.
-    Box(BoxId),
-}
+use super::end::CellEnd;
+use super::running::{Cell, Counted, OnTheWire};
 
 impl Cell {
     /// Installs a rule on the wire. It must do something to a packet until the cell is over; in a

@@ -9,9 +9,10 @@ use mpws_peers::protocol::{
     SocketListen, SocketOption, SocketProtocol, SocketSet,
 };
 
-use super::{Cell, CellEnd, Outcome, PORT, describe};
-use crate::case::Side;
+use super::end::{CellEnd, Outcome, describe};
+use super::running::{Cell, PORT};
 use crate::deadline;
+use mpws_model::Side;
 
 /// How an ordinary server is started.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use mptcp::counters::CounterDelta;
-use mptcp::pm::{Endpoint, EndpointFlags, Event, EventKind, EventSocket, Limits, NetlinkError};
+use mptcp::pm::{Endpoint, EndpointFlags, Event, EventKind, Limits, NetlinkError};
 use mptcp::pm::{KernelRefusal, PathManager};
 use mptcp::{AddressId, Token};
 use mpws_judge::Count;
@@ -16,23 +16,10 @@ use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::{Action, Rule};
 use mpws_lab::{BoxId, RuleId};
 
-use super::{Cell, CellEnd};
-use crate::case::Side;
+use super::end::CellEnd;
+use super::running::{Cell, PathEvents};
 use crate::deadline;
-
-/// What a cell has heard of its paths.
-#[derive(Debug, Default)]
-pub(crate) struct Paths {
-    client: PathEvents,
-    server: PathEvents,
-}
-
-/// The events of one host.
-#[derive(Debug, Default)]
-struct PathEvents {
-    socket: Option<EventSocket>,
-    heard: Vec<Event>,
-}
+use mpws_model::Side;
 
 /// What must be seen once the cell is over.
 impl Cell {
@@ -75,7 +62,7 @@ impl Cell {
     }
 
     /// Address of a side on a path, of this IP version.
-    pub fn path_address_in(&self, side: Side, path: u8, ip: crate::case::Ip) -> IpAddr {
+    pub fn path_address_in(&self, side: Side, path: u8, ip: mpws_model::Ip) -> IpAddr {
         self.host(side).address(path, ip)
     }
 

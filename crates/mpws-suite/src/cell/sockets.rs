@@ -8,9 +8,10 @@ use mpws_lab::Host;
 use mpws_peers::protocol::SocketProtocol;
 use socket2::{SockAddr, Socket};
 
-use super::{Cell, CellEnd, PORT};
-use crate::case::{Ip, Side};
+use super::end::CellEnd;
+use super::running::{Cell, PORT};
 use crate::deadline;
+use mpws_model::{Ip, Side};
 
 /// A connection between two sockets of the suite's own. The bytes that crossed it while it was made
 /// are read on both sides.

@@ -7,8 +7,10 @@ use std::time::SystemTime;
 use mpws_lab::preset::OnPath;
 use mpws_peers::{Catalogue, PeerSpec};
 
+use super::cells::{FIXTURE, Plan, PlannedCell};
+use super::error::PlanError;
 use super::pattern::Pattern;
-use super::{FIXTURE, Plan, PlanError, PlannedCell, Selectors};
+use super::selector::Selectors;
 use crate::case::{Case, Profile};
 use crate::cases::catalogue;
 use crate::clock::rfc3339;
@@ -103,6 +105,45 @@ impl Planned {
             catalogue: names,
             expectations,
         })
+    }
+}
+
+impl Plan {
+    /// Only the cells of the profile that at least one selector selects; every selector must select
+    /// something.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::NoSuchCell`], [`PlanError::InLargerProfile`] and [`PlanError::Empty`].
+    pub fn select(mut self, profile: Profile, selectors: &Selectors) -> Result<Self, PlanError> {
+        for selector in selectors.iter() {
+            let matching = self
+                .cells
+                .iter()
+                .filter(|cell| selector.matches(&cell.name));
+            match matching.map(|cell| cell.case.profile).min() {
+                None => {
+                    return Err(PlanError::NoSuchCell {
+                        selector: selector.to_string(),
+                        nearest: selectors.nearest(selector, &self.cells),
+                    });
+                }
+                Some(smallest) if smallest > profile => {
+                    return Err(PlanError::InLargerProfile {
+                        selector: selector.to_string(),
+                        profile: smallest,
+                    });
+                }
+                Some(_) => {}
+            }
+        }
+        self.cells
+            .retain(|cell| cell.case.profile <= profile && selectors.matches(cell));
+        if self.cells.is_empty() {
+            Err(PlanError::Empty)
+        } else {
+            Ok(self)
+        }
     }
 }
 
@@ -220,6 +261,49 @@ mod tests {
         assert!(matches!(
             cells(&known, catalogue(), Some("nowhere"), &[]),
             Err(PlanError::NoSuchMatrix { .. })
+        ));
+    }
+
+    #[test]
+    fn a_larger_profile_holds_all_of_a_smaller_one_and_is_named_where_it_is_needed() {
+        static CASES: [Case; 2] = [
+            Case {
+                slug: "family/short",
+                ..Case::BASE
+            },
+            Case {
+                slug: "family/long",
+                profile: Profile::Full,
+                ..Case::BASE
+            },
+        ];
+        let known = mpws_peers::Catalogue::builtin().expect("our own peers");
+        let fixture = [FIXTURE.to_owned()];
+        let fixture = known
+            .peers()
+            .iter()
+            .filter(|peer| fixture.contains(&peer.name));
+        let peers: Vec<Arc<PeerSpec>> = fixture.cloned().map(Arc::new).collect();
+        let select = |profile, selectors: &[&str]| {
+            let selectors = Selectors::parse(selectors, &[]).expect("selectors");
+            Plan::of(&CASES, &peers).select(profile, &selectors)
+        };
+        let slugs = |plan: Result<Plan, PlanError>| -> Vec<&'static str> {
+            let cells = plan.expect("a plan").cells.into_iter();
+            let mut slugs: Vec<_> = cells.map(|cell| cell.case.slug).collect();
+            slugs.dedup();
+            slugs
+        };
+        let (short, both) = (vec!["family/short"], vec!["family/short", "family/long"]);
+        assert_eq!(slugs(select(Profile::Default, &[])), short);
+        assert_eq!(slugs(select(Profile::Default, &["family/"])), short);
+        assert_eq!(slugs(select(Profile::Full, &[])), both);
+        assert!(matches!(
+            select(Profile::Default, &["family/long"]),
+            Err(PlanError::InLargerProfile {
+                profile: Profile::Full,
+                ..
+            })
         ));
     }
 }

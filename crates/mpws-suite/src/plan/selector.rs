@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::PlannedCell;
+use super::cells::PlannedCell;
 use super::pattern::{Pattern, PatternError};
 
 /// A name, a prefix that ends at a boundary, a glob over whole names, or the name of groups of

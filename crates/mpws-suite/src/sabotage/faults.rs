@@ -12,9 +12,9 @@ use mpws_lab::{BoxId, Host, InstallError, Lab, PathError, RuleId};
 use mpws_peers::LaunchOptions;
 use mpws_peers::protocol::SocketProtocol;
 
-use crate::case::Ip;
 use crate::cell::effects::Effects;
 use crate::cell::{CellEnd, stray};
+use mpws_model::Ip;
 
 pub(super) struct RuleLeftOut;
 

@@ -14,10 +14,10 @@ use mpws_lab::Host;
 use mpws_peers::Peer;
 use mpws_peers::protocol::SocketFacts;
 
-use crate::case::{Ip, Side};
 use crate::cell::{Cell, CellEnd, Counted, PORT};
 use crate::deadline;
 use crate::witness::Snapshot;
+use mpws_model::{Ip, Side};
 
 /// What there is to judge of a cell, and the capture that the wire's part was read from.
 pub(crate) struct Gathered {

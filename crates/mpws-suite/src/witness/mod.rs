@@ -12,8 +12,8 @@ use mpws_lab::{Host, Lab};
 use mpws_peers::kernel::{self, KernelSocket};
 use mpws_peers::protocol::SocketFacts;
 
-use crate::case::Side;
 use crate::cell::CellEnd;
+use mpws_model::Side;
 
 /// What kernels and peers said at one moment, while a connection stood.
 #[derive(Clone, Debug, Default, serde::Serialize)]
