@@ -8,7 +8,7 @@ use mpws_peers::{Launcher, PeerSpec};
 
 use crate::plan::Plan;
 use crate::result::Capability;
-use crate::run::host;
+use crate::run::feature;
 
 /// Name of the capability to have peers in containers.
 pub const CONTAINERS: &str = "containers";
@@ -56,14 +56,14 @@ pub fn capabilities(
         Ok(Some(Err(words))) => Capability {
             available: false,
             detail: format!("in containers: getaddrinfo() refuses protocol 262: {words}"),
-            remedy: host::remedy(Feature::Resolver).map(str::to_owned),
+            remedy: feature::remedy(Feature::Resolver).map(str::to_owned),
         },
         Err(error) => {
             // Unknown: then no deviation can count on it, either way.
             tracing::warn!(%error, "the resolver of containers was not found out");
-            capabilities.remove(&host::name(Feature::Resolver));
+            capabilities.remove(&feature::name(Feature::Resolver));
             return;
         }
     };
-    capabilities.insert(host::name(Feature::Resolver), resolver);
+    capabilities.insert(feature::name(Feature::Resolver), resolver);
 }

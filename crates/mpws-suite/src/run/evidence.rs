@@ -8,7 +8,6 @@ use mpws_judge::saved::{CAPTURE, FILE, SCHEMA, Saved, SavedError};
 
 use crate::cell::Cell;
 use crate::result::CellResult;
-use crate::run::execute::folder_of;
 use crate::witness::Snapshot;
 use crate::witness::gather::Gathered;
 
@@ -102,4 +101,19 @@ fn json(snapshots: &[Snapshot]) -> String {
     let text = serde_json::to_string_pretty(snapshots);
     // Plain data has no way to fail but a map whose keys are no text, and there is none.
     text.map_or_else(|error| format!("{error}\n"), |text| text + "\n")
+}
+
+/// Folder of a cell's evidence, below the output folder.
+fn folder_of(cell: &str) -> PathBuf {
+    let safe: String = cell
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-._@".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    Path::new("evidence").join(safe)
 }

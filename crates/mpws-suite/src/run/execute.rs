@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -383,19 +383,4 @@ fn facts(spec: &PeerSpec, peer: &Peer) -> PeerFacts {
         runtime: hello.runtime.clone(),
         libc: hello.libc.clone(),
     }
-}
-
-/// Folder of a cell's evidence, below the output folder.
-pub(crate) fn folder_of(cell: &str) -> PathBuf {
-    let safe: String = cell
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "-._@".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    Path::new("evidence").join(safe)
 }

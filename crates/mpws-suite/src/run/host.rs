@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mptcp::probe::Feature;
 use mpws_peers::StateFolder;
 
 use crate::result::{Capability, HostFacts};
 use crate::run::containers::{self, CONTAINERS};
+use crate::run::feature;
 
 /// Name of the capability to have labs.
 pub const LAB: &str = "lab";
@@ -40,11 +40,11 @@ pub(crate) fn look(state: Option<&Path>) -> Found {
         all.push(("wire".to_owned(), wire()));
     }
     for finding in mptcp::probe::probe() {
-        let remedy = remedy(finding.feature)
+        let remedy = feature::remedy(finding.feature)
             .map(str::to_owned)
             .filter(|_| !finding.available);
         all.push((
-            name(finding.feature),
+            feature::name(finding.feature),
             Capability {
                 available: finding.available,
                 detail: finding.detail,
@@ -108,33 +108,6 @@ fn python(state: Option<&Path>) -> Capability {
                 "install Python 3.9 or newer with pip, or name one in MPWS_PYTHON".to_owned(),
             ),
         },
-    }
-}
-
-/// Name of the capability to have a feature of MPTCP.
-pub(crate) fn name(feature: Feature) -> String {
-    format!("mptcp-{feature}")
-}
-
-/// How to get a feature of MPTCP, where that is known.
-pub(crate) fn remedy(feature: Feature) -> Option<&'static str> {
-    match feature {
-        Feature::SocketV4 | Feature::SocketV6 => Some(
-            "a kernel with CONFIG_MPTCP (5.6 or newer), and net.mptcp.enabled=1; cells use namespaces of their own, \
-             where the switch is on by default",
-        ),
-        Feature::PathManagerEvents => {
-            Some("needs CAP_NET_ADMIN; labs have it, so no cell depends on it out here")
-        }
-        Feature::Diag => {
-            Some("CONFIG_INET_MPTCP_DIAG, a module on some systems: modprobe mptcp_diag")
-        }
-        Feature::Resolver => Some(
-            "glibc 2.42 or newer; without it asyncio's sock_connect cannot connect MPTCP sockets",
-        ),
-        Feature::IsMptcp => Some("Linux 6.10 or newer; older kernels are judged by errno"),
-        Feature::FullInfo => Some("Linux 6.5 or newer"),
-        Feature::Info | Feature::PathManager | Feature::Counters | Feature::Sysctls => None,
     }
 }
 

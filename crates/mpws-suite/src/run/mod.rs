@@ -3,6 +3,7 @@
 mod containers;
 pub mod evidence;
 pub mod execute;
+mod feature;
 pub mod host;
 pub mod journal;
 pub mod options;

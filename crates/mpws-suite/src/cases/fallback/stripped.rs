@@ -229,7 +229,7 @@ fn speak_freely(cell: &Cell, waits: [RuleId; 2]) -> Result<(), CellEnd> {
 }
 
 /// A connection that the rule made fall back at its first data.
-pub(in crate::cases) fn fallen_back(cell: &mut Cell, rule: Rule) -> Result<Session, CellEnd> {
+pub(crate) fn fallen_back(cell: &mut Cell, rule: Rule) -> Result<Session, CellEnd> {
     let waits = keep_tcp_waiting(cell, 1)?;
     cell.rule(rule.mptcp(MptcpMatch::Any))?;
     let server = cell.serve(Serve::echo())?;
@@ -240,7 +240,7 @@ pub(in crate::cases) fn fallen_back(cell: &mut Cell, rule: Rule) -> Result<Sessi
 }
 
 /// Removes the options from the client's segments after the SYN.
-pub(in crate::cases) fn client_segments() -> Rule {
+pub(crate) fn client_segments() -> Rule {
     Rule::new("strip-client-segments", strip())
         .from("client")
         .not_syn()
