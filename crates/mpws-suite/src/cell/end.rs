@@ -5,6 +5,7 @@ use std::fmt::Display;
 use mpws_model::Side;
 use mpws_peers::CallError;
 use mpws_peers::protocol::ErrorRecord;
+use mpws_peers::protocol::chain::in_one_line;
 
 /// Why the steps of a case ended early. Reaching the end is not an error, and not yet a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,14 +48,8 @@ impl<T> Outcome<T> {
 
 impl CellEnd {
     /// A fault of the suite, with its cause.
-    pub fn broken(what: impl Display, error: &dyn std::error::Error) -> Self {
-        let mut text = format!("{what}: {error}");
-        let mut source = error.source();
-        while let Some(inner) = source {
-            text.push_str(&format!(": {inner}"));
-            source = inner.source();
-        }
-        Self::Broken(text)
+    pub fn broken(what: impl Display, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::Broken(format!("{what}: {}", in_one_line(error)))
     }
 
     pub(super) fn of_call(side: Side, error: CallError) -> Self {

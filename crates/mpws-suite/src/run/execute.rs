@@ -11,6 +11,7 @@ use mpws_judge::Demands;
 use mpws_lab::preset::OnPath;
 use mpws_lab::{Lab, MAX_BACKLOG};
 use mpws_peers::protocol::SocketProtocol;
+use mpws_peers::protocol::chain::in_one_line;
 use mpws_peers::{Ahead, LaunchError, LaunchOptions, Launcher, Peer, PeerSpec, Program};
 
 use crate::case::Side;
@@ -357,10 +358,7 @@ fn lab(planned: &PlannedCell, networks: [Option<OwnedFd>; 2]) -> Result<Lab, Cel
 }
 
 fn not_started(spec: &PeerSpec, side: Side, error: LaunchError) -> CellEnd {
-    let text = CellEnd::broken(format!("the {} did not start", side.word()), &error);
-    let CellEnd::Broken(text) = text else {
-        return text;
-    };
+    let text = format!("the {} did not start: {}", side.word(), in_one_line(&error));
     match error {
         LaunchError::NotSupported { .. } => CellEnd::Unsupported(text),
         LaunchError::Environment { .. }

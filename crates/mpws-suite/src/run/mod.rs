@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 use mpws_peers::catalogue::Kind;
+use mpws_peers::protocol::chain::in_one_line;
 use mpws_peers::{LaunchError, Launcher, PeerSpec, StateFolder};
 
 use self::journal::{Journal, JournalError};
@@ -266,13 +267,7 @@ fn prepare(
             }
         };
         if let Err(error) = launcher.prepare(spec, &progress) {
-            let mut reason = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(inner) = source {
-                reason.push_str(&format!(": {inner}"));
-                source = inner.source();
-            }
-            unfit.insert(name.to_owned(), reason);
+            unfit.insert(name.to_owned(), in_one_line(&error));
         }
     }
     unfit
