@@ -1,11 +1,11 @@
 //! Single operations of the peers.
 
+use mpws_model::Side;
 use mpws_peers::CallError;
 use mpws_peers::protocol::{Operation, SocketCreate, SocketId, SocketKind, SocketProtocol};
 
 use super::end::{CellEnd, Outcome, describe};
 use super::running::Cell;
-use mpws_model::Side;
 
 /// Asking peers.
 impl Cell {

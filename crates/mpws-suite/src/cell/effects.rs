@@ -11,11 +11,11 @@ use mptcp::pm::{Endpoint, EndpointFlags, Limits, NetlinkError, PathManager};
 use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::Rule;
 use mpws_lab::{BoxId, Host, InstallError, Lab, PathError, RuleId};
+use mpws_model::Ip;
 use mpws_peers::LaunchOptions;
 use mpws_peers::protocol::SocketProtocol;
 
 use super::end::CellEnd;
-use mpws_model::Ip;
 
 /// What a cell may do. Each method does what it says; a fault overrides those that it breaks.
 pub(crate) trait Effects: Send + Sync {

@@ -9,7 +9,8 @@
 //! | `asking.rs` | single operations of the peers |
 //! | `sockets.rs` | sockets of the suite's own, for what is asked of the kernel alone |
 //! | `effects.rs` | what a cell does to its surroundings, in one place |
-//! | `paths.rs` | endpoints, limits, joins, links, and what must be seen of them |
+//! | `paths.rs` | endpoints, limits, links, and what must be seen of them |
+//! | `waiting.rs` | wait for joins, counters and packets |
 //! | `ordinary.rs` | what careful users do: serve, connect, echo, close |
 
 mod asking;
@@ -21,6 +22,7 @@ mod ordinary;
 mod paths;
 mod running;
 mod sockets;
+mod waiting;
 
 pub use mpws_judge::Count;
 

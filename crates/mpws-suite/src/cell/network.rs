@@ -1,6 +1,7 @@
 //! Settings of the hosts, and the witnesses.
 
 use mptcp::counters::CounterDelta;
+use mpws_model::Side;
 use mpws_peers::kernel::KernelSocket;
 use mpws_peers::protocol::{ConnectionId, ConnectionLook, SocketFacts};
 
@@ -8,7 +9,6 @@ use super::end::CellEnd;
 use super::running::{Cell, PORT};
 use crate::deadline;
 use crate::witness::{InUse, Snapshot};
-use mpws_model::Side;
 
 /// Hosts and witnesses.
 impl Cell {

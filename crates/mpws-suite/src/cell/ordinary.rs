@@ -2,6 +2,7 @@
 
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::Behaviour;
+use mpws_model::Side;
 use mpws_peers::protocol::{
     ClientOpen, ClientOpened, ClientTls, ConnectWay, ConnectionClose, ConnectionEnd, ConnectionId,
     ConnectionReceive, ConnectionSend, Nothing, ServerLook, ServerStart, ServerStarted,
@@ -12,7 +13,6 @@ use mpws_peers::protocol::{
 use super::end::{CellEnd, Outcome, describe};
 use super::running::{Cell, PORT};
 use crate::deadline;
-use mpws_model::Side;
 
 /// How an ordinary server is started.
 #[derive(Clone, Debug)]

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mpws_lab::Host;
+use mpws_model::{Ip, Side};
 use mpws_peers::protocol::SocketProtocol;
 use socket2::{SockAddr, Socket};
 
 use super::end::CellEnd;
 use super::running::{Cell, PORT};
 use crate::deadline;
-use mpws_model::{Ip, Side};
 
 /// A connection between two sockets of the suite's own. The bytes that crossed it while it was made
 /// are read on both sides.
@@ -51,7 +51,7 @@ impl Cell {
         Ok(socket)
     }
 
-    /// A fresh TCP socket in the client's host, with every fault on purpose: what the kernel can is
+    /// A fresh TCP socket in the client's host, whatever fault is injected: what the kernel can is
     /// asked of it.
     ///
     /// # Errors

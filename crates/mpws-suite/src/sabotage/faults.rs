@@ -9,12 +9,12 @@ use mptcp::pm::{Endpoint, EndpointFlags, Limits, NetlinkError, PathManager};
 use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule};
 use mpws_lab::{BoxId, Host, InstallError, Lab, PathError, RuleId};
+use mpws_model::Ip;
 use mpws_peers::LaunchOptions;
 use mpws_peers::protocol::SocketProtocol;
 
 use crate::cell::effects::Effects;
 use crate::cell::{CellEnd, stray};
-use mpws_model::Ip;
 
 pub(super) struct RuleLeftOut;
 

@@ -11,13 +11,13 @@ use mpws_judge::testimony::{
 };
 use mpws_judge::{Demands, End, Exit, Parties, Sides, Testimony, Wire};
 use mpws_lab::Host;
+use mpws_model::{Ip, Side};
 use mpws_peers::Peer;
 use mpws_peers::protocol::SocketFacts;
 
 use crate::cell::{Cell, CellEnd, Counted, PORT};
 use crate::deadline;
 use crate::witness::Snapshot;
-use mpws_model::{Ip, Side};
 
 /// What there is to judge of a cell, and the capture that the wire's part was read from.
 pub(crate) struct Gathered {

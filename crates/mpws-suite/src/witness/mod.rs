@@ -9,11 +9,11 @@ use std::sync::OnceLock;
 use mptcp::counters::{CounterDelta, Counters};
 use mptcp::diag::{Diag, Family, MptcpSocket, State, TcpSubflow};
 use mpws_lab::{Host, Lab};
+use mpws_model::Side;
 use mpws_peers::kernel::{self, KernelSocket};
 use mpws_peers::protocol::SocketFacts;
 
 use crate::cell::CellEnd;
-use mpws_model::Side;
 
 /// What kernels and peers said at one moment, while a connection stood.
 #[derive(Clone, Debug, Default, serde::Serialize)]
