@@ -188,8 +188,9 @@ fn is_about(sabotage: Option<Sabotage>, cell: &CellResult) -> bool {
     if sabotage != Some(Sabotage::RuleLeftOut) {
         return true;
     }
-    let recorded = &cell.recorded[&format!("~{ON_THE_WIRE}")];
+    let recorded = &cell.recorded[ON_THE_WIRE];
     let placed: Vec<&str> = recorded
+        .value
         .as_array()
         .into_iter()
         .flatten()
@@ -309,5 +310,5 @@ fn results(
         .run(cells, sabotage)
         .map_err(|error| format!("{error:?}"))?;
     let cells = run.cells.into_iter();
-    Ok(cells.map(|cell| (cell.cell.clone(), cell)).collect())
+    Ok(cells.map(|cell| (cell.cell.to_string(), cell)).collect())
 }

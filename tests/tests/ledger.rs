@@ -33,7 +33,11 @@ fn every_planned_cell_is_reported_once_and_in_order() {
     let planned = plan(&options).expect("a plan").cells;
     let planned: Vec<String> = planned.into_iter().map(|cell| cell.name).collect();
     let result = ran(&options);
-    let reported: Vec<String> = result.cells.iter().map(|cell| cell.cell.clone()).collect();
+    let reported: Vec<String> = result
+        .cells
+        .iter()
+        .map(|cell| cell.cell.to_string())
+        .collect();
     assert_eq!(reported, planned);
     assert_eq!(result.planned, planned.len());
     assert_eq!(
@@ -82,7 +86,7 @@ fn a_cell_is_compared_with_its_control_when_both_ran() {
         panic!("two cells: {:?}", result.cells);
     };
     assert_eq!(subject.control.role, ControlRole::Subject);
-    assert_eq!(subject.control.cell.as_deref(), Some(TWIN));
+    assert_eq!(subject.control.cell, Some(TWIN.parse().expect("a name")));
     assert_eq!(
         subject.control.differs,
         Some(false),
@@ -90,7 +94,7 @@ fn a_cell_is_compared_with_its_control_when_both_ran() {
         subject.control
     );
     assert_eq!(control.control.role, ControlRole::Control);
-    assert_eq!(control.control.cell.as_deref(), Some(SUBJECT));
+    assert_eq!(control.control.cell, Some(SUBJECT.parse().expect("a name")));
 }
 
 #[test]

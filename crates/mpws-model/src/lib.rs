@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`result`] | the result of a run: what `result.json` holds, and reading it |
 //! | [`event`] | what the runner tells while it runs |
+//! | [`bench`] | the result of measurements: what `bench.json` holds |
 //! | [`claims`] | the result of judging a claim |
 //! | [`cause`] | why a connection is not MPTCP |
 //! | [`expect`] | what must carry the bytes of a cell |
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::missing_errors_doc)]
 
+pub mod bench;
 pub mod cause;
 pub mod claims;
 pub mod event;
@@ -27,8 +29,8 @@ pub mod expect;
 pub mod name;
 pub mod peer;
 pub mod profile;
-pub mod requirement;
 pub mod protocol;
+pub mod requirement;
 pub mod result;
 pub mod side;
 #[cfg(feature = "testing")]
@@ -38,8 +40,8 @@ pub use cause::{Cause, UnknownCause};
 pub use expect::Expect;
 pub use mpws_packet::Ip;
 pub use name::{CellName, InvalidCellName};
-pub use peer::PeerId;
+pub use peer::{FIXTURE, PeerId};
 pub use profile::Profile;
-pub use requirement::Requirement;
 pub use protocol::{Protocol, UnknownProtocol};
+pub use requirement::Requirement;
 pub use side::Side;

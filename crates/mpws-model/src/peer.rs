@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Name of the peer that stands opposite all others: our own.
+pub const FIXTURE: &str = "fixture";
+
 /// What a peer is: a version of a library, and an implementation inside it.
 ///
 /// The name of a peer is made of these in one way or another (`websockets-13.1-legacy`, `node-ws`), so that nobody can take

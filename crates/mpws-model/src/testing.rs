@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use crate::claims::{ClaimResult, ClaimVerdict};
 use crate::result::{
     CaseFacts, CellResult, Check, Control, Environment, Evidence, ExpectedDeviation, HostFacts,
-    Launcher, PeerFacts, RESULT_SCHEMA, RunResult, RunsOn, Summary, Tool, Transport, TransportKind,
-    Verdict,
+    Launcher, LeftOut, PeerFacts, RESULT_SCHEMA, RunResult, RunsOn, Summary, Tool, Transport,
+    TransportKind, Verdict,
 };
 use crate::{Cause, CellName, PeerId, Profile, Protocol};
 
@@ -160,8 +160,17 @@ pub fn case(slug: &str, place: usize) -> CaseFacts {
         case: slug.to_owned(),
         place,
         title: format!("what {slug} does"),
-        requirement: "RFC 8684 section 3.7".to_owned(),
+        requirements: vec!["RFC 8684 section 3.7".to_owned()],
         always_shown: Vec::new(),
+    }
+}
+
+/// A peer that a run of a matrix left out.
+pub fn left_out(peer: &str, reason: &str) -> LeftOut {
+    LeftOut {
+        peer: peer.to_owned(),
+        cells: 3,
+        reason: reason.to_owned(),
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mpws_lab::preset::OnPath;
+use mpws_model::event::RunEvent;
+use mpws_model::result::RunResult;
 use mpws_report::folder;
 use mpws_report::terminal::{self, Paint, Progress};
-use mpws_suite::event::RunEvent;
-use mpws_suite::result::RunResult;
 use mpws_suite::run::journal::JournalError;
 use mpws_suite::run::{ExitKind, Keep, LauncherKind, RunError, RunOptions};
 

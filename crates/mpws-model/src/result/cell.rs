@@ -231,6 +231,19 @@ impl Verdict {
     }
 }
 
+impl TransportKind {
+    /// The word used in all outputs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Mptcp => "mptcp",
+            Self::Fallback => "fallback",
+            Self::Tcp => "tcp",
+            Self::None => "none",
+            Self::Unproven => "unproven",
+        }
+    }
+}
+
 impl Launcher {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Process, Self::Container];

@@ -137,8 +137,9 @@ pub struct CaseFacts {
     pub place: usize,
     /// One line on what is done; empty where it is not known.
     pub title: String,
-    /// Where the requirement stands; empty where it is not known.
-    pub requirement: String,
+    /// Where what it demands stands, such as `RFC 8684 section 3.7`; none where it is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requirements: Vec<String>,
     /// Names of recorded values that the support matrix shows even where they are the same in all versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub always_shown: Vec<String>,
@@ -203,6 +204,13 @@ impl RunResult {
     /// What is known of a peer of the plan.
     pub fn peer(&self, name: &str) -> Option<&PeerFacts> {
         self.peers.iter().find(|facts| facts.peer == name)
+    }
+}
+
+impl CaseFacts {
+    /// The family: what stands before the first slash of the case.
+    pub fn family(&self) -> &str {
+        self.case.split('/').next().unwrap_or(&self.case)
     }
 }
 

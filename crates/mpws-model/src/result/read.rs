@@ -65,7 +65,7 @@ fn upgrade(result: &mut Value) {
     }
     let cases = (1..)
         .zip(&cases)
-        .map(|(place, case)| json!({"case": case, "place": place, "title": "", "requirement": ""}));
+        .map(|(place, case)| json!({"case": case, "place": place, "title": ""}));
     result["cases"] = cases.collect();
     let peers = result["peers"].as_array().into_iter().flatten();
     let mut by_name: BTreeMap<String, Value> = ends

@@ -32,7 +32,7 @@ use mpws_trace::Rule;
 use serde_json::Value;
 
 use crate::case::{Expect, Ip, Side};
-use crate::result::Check;
+use crate::result::{Check, Recorded};
 use crate::sabotage::Sabotage;
 use crate::witness::{Snapshot, Witness};
 
@@ -86,7 +86,7 @@ pub struct Cell {
     pub(crate) witness: Witness,
     pub(crate) sabotage: Option<Sabotage>,
     pub(crate) checks: Vec<Check>,
-    pub(crate) recorded: BTreeMap<String, Value>,
+    pub(crate) recorded: BTreeMap<String, Recorded>,
     pub(crate) snapshots: Vec<Snapshot>,
     /// The server that was started last.
     pub(crate) server_number: Option<u32>,
@@ -292,12 +292,14 @@ impl Cell {
 
     /// Records behaviour that is compared with the control and between versions, not judged.
     pub fn record(&mut self, name: &str, value: impl Into<Value>) {
-        self.recorded.insert(name.to_owned(), value.into());
+        self.recorded
+            .insert(name.to_owned(), Recorded::steady(value));
     }
 
     /// Records a value that changes from run to run: kept, never compared.
     pub fn record_volatile(&mut self, name: &str, value: impl Into<Value>) {
-        self.recorded.insert(format!("~{name}"), value.into());
+        self.recorded
+            .insert(name.to_owned(), Recorded::volatile(value));
     }
 }
 

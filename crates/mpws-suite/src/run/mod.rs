@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use mpws_lab::preset::OnPath;
+use mpws_model::PeerId;
 use mpws_peers::catalogue::Kind;
 use mpws_peers::image::Base;
 use mpws_peers::{Catalogue, LaunchError, Launcher, PeerSpec, StateFolder};
@@ -31,7 +32,9 @@ use crate::finding;
 use crate::plan;
 use crate::plan::left_out;
 pub use crate::plan::{Plan, PlanError};
-use crate::result::{Capability, CellResult, RESULT_SCHEMA, RunResult, Summary, Tool};
+use crate::result::{
+    Capability, CaseFacts, CellResult, PeerFacts, RESULT_SCHEMA, RunResult, Summary, Tool,
+};
 use crate::sabotage::Sabotage;
 
 /// What a user may choose.
@@ -241,6 +244,7 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
     let Ran {
         mut cells,
         peers,
+        not_run,
         taken_over,
         journal,
     } = course.all_cells(journal, done, tell);
@@ -270,7 +274,8 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         started_at: rfc3339(started_at),
         duration_ms: millis(started),
         host,
-        peers,
+        peers: all_peers(&planned.plan, peers),
+        cases: cases_of(&planned.plan),
         profile: options.profile,
         matrix: options.matrix.clone(),
         selectors: options.selectors.clone(),
@@ -278,8 +283,7 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
         left_out,
         planned: planned.plan.cells.len(),
         taken_over,
-        interrupted: options.stop.load(Ordering::Relaxed)
-            && cells.iter().any(|cell| cell.reason == execute::NOT_RUN),
+        interrupted: options.stop.load(Ordering::Relaxed) && not_run > 0,
         findings: finding::findings(&cells, options),
         claims: Vec::new(),
         problems,
@@ -288,6 +292,53 @@ pub fn run(options: &RunOptions, tell: &mut dyn FnMut(RunEvent)) -> Result<RunRe
     };
     tell(RunEvent::Finished(Box::new(result.clone())));
     Ok(result)
+}
+
+/// What is known of every peer of the plan: that which peers said that started, and that which the catalogue says of the
+/// others.
+fn all_peers(plan: &Plan, started: Vec<PeerFacts>) -> Vec<PeerFacts> {
+    let mut all: BTreeMap<String, PeerFacts> = BTreeMap::new();
+    for spec in plan
+        .cells
+        .iter()
+        .flat_map(|cell| [&cell.client, &cell.server])
+    {
+        all.entry(spec.name.clone()).or_insert_with(|| PeerFacts {
+            peer: spec.name.clone(),
+            id: PeerId {
+                family: spec.family.clone(),
+                version: spec.version.clone(),
+                implementation: spec.implementation.clone(),
+            },
+            runs_on: None,
+        });
+    }
+    all.extend(started.into_iter().map(|facts| (facts.peer.clone(), facts)));
+    all.into_values().collect()
+}
+
+/// What reports tell of the cases of a plan, which has them in the order of the catalogue.
+fn cases_of(plan: &Plan) -> Vec<CaseFacts> {
+    let mut all: Vec<CaseFacts> = Vec::new();
+    for case in plan.cells.iter().map(|cell| cell.case) {
+        if all.iter().any(|known| known.case == case.slug) {
+            continue;
+        }
+        let known = catalogue().iter().position(|one| one.slug == case.slug);
+        all.push(CaseFacts {
+            case: case.slug.to_owned(),
+            // Cases of a test of the suite itself stand behind those of the catalogue.
+            place: known.unwrap_or(catalogue().len()) + 1,
+            title: case.title.to_owned(),
+            requirements: case.requirements.iter().map(ToString::to_string).collect(),
+            always_shown: case
+                .always_shown
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect(),
+        });
+    }
+    all
 }
 
 /// A plan with what belongs to it.

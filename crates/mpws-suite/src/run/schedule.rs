@@ -24,6 +24,8 @@ pub(crate) struct Ran {
     /// In the order of the plan.
     pub(crate) cells: Vec<CellResult>,
     pub(crate) peers: Vec<PeerFacts>,
+    /// Number of cells that were not begun, because the run was stopped before.
+    pub(crate) not_run: usize,
     /// Number of cells that an earlier run had done.
     pub(crate) taken_over: usize,
     pub(crate) journal: Journal,
@@ -90,7 +92,7 @@ impl Course<'_> {
             for arrival in arrivals {
                 match arrival {
                     News::Started(number) => tell(RunEvent::CellStarted {
-                        cell: self.plan.cells[number].name.clone(),
+                        cell: self.plan.cells[number].full_name(),
                     }),
                     News::Finished(number, entry) => {
                         // What a missing peer or host kept from running is to be tried again by the next run, and
@@ -107,22 +109,25 @@ impl Course<'_> {
                 }
             }
         });
+        let not_run = results.iter().filter(|result| result.is_none()).count();
         let cells = results
             .into_iter()
             .zip(&self.plan.cells)
-            .map(|(result, cell)| result.unwrap_or_else(|| not_run(self.bench, cell)))
+            .map(|(result, cell)| result.unwrap_or_else(|| self.left_undone(cell)))
             .collect();
         Ran {
             cells,
+            not_run,
             peers: peers.into_values().collect(),
             taken_over,
             journal,
         }
     }
-}
 
-fn not_run(bench: &execute::Bench<'_>, cell: &PlannedCell) -> CellResult {
-    bench.empty(cell, Verdict::Error, execute::NOT_RUN.to_owned())
+    fn left_undone(&self, cell: &PlannedCell) -> CellResult {
+        let reason = execute::NOT_RUN.to_owned();
+        self.bench.empty(cell, Verdict::Error, reason)
+    }
 }
 
 /// The same numbers, with neighbours far from each other. Cells that follow each other in a plan are alike; run together,
