@@ -21,6 +21,14 @@
 
 #![forbid(unsafe_code)]
 
+// Unit tests make captures packet by packet, as the integration tests do.
+#[cfg(test)]
+extern crate self as mpws_trace;
+#[cfg(test)]
+#[path = "../tests/captures/support.rs"]
+#[expect(dead_code, reason = "the integration tests use more of it")]
+mod support;
+
 mod messages;
 mod packets;
 mod plain;

@@ -210,3 +210,7 @@ fn find<T>(
             })
         })
 }
+
+#[cfg(test)]
+#[path = "proof_tests.rs"]
+mod tests;

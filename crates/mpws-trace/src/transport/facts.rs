@@ -188,3 +188,7 @@ fn count(image: &Image, seen: &mut Seen) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

@@ -243,3 +243,10 @@ fn packet_stripped(packet: &Packet) -> bool {
     matches!((&packet.sent, &packet.delivered), (Some(sent), Some(delivered))
         if !sent.syn && facts::lost_mptcp(sent, delivered))
 }
+
+#[cfg(test)]
+#[path = "verdict_table.rs"]
+mod table;
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

@@ -10,5 +10,4 @@ mod rules;
 mod segments;
 mod support;
 mod tls;
-mod transport;
 mod websocket;
