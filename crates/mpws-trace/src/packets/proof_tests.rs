@@ -1,5 +1,7 @@
 //! HMACs and keys of joins and announcements, each right, wrong and unknown.
 
+use std::slice::from_ref;
+
 use mpws_codec::mptcp::{
     AddAddr, AddressId, CapableForm, MpJoin, MptcpOption, crypto::add_addr_hmac,
 };
@@ -135,8 +137,8 @@ fn a_join_is_established_if_all_three_packets_arrive_with_mp_join() {
     );
     let [syn, syn_ack, _] = right_joins();
     let plain = only(&joined(|talk| {
-        talk.packet(Client, "S", &[syn.clone()], b"")
-            .packet(Server, "SA", &[syn_ack.clone()], b"")
+        talk.packet(Client, "S", from_ref(&syn), b"")
+            .packet(Server, "SA", from_ref(&syn_ack), b"")
             .packet(Client, "A", &[], b"");
     }));
     assert!(!plain.established);
@@ -163,8 +165,8 @@ fn ids_and_backup_bits_are_those_that_each_end_sent() {
         [check.initiator_id, check.responder_id].map(|id| id.map(|AddressId(id)| id))
     };
     let check = only(&joined(|talk| {
-        talk.packet(Client, "S", &[syn.clone()], b"")
-            .packet(Server, "SA", &[syn_ack.clone()], b"")
+        talk.packet(Client, "S", from_ref(&syn), b"")
+            .packet(Server, "SA", from_ref(&syn_ack), b"")
             .packet(Client, "A", &[ack], b"");
     }));
     assert_eq!(ids(check), [Some(3), Some(4)]);
@@ -180,7 +182,7 @@ fn ids_and_backup_bits_are_those_that_each_end_sent() {
         common.backup = false;
     }
     let check = only(&joined(|talk| {
-        talk.packet(Client, "S", &[syn.clone()], b"")
+        talk.packet(Client, "S", from_ref(&syn), b"")
             .packet(Server, "SA", &[syn_ack], b"");
     }));
     assert_eq!(
@@ -198,9 +200,9 @@ fn a_join_option_in_the_wrong_packet_is_not_taken_for_the_right_one() {
     let [syn, syn_ack, ack] = right_joins();
     // The forms of MP_JOIN tell SYN from SYN/ACK by length, and neither counts outside of a SYN.
     let check = only(&joined(|talk| {
-        talk.packet(Client, "S", &[syn.clone()], b"")
-            .packet(Server, "A", &[syn_ack.clone()], b"")
-            .again(Client, "S", &[ack.clone()], b"");
+        talk.packet(Client, "S", from_ref(&syn), b"")
+            .packet(Server, "A", from_ref(&syn_ack), b"")
+            .again(Client, "S", from_ref(&ack), b"");
     }));
     assert_eq!(proofs(check), [Proof::Unknown; 4]);
     assert_eq!(check.responder_id, None);
