@@ -1,40 +1,103 @@
 #!/usr/bin/env python3
-"""Compares the verdicts of two runs: python3 ci/compare-results.py ONE/result.json OTHER/result.json.
+"""Compares two runs cell by cell: verdict, known deviations, transport with its cause, and reason.
 
-Exits with 1 and names each cell whose verdict differs or that only one run has.
+Usage: python3 ci/compare-results.py [--only WHAT,..] [--ignore PATTERN=WHAT,..].. ONE OTHER
+
+ONE and OTHER are files of the form mpws-result/1 or mpws-result/2. WHAT is one or more of `verdict`, `known`,
+`transport` and `reason`, parted by commas; --only compares nothing else. --ignore leaves WHAT out in the cells whose
+name matches PATTERN (`*` for any characters); such differences are counted and not shown.
+
+Exits with 1 and names each cell that differs or that only one run has, and with 2 where it cannot compare.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
+
+FORMS = ("mpws-result/1", "mpws-result/2")
+ASPECTS = ("verdict", "known", "transport", "reason")
 
 
-def verdicts(path: str) -> dict[str, str]:
-    """Name of each cell of a run to its verdict; `known` is added where an expectation explains it."""
-    result = json.loads(Path(path).read_text(encoding="utf-8"))
-    if result["schema"] != "mpws-result/1":
-        sys.exit(f"{path}: schema {result['schema']!r} is not mpws-result/1")
+def aspects_of(cell: dict[str, Any], form: str) -> dict[str, str]:
+    """What is compared of a cell, in the words of the present form."""
+    expected = cell.get("expected")
+    if form == FORMS[0]:
+        known = expected["id"].split(", ") if expected else []
+    else:
+        known = [one["id"] for one in expected or []]
+    transport = cell["transport"]
     return {
-        cell["cell"]: cell["verdict"] + (", known" if cell.get("expected") else "")
-        for cell in result["cells"]
+        "verdict": cell["verdict"],
+        "known": ", ".join(known) or "none",
+        "transport": f"{transport['kind']} ({transport['cause']})" if transport["cause"] else transport["kind"],
+        "reason": cell["reason"],
     }
+
+
+def read(path: str) -> dict[str, dict[str, str]]:
+    """Name of each cell of a run, and what is compared of it."""
+    try:
+        result = json.loads(Path(path).read_text(encoding="utf-8"))
+        form = result["schema"]
+        if form not in FORMS:
+            problem = f"schema {form!r} is not one of {', '.join(FORMS)}"
+        else:
+            return {cell["cell"]: aspects_of(cell, form) for cell in result["cells"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    print(f"{path}: {problem}", file=sys.stderr)
+    sys.exit(2)
+
+
+def aspects(text: str) -> set[str]:
+    """The aspects of a list with commas."""
+    chosen = set(text.split(","))
+    if not chosen <= set(ASPECTS):
+        raise argparse.ArgumentTypeError(f"{text!r}: there are {', '.join(ASPECTS)}")
+    return chosen
+
+
+def ignored(text: str) -> tuple[str, set[str]]:
+    """A pattern of cells, and the aspects that are not compared there."""
+    pattern, equals, what = text.rpartition("=")
+    if not equals or not pattern:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PATTERN=WHAT")
+    return pattern, aspects(what)
 
 
 def main() -> int:
     """Prints the differences and tells by the exit code whether there are any."""
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    one, other = (verdicts(path) for path in sys.argv[1:])
-    different = [
-        f"{name!r}: {one.get(name, 'no such cell')} / {other.get(name, 'no such cell')}"
-        for name in sorted(one.keys() | other.keys())
-        if one.get(name) != other.get(name)
-    ]
-    for line in different:
-        print(line)
-    print(f"{len(one.keys() | other.keys())} cells compared, {len(different)} differ")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", type=aspects, default=set(ASPECTS), metavar="WHAT,..")
+    parser.add_argument("--ignore", type=ignored, action="append", default=[], metavar="PATTERN=WHAT,..")
+    parser.add_argument("one", metavar="ONE")
+    parser.add_argument("other", metavar="OTHER")
+    args = parser.parse_args()
+    one, other = read(args.one), read(args.other)
+    names = sorted(one.keys() | other.keys())
+    different = set()
+    left_out = 0
+    for name in names:
+        if name not in one or name not in other:
+            print(f"{name}: only in {args.one if name in one else args.other}")
+            different.add(name)
+            continue
+        not_here = set().union(*(what for pattern, what in args.ignore if fnmatchcase(name, pattern)))
+        for aspect in ASPECTS:
+            was, is_now = one[name][aspect], other[name][aspect]
+            if aspect not in args.only or was == is_now:
+                continue
+            if aspect in not_here:
+                left_out += 1
+                continue
+            print(f"{name}: {aspect}\n    {was!r}\n    {is_now!r}")
+            different.add(name)
+    print(f"{len(names)} cells compared, {len(different)} differ, {left_out} differences ignored")
     return 1 if different or not one else 0
 
 

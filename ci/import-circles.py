@@ -36,7 +36,17 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-ITEMS = {"struct", "enum", "union", "trait", "fn", "type", "const", "static", "macro_rules"}
+ITEMS = {
+    "struct",
+    "enum",
+    "union",
+    "trait",
+    "fn",
+    "type",
+    "const",
+    "static",
+    "macro_rules",
+}
 
 Name = tuple[str, ...]
 
@@ -100,7 +110,9 @@ class Reader:
         rest = self.declarations(module, folder, tokens)
         self.code(module, rest)
 
-    def declarations(self, module: Module, folder: Path, tokens: list[Token]) -> list[Token]:
+    def declarations(
+        self, module: Module, folder: Path, tokens: list[Token]
+    ) -> list[Token]:
         """Reads the modules that are declared, and returns the tokens that are left."""
         rest: list[Token] = []
         at = 0
@@ -111,7 +123,9 @@ class Reader:
             if text == "#" and at + 1 < len(tokens) and tokens[at + 1].text in "[!":
                 start = at + (1 if tokens[at + 1].text == "[" else 2)
                 end = closing(tokens, start)
-                attributes.append("".join(token.text for token in tokens[start : end + 1]))
+                attributes.append(
+                    "".join(token.text for token in tokens[start : end + 1])
+                )
                 at = end + 1
                 continue
             if text == "mod" and at + 2 < len(tokens) and tokens[at + 2].text in ";{":
@@ -121,7 +135,11 @@ class Reader:
                     place = place_of(module.file, name, folder, tokens[at].line)
                     if place is not None:
                         module.children.add(name)
-                        inner = place.parent if place.name == "mod.rs" else place.parent / name
+                        inner = (
+                            place.parent
+                            if place.name == "mod.rs"
+                            else place.parent / name
+                        )
                         self.read((*module.path, name), place, inner)
                     at += 3
                 else:
@@ -129,7 +147,9 @@ class Reader:
                     if not is_test:
                         module.children.add(name)
                         inside = tokens[at + 3 : end]
-                        self.module((*module.path, name), module.file, folder / name, inside)
+                        self.module(
+                            (*module.path, name), module.file, folder / name, inside
+                        )
                     at = end + 1
                 attributes = []
                 continue
@@ -369,12 +389,19 @@ def circles(edges: dict[Path, dict[Path, int]]) -> list[set[Path]]:
 
 def roots(package: Path) -> list[Path]:
     """The root files of all targets of a package."""
-    named = [package / "src" / "lib.rs", package / "src" / "main.rs", package / "build.rs"]
+    named = [
+        package / "src" / "lib.rs",
+        package / "src" / "main.rs",
+        package / "build.rs",
+    ]
     for folder in ("src/bin", "tests", "benches", "examples"):
         named += sorted(package.glob(f"{folder}/*.rs"))
         named += sorted(package.glob(f"{folder}/*/main.rs"))
     manifest = (package / "Cargo.toml").read_text(encoding="utf-8")
-    named += [package / path for path in re.findall(r'^path = "([^"]+\.rs)"', manifest, re.M)]
+    named += [
+        package / path
+        for path in re.findall(r'^path = "([^"]+\.rs)"', manifest, re.MULTILINE)
+    ]
     return list(dict.fromkeys(path for path in named if path.is_file()))
 
 
@@ -429,7 +456,9 @@ def main() -> int:
     stale = sorted(STAYING.keys() - explained) if whole else []
     for file, target in stale:
         print(f"{file} imports {target}: listed as staying, but it closes no circle")
-    print(f"{files} files read, {found} circles, {len(explained)} imports that stay with a reason")
+    print(
+        f"{files} files read, {found} circles, {len(explained)} imports that stay with a reason"
+    )
     return 1 if found or stale or not files else 0
 
 

@@ -318,7 +318,7 @@ fn results(
         return Err(nameless.join("\n"));
     }
     let cells = run.cells.into_iter();
-    Ok(cells.map(|cell| (cell.cell.clone(), cell)).collect())
+    Ok(cells.map(|cell| (cell.cell.to_string(), cell)).collect())
 }
 
 /// What is wrong with a case that put a rule or box on the wire in this cell and does not name the mutant that leaves them
@@ -335,8 +335,8 @@ pub fn nameless(case: &Case, cell: &CellResult) -> Option<String> {
 
 /// The rules and boxes that the case of a cell put on the wire.
 fn placed(cell: &CellResult) -> Vec<&str> {
-    let recorded = cell.recorded.get(&format!("~{ON_THE_WIRE}"));
-    let all = recorded.and_then(|recorded| recorded.as_array());
+    let recorded = cell.recorded.get(ON_THE_WIRE);
+    let all = recorded.and_then(|recorded| recorded.value.as_array());
     let all = all.into_iter().flatten();
     all.filter_map(|one| one.as_str()).collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mpws_peers::image::Base;
 use mpws_suite::plan::Selection;
-use mpws_suite::result::{CellResult, RunResult, Verdict};
+use mpws_suite::result::{CellResult, Launcher, RunResult, Verdict};
 use mpws_suite::run::{LauncherKind, RunOptions};
 use mpws_suite::sabotage::Sabotage;
 use mpws_tests::stage::{Stage, can_judge, run, skip};
@@ -70,8 +70,8 @@ fn both_ways(cells: &[&str], peers: &[&str]) -> Option<RunResult> {
     for cell in &inside.cells {
         let only_fixtures = cell.client == "fixture" && cell.server == "fixture";
         let (launcher, base) = match only_fixtures {
-            true => ("process", None),
-            false => ("container", Some("debian12".to_owned())),
+            true => (Launcher::Process, None),
+            false => (Launcher::Container, Some("debian12".to_owned())),
         };
         assert_eq!(cell.environment.launcher, launcher, "{}", cell.cell);
         assert_eq!(cell.environment.base, base, "{}", cell.cell);
@@ -80,7 +80,7 @@ fn both_ways(cells: &[&str], peers: &[&str]) -> Option<RunResult> {
         outside
             .cells
             .iter()
-            .all(|cell| cell.environment.launcher == "process")
+            .all(|cell| cell.environment.launcher == Launcher::Process)
     );
     Some(inside)
 }
@@ -162,7 +162,7 @@ fn in_containers(cells: &[&str], peers: &[&str], sabotage: Option<Sabotage>) -> 
 /// Of each cell: the verdict, what carried the bytes, and the deviation that explains it.
 fn verdicts(result: &RunResult) -> BTreeMap<&str, String> {
     let of = |cell: &CellResult| {
-        let known = cell.expected.as_ref().map(|expected| &expected.id);
+        let known: Vec<&String> = cell.expected.iter().map(|known| &known.id).collect();
         format!("{:?} {:?} {known:?}", cell.verdict, cell.transport)
     };
     let cells = result.cells.iter();

@@ -35,7 +35,11 @@ fn every_planned_cell_is_reported_once_and_in_order() {
     let planned = planned.plan.cells.into_iter();
     let planned: Vec<String> = planned.map(|cell| cell.name).collect();
     let result = ran(&stage, &cells);
-    let reported: Vec<String> = result.cells.iter().map(|cell| cell.cell.clone()).collect();
+    let reported: Vec<String> = result
+        .cells
+        .iter()
+        .map(|cell| cell.cell.to_string())
+        .collect();
     assert_eq!(reported, planned);
     assert_eq!(result.planned, planned.len());
     assert_eq!(
@@ -84,7 +88,7 @@ fn a_cell_is_compared_with_its_control_when_both_ran() {
         panic!("two cells: {:?}", result.cells);
     };
     assert_eq!(subject.control.role, ControlRole::Subject);
-    assert_eq!(subject.control.cell.as_deref(), Some(TWIN));
+    assert_eq!(subject.control.cell, Some(TWIN.parse().expect("a name")));
     assert_eq!(
         subject.control.differs,
         Some(false),
@@ -92,7 +96,7 @@ fn a_cell_is_compared_with_its_control_when_both_ran() {
         subject.control
     );
     assert_eq!(control.control.role, ControlRole::Control);
-    assert_eq!(control.control.cell.as_deref(), Some(SUBJECT));
+    assert_eq!(control.control.cell, Some(SUBJECT.parse().expect("a name")));
 }
 
 #[test]

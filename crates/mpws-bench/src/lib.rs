@@ -37,6 +37,7 @@ mod measure;
 pub mod options;
 pub mod plan;
 mod proof;
-pub mod result;
 pub mod run;
 mod stage;
+
+pub use mpws_model::bench as result;

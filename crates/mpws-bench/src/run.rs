@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::{EnvironmentError, LaunchError, Launcher, PeerSpec, StateFolder};
-use mpws_suite::result::{PeerFacts, Tool};
+use mpws_suite::result::Tool;
 use mpws_suite::run::rfc3339;
 
 use crate::end::RowEnd;
@@ -16,7 +16,10 @@ use crate::measure::{self, Pending, Round};
 use crate::options::BenchOptions;
 use crate::plan::{self, BenchPlan, BenchPlanError};
 use crate::proof::{self, Witnessed};
-use crate::result::{BENCH_SCHEMA, BenchResult, Measure, Outcome, PairResult, Row, SideResult};
+pub use crate::result::BenchEvent;
+use crate::result::{
+    BENCH_SCHEMA, BenchPeer, BenchResult, Measure, Outcome, PairResult, Row, SideResult,
+};
 use crate::stage::{Stage, is_fixture};
 
 /// Why a run came to no result.
@@ -35,45 +38,6 @@ pub enum BenchError {
     /// There are no labs here.
     #[error("this host cannot have labs: {0}")]
     NoLab(String),
-}
-
-/// What happens while a run goes on.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum BenchEvent {
-    /// Something is made that takes time, such as the environment of a peer.
-    Preparing {
-        /// What, for people.
-        what: String,
-    },
-    /// The plan stands.
-    Planned {
-        /// Rounds of all rows together.
-        rounds: u32,
-    },
-    /// Something may spoil the figures.
-    Warning {
-        /// What it is, and what it may do to them.
-        text: String,
-    },
-    /// A row begins.
-    RowStarted {
-        /// Client peer.
-        client: String,
-        /// Server peer.
-        server: String,
-        /// What is measured.
-        measure: Measure,
-    },
-    /// A round of the row, over MPTCP and over TCP, is done.
-    RoundDone,
-    /// The row is over; so many of its rounds will never be.
-    RowFinished {
-        /// What came of it.
-        row: Box<Row>,
-        /// Rounds that were planned and not made.
-        left: u32,
-    },
 }
 
 /// Measures what the options ask for. There is one row for every measure of every pair, whatever
@@ -188,7 +152,7 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn measure(&self, measures: &[Measure], tell: &mut dyn FnMut(BenchEvent)) -> PairResult {
-        let mut peers: BTreeMap<String, PeerFacts> = BTreeMap::new();
+        let mut peers: BTreeMap<String, BenchPeer> = BTreeMap::new();
         let mut rows = Vec::new();
         for &measure in measures {
             tell(BenchEvent::RowStarted {
@@ -245,7 +209,7 @@ impl Pair<'_> {
     fn row(
         &self,
         measure: Measure,
-        peers: &mut BTreeMap<String, PeerFacts>,
+        peers: &mut BTreeMap<String, BenchPeer>,
         round_done: &mut dyn FnMut(),
     ) -> Result<[SideResult; 2], RowEnd> {
         if let Some(end) = self.unfit {

@@ -12,13 +12,12 @@ use mpws_peers::protocol::{
 };
 use mpws_peers::{LaunchOptions, Launcher, Peer, PeerSpec};
 use mpws_suite::deadline;
-use mpws_suite::result::PeerFacts;
 use tokio::runtime::Runtime;
 
 use crate::end::RowEnd;
 use crate::link::Link;
 use crate::proof::{self, Ends, Witnessed};
-use crate::result::PathShare;
+use crate::result::{BenchPeer, PathShare};
 
 /// A lab with a server, a way to be its client, and eyes in both hosts.
 pub(crate) struct Stage<'a> {
@@ -91,7 +90,7 @@ impl<'a> Stage<'a> {
     }
 
     /// What the peers that were started said of themselves.
-    pub(crate) fn peers(&self) -> Vec<PeerFacts> {
+    pub(crate) fn peers(&self) -> Vec<BenchPeer> {
         let server = Some((self.server_spec, &self.server));
         let client = self.client.as_ref().map(|peer| (self.client_spec, peer));
         [client, server]
@@ -99,7 +98,7 @@ impl<'a> Stage<'a> {
             .flatten()
             .map(|(spec, peer)| {
                 let hello = peer.hello();
-                PeerFacts {
+                BenchPeer {
                     peer: spec.name.clone(),
                     version: hello.version.clone(),
                     runtime: hello.runtime.clone(),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use mpws_model::CellName;
 use mpws_model::result::{CellResult, Check, Transport, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ pub struct Saved {
     /// [`SCHEMA`].
     pub schema: String,
     /// Name of the cell.
-    pub cell: String,
+    pub cell: CellName,
     /// Who is who in the capture.
     pub parties: Parties,
     /// What was demanded.
@@ -192,7 +193,7 @@ pub fn judge_again(out: &Path, result: &CellResult) -> Result<Again, SavedError>
     if saved.cell != result.cell {
         return Err(SavedError::Cell {
             path: folder.join(FILE),
-            found: saved.cell,
+            found: saved.cell.to_string(),
         });
     }
     let now = judge(&saved.demands, &saved.testimony);

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::CellName;
 use crate::result::Verdict;
 
 /// A claim, judged by the results of a run.
@@ -97,7 +98,7 @@ pub struct ClaimAnswer {
     pub because: String,
     /// The cells that were read, the first one foremost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cells: Vec<String>,
+    pub cells: Vec<CellName>,
     /// Verdict of the first cell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,

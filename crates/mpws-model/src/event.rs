@@ -1,5 +1,6 @@
 //! What the runner tells while it runs. Reporters consume events and decide nothing.
 
+use crate::CellName;
 use crate::result::{CellResult, LeftOut, RunResult};
 
 /// Something happened.
@@ -23,7 +24,7 @@ pub enum RunEvent {
     /// A cell has begun.
     CellStarted {
         /// Its name.
-        cell: String,
+        cell: CellName,
     },
     /// A cell has its result. `differs` and findings are only known at the end.
     CellFinished(Box<CellResult>),

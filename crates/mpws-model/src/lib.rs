@@ -5,29 +5,43 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`result`] | the result of a run: what `result.json` holds |
+//! | [`result`] | the result of a run: what `result.json` holds, and reading it |
 //! | [`event`] | what the runner tells while it runs |
+//! | [`bench`] | the result of measurements: what `bench.json` holds |
 //! | [`claims`] | the result of judging a claim |
 //! | [`cause`] | why a connection is not MPTCP |
 //! | [`expect`] | what must carry the bytes of a cell |
 //! | [`profile`] | how much a run covers |
 //! | [`requirement`] | what a case answers to |
+//! | [`name`], [`peer`] | the name of a cell; what a peer is |
+//! | [`protocol`] | what sockets ask for |
 //! | [`side`] | the ends of a cell |
+//! | `testing` | results for tests, with the feature of this name |
 
 #![forbid(unsafe_code)]
+#![warn(clippy::missing_errors_doc)]
 
+pub mod bench;
 pub mod cause;
 pub mod claims;
 pub mod event;
 pub mod expect;
+pub mod name;
+pub mod peer;
 pub mod profile;
+pub mod protocol;
 pub mod requirement;
 pub mod result;
 pub mod side;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use cause::{Cause, UnknownCause};
 pub use expect::Expect;
 pub use mpws_packet::Ip;
+pub use name::{CellName, InvalidCellName};
+pub use peer::{FIXTURE, PeerId};
 pub use profile::Profile;
+pub use protocol::{Protocol, UnknownProtocol};
 pub use requirement::Requirement;
 pub use side::Side;

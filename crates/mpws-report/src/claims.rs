@@ -1,6 +1,6 @@
 //! What both reports of claims share: answers that are alike, together.
 
-use mpws_suite::claims::{ClaimAnswer, ClaimResult, Dependence, HostCondition, Says};
+use mpws_model::claims::{ClaimAnswer, ClaimResult, Dependence, HostCondition, Says};
 
 /// Answers of one aspect that say the same for the same reason.
 pub(crate) struct Alike<'a> {

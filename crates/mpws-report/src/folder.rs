@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use mpws_suite::result::RunResult;
+use mpws_model::result::RunResult;
 
 use crate::matrix::{self, SupportMatrix};
 use crate::{json, junit, markdown};

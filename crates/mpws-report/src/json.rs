@@ -4,7 +4,7 @@
 //! [`RunResult`]; a test compares the two and renews the file when
 //! `MPWS_UPDATE_SCHEMAS=1` is set.
 
-use mpws_suite::result::RunResult;
+use mpws_model::result::RunResult;
 use serde::Serialize;
 
 use crate::matrix::SupportMatrix;

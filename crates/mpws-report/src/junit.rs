@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use mpws_suite::result::{CellResult, Check, RunResult, Verdict};
+use mpws_model::result::{CellResult, Check, RunResult, Verdict};
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use crate::{text, words};
@@ -50,11 +50,12 @@ fn suite<'a>(
         "kernel".to_owned(),
         text::line(&result.host.kernel, text::LINE_LIMIT),
     ));
-    for facts in &result.peers {
+    for (facts, runs_on) in words::started(&result.peers) {
+        let version = facts.id.version.as_deref().unwrap_or_default();
         suite.add_property((
             format!("peer {}", text::line(&facts.peer, text::LINE_LIMIT)),
             text::line(
-                &format!("{} on {}, {}", facts.version, facts.runtime, facts.libc),
+                &format!("{version} on {}, {}", runs_on.runtime, runs_on.libc),
                 text::LINE_LIMIT,
             ),
         ));
@@ -69,17 +70,20 @@ fn suite<'a>(
 }
 
 fn test_case(cell: &CellResult) -> TestCase {
-    let mut case = TestCase::new(text::line(&cell.cell, NAME_LIMIT), status(cell));
+    let mut case = TestCase::new(text::line(cell.cell.as_str(), NAME_LIMIT), status(cell));
     case.set_classname(text::line(&cell.case, NAME_LIMIT));
     case.set_time(Duration::from_millis(cell.duration_ms));
-    if let Some(known) = &cell.expected {
-        case.set_system_out(format!(
-            "known deviation {}: {}\n{}: {}",
-            text::line(&known.id, text::LINE_LIMIT),
-            text::line(&known.reason, text::LINE_LIMIT),
-            cell.verdict.word(),
-            text::line(&cell.reason, text::LINE_LIMIT),
-        ));
+    if !cell.expected.is_empty() {
+        let known = cell.expected.iter().map(|known| {
+            format!(
+                "known deviation {}: {}\n",
+                text::line(&known.id, text::LINE_LIMIT),
+                text::line(&known.reason, text::LINE_LIMIT),
+            )
+        });
+        let reason = text::line(&cell.reason, text::LINE_LIMIT);
+        let verdict = cell.verdict.word();
+        case.set_system_out(format!("{}{verdict}: {reason}", known.collect::<String>()));
     }
     case
 }
@@ -87,7 +91,7 @@ fn test_case(cell: &CellResult) -> TestCase {
 fn status(cell: &CellResult) -> TestCaseStatus {
     let mut status = match cell.verdict {
         Verdict::Pass | Verdict::Tolerated => TestCaseStatus::success(),
-        _ if cell.expected.is_some() => TestCaseStatus::success(),
+        _ if !cell.expected.is_empty() => TestCaseStatus::success(),
         Verdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Verdict::Unprovable | Verdict::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
         Verdict::Unsupported => TestCaseStatus::skipped(),

@@ -1,6 +1,6 @@
 //! What a run looks like: on the terminal, as JSON, as JUnit XML and as a Markdown summary.
 //!
-//! For: turning the events and the result of [`mpws_suite`] into output. Not for: deciding
+//! For: turning the events and the result of [`mpws_model`] into output. Not for: deciding
 //! anything. No verdict, count or difference is computed here that the result model does not
 //! already hold; the sums made are tables of peers and families, which count cells.
 //!

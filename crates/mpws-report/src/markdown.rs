@@ -1,8 +1,8 @@
 //! `summary.md`: for a job summary or a pull request, GitHub-flavoured.
 
-use mpws_suite::case::Profile;
-use mpws_suite::claims::ClaimResult;
-use mpws_suite::result::{CellResult, RunResult, Summary, Verdict};
+use mpws_model::Profile;
+use mpws_model::claims::ClaimResult;
+use mpws_model::result::{CellResult, RunResult, Summary, Verdict};
 
 use crate::claims::{alike, condition, dependence};
 use crate::tally::Tally;
@@ -85,7 +85,8 @@ fn claims(claims: &[ClaimResult], summary: &mut String) {
                     .answers
                     .first()
                     .and_then(|answer| answer.cells.first());
-                let cell = cell.map_or_else(String::new, |cell| format!(": {}", code(cell)));
+                let cell =
+                    cell.map_or_else(String::new, |cell| format!(": {}", code(cell.as_str())));
                 format!("{} {}{cell}", group.answers.len(), group.says.word())
             })
             .collect();
@@ -164,19 +165,15 @@ fn not_green(result: &RunResult, summary: &mut String) {
     summary
         .push_str("\n## Cells that are not green\n\n| cell | verdict | reason |\n|---|---|---|\n");
     for cell in cells.iter().take(LIST_LIMIT) {
-        let reason = match &cell.expected {
-            Some(known) => {
-                format!(
-                    "{} (known deviation {})",
-                    escape(&cell.reason),
-                    escape(&known.id)
-                )
-            }
-            None => escape(&cell.reason),
+        let known: Vec<String> = cell.expected.iter().map(|one| escape(&one.id)).collect();
+        let known = match known.as_slice() {
+            [] => String::new(),
+            ids => format!(" (known deviation {})", ids.join(", ")),
         };
+        let reason = escape(&cell.reason) + &known;
         summary.push_str(&format!(
             "| {} | {} | {reason} |\n",
-            escape(&cell.cell),
+            escape(cell.cell.as_str()),
             words::of_cell(cell),
         ));
     }
@@ -211,11 +208,12 @@ fn host(result: &RunResult, summary: &mut String) {
             format!("{}: {}", escape(name), escape(&capability.detail))
         });
     }
-    if !result.peers.is_empty() {
+    if words::started(&result.peers).next().is_some() {
         summary.push_str("\n| peer | version | runtime | C library |\n|---|---|---|---|\n");
-        for facts in &result.peers {
-            let fields = [&facts.peer, &facts.version, &facts.runtime, &facts.libc];
-            let fields: Vec<String> = fields.into_iter().map(|field| escape(field)).collect();
+        for (facts, runs_on) in words::started(&result.peers) {
+            let version = facts.id.version.as_deref().unwrap_or_default();
+            let fields = [&facts.peer, version, &runs_on.runtime, &runs_on.libc];
+            let fields: Vec<String> = fields.into_iter().map(escape).collect();
             summary.push_str(&format!("| {} |\n", fields.join(" | ")));
         }
     }

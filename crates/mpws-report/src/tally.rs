@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mpws_suite::result::{CellResult, RunResult, Summary};
+use mpws_model::result::{CellResult, RunResult, Summary};
 
 /// Counts of cells by peer and family. A cell counts for its client peer and, where that is another
 /// one, for its server peer.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mpws_suite::result::{CellResult, FindingKind, LeftOut, RunResult, Summary, Verdict};
+use mpws_model::result::{
+    CellResult, FindingKind, LeftOut, PeerFacts, RunResult, RunsOn, Summary, Verdict,
+};
 
 /// The word for a cell: its verdict, or `known` where an expectation explains it.
 pub(crate) fn of_cell(cell: &CellResult) -> &'static str {
     match cell.verdict {
         Verdict::Pass | Verdict::Tolerated => cell.verdict.word(),
-        _ if cell.expected.is_some() => "known",
+        _ if !cell.expected.is_empty() => "known",
         _ => cell.verdict.word(),
     }
 }
@@ -71,6 +73,13 @@ pub(crate) fn number_of(count: usize, noun: &str) -> String {
     } else {
         format!("{count} {noun}s")
     }
+}
+
+/// The peers that started, with what they run on.
+pub(crate) fn started(peers: &[PeerFacts]) -> impl Iterator<Item = (&PeerFacts, &RunsOn)> {
+    peers
+        .iter()
+        .filter_map(|facts| Some((facts, facts.runs_on.as_ref()?)))
 }
 
 /// ` (614 of them in an earlier run)`, or nothing.

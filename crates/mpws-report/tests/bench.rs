@@ -1,12 +1,12 @@
 //! What a bench writes: whole, well-formed, and harmless whatever peers are named.
 
-use mpws_bench::result::{
+use mpws_model::bench::{
     BENCH_SCHEMA, BenchResult, Capacity, Clock, Fault, Figure, Goodput, Judgement, Machine,
     Measure, Method, Outcome, PairResult, PathShare, Proof, Row, SideResult, Stream, Times,
 };
+use mpws_model::result::Tool;
 use mpws_report::bench;
 use mpws_report::terminal::Paint;
-use mpws_suite::result::Tool;
 
 fn side(figure: Figure) -> Box<SideResult> {
     Box::new(SideResult {
@@ -69,9 +69,12 @@ fn goodput(bps: f64) -> Figure {
         median_bps: bps,
         round_bps: vec![bps, bps],
         capacity: Some(Capacity {
+            rates_bps: vec![50_000_000; 2],
+            frame: 1514,
+            headers: 94,
+            headers_are: "Ethernet 14, IPv4 20, TCP 20, time stamps 12, DSS 28".to_owned(),
             // Exact in JSON.
             payload_bps: 93e6,
-            ..mpws_bench::capacity::capacity(&[50_000_000; 2], true)
         }),
         fraction: Some(0.5),
     })

@@ -1,51 +1,42 @@
 //! The support matrix: what it shows, that it is the same each time, and that the checked-in one is whole.
 
-mod sample;
-
+use mpws_model::result::{CellResult, Launcher, Recorded, RunResult, RunsOn, Verdict};
+use mpws_model::testing;
 use mpws_report::matrix::{self, MatrixError, SupportMatrix};
-use mpws_suite::result::{
-    CellResult, ControlRole, ExpectedDeviation, PeerFacts, RunResult, Summary, Verdict,
-};
 use serde_json::json;
 
 /// A result with a cell of the case for each peer: name, error, whether it is a known deviation.
 fn result(case: &str, started_at: &str, peers: &[(&str, &str, bool)]) -> RunResult {
-    let mut result = sample::green();
-    let model = result.cells[0].clone();
-    started_at.clone_into(&mut result.started_at);
-    result.interrupted = false;
-    result.peers = Vec::new();
-    result.cells = Vec::new();
-    for (peer, error, known) in peers {
-        let version = peer.split('-').nth(1).expect("a version");
-        result.peers.push(PeerFacts {
-            peer: (*peer).to_owned(),
-            version: version.to_owned(),
-            runtime: "CPython 3.11.2".to_owned(),
-            libc: "glibc 2.36".to_owned(),
-        });
-        let mut cell = CellResult {
-            cell: format!("{case}@{peer}:fixture/mptcp/v4"),
-            case: case.to_owned(),
-            client: (*peer).to_owned(),
-            server: "fixture".to_owned(),
-            verdict: if *known { Verdict::Fail } else { Verdict::Pass },
-            recorded: [("error".to_owned(), json!([error, "OSError"]))].into(),
-            expected: known.then(|| ExpectedDeviation {
-                id: "keeps-nothing".to_owned(),
-                reason: "it drops the errno".to_owned(),
-            }),
-            ..model.clone()
+    let cell = |(peer, error, known): &(&str, &str, bool)| {
+        let name = format!("{case}@{peer}:fixture/mptcp/v4");
+        let cell = CellResult {
+            recorded: [(
+                "error".to_owned(),
+                Recorded::steady(json!([error, "OSError"])),
+            )]
+            .into(),
+            ..testing::cell(&name)
         };
-        cell.control.role = ControlRole::None;
-        cell.environment.ip = "v4".to_owned();
-        cell.environment.asked = "mptcp".to_owned();
-        cell.environment.launcher = "process".to_owned();
-        result.cells.push(cell);
+        if *known {
+            let verdict = Verdict::Fail;
+            testing::known(CellResult { verdict, ..cell }, "keeps-nothing")
+        } else {
+            cell
+        }
+    };
+    let facts = |(peer, ..): &(&str, &str, bool)| {
+        let version = peer.split('-').nth(1).expect("a version");
+        testing::peer(peer, "lib", version, "asyncio")
+    };
+    let place = ["fallback/syn-option-stripped", CASE]
+        .iter()
+        .position(|one| *one == case);
+    RunResult {
+        started_at: started_at.to_owned(),
+        peers: peers.iter().map(facts).collect(),
+        cases: vec![testing::case(case, place.expect("a case") + 1)],
+        ..testing::run(peers.iter().map(cell).collect())
     }
-    result.planned = result.cells.len();
-    result.summary = Summary::of(&result.cells);
-    result
 }
 
 const CASE: &str = "client-ordering/unconnected";
@@ -89,7 +80,7 @@ fn it_lays_cells_out_by_version_with_their_evidence() {
         (why.is.as_str(), why.deviations.as_slice()),
         ("known", ["keeps-nothing".to_owned()].as_slice())
     );
-    assert_eq!(matrix.deviations[0].reason, "it drops the errno");
+    assert_eq!(matrix.deviations[0].reason, "the reason of keeps-nothing");
     assert_eq!(matrix.deviations[0].cells.len(), 4);
     // Nobody ran fallback with the other versions, and nobody a container.
     assert!(!matrix.rows[0].families.contains_key("fallback"));
@@ -102,12 +93,14 @@ fn it_lays_cells_out_by_version_with_their_evidence() {
 
 #[test]
 fn it_tells_which_releases_do_not_exist_where_it_was_measured() {
+    let reason = "lib 9 exists for Python >=3.14 only, and this is <script>";
+    let left_out = ["lib-9-sync", "lib-9-trio"].map(|peer| testing::left_out(peer, reason));
     let mut results = made();
     for result in &mut results {
-        result.left_out = sample::left_out();
+        result.left_out = left_out.to_vec();
     }
     let matrix = matrix::build(&results).expect("a matrix");
-    assert_eq!(matrix.runs[0].left_out, sample::left_out());
+    assert_eq!(matrix.runs[0].left_out, left_out);
     let page = matrix::render(&matrix);
     let line = "Not there: lib-9-sync, lib-9-trio\\: lib 9 exists for Python";
     assert_eq!(page.matches(line).count(), 1, "{page}");
@@ -120,7 +113,7 @@ fn rows_are_told_apart_by_what_their_containers_stand_on() {
     let on = |base: &str| {
         let mut result = result(CASE, "2026-01-03T00:00:00Z", &peers);
         for cell in &mut result.cells {
-            cell.environment.launcher = "container".to_owned();
+            cell.environment.launcher = Launcher::Container;
             cell.environment.base = Some(base.to_owned());
         }
         result
@@ -161,6 +154,55 @@ fn it_tells_from_which_version_to_which_behaviour_is_the_same() {
 }
 
 #[test]
+fn what_changes_from_run_to_run_does_not_move_and_what_a_case_always_shows_is_shown() {
+    let peers = [
+        ("lib-13.0-asyncio", "EOFError", false),
+        ("lib-13.1-asyncio", "EOFError", false),
+    ];
+    let mut result = result(CASE, "2026-01-01T00:00:00Z", &peers);
+    let shown = |result: &RunResult| {
+        let matrix = matrix::build(std::slice::from_ref(result)).expect("a matrix");
+        let told = matrix
+            .behaviours
+            .into_iter()
+            .map(|one| (one.what, one.title));
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&result), []);
+    result.cases[0].always_shown = vec!["error".to_owned()];
+    let title = format!("what {CASE} does");
+    assert_eq!(shown(&result), [("error".to_owned(), title)]);
+    result.cells[1].recorded.insert(
+        "error".to_owned(),
+        Recorded::volatile(json!(["SomethingElse"])),
+    );
+    let matrix = matrix::build(std::slice::from_ref(&result)).expect("a matrix");
+    let values = matrix.behaviours[0].lines[0].steps.iter();
+    let values: Vec<&str> = values.map(|step| step.value.as_str()).collect();
+    assert_eq!(values, ["EOFError <- OSError", "not the same in every run"]);
+    for cell in &mut result.cells {
+        cell.recorded
+            .values_mut()
+            .for_each(|one| one.volatile = true);
+    }
+    assert_eq!(shown(&result), []);
+}
+
+#[test]
+fn a_peer_that_never_started_is_in_its_family_with_an_unknown_version() {
+    let peers = [("lib-13.0-asyncio", "EOFError", false)];
+    let mut result = result(CASE, "2026-01-01T00:00:00Z", &peers);
+    result.peers[0].runs_on = None;
+    let matrix = matrix::build(&[result]).expect("a matrix");
+    let row = &matrix.rows[0];
+    assert_eq!(
+        (row.library.as_str(), row.implementation.as_str()),
+        ("lib", "asyncio")
+    );
+    assert_eq!([&row.version, &row.runtime, &row.libc], ["unknown"; 3]);
+}
+
+#[test]
 fn it_is_the_same_each_time_whatever_the_order_of_the_results() {
     let mut results = made();
     let one = matrix::build(&results).expect("a matrix");
@@ -193,7 +235,10 @@ fn what_it_cannot_be_made_of_is_refused() {
 #[test]
 fn names_from_a_result_cannot_break_the_page() {
     let mut results = made();
-    results[0].peers[0].runtime = "x | <script>\n# y".to_owned();
+    results[0].peers[0].runs_on = Some(RunsOn {
+        runtime: "x | <script>\n# y".to_owned(),
+        libc: "glibc 2.36".to_owned(),
+    });
     let page = matrix::render(&matrix::build(&results).expect("a matrix"));
     assert!(
         !page.contains("<script>") && !page.contains("\n# y"),

@@ -6,10 +6,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use mpws_model::event::RunEvent;
+use mpws_model::result::RunResult;
 use mpws_report::folder::{self, WriteError};
 use mpws_report::terminal::{Paint, Progress};
-use mpws_suite::event::RunEvent;
-use mpws_suite::result::RunResult;
 
 fn shown(run: &RunResult) -> String {
     let mut out = Vec::new();

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use mpws_model::result::RunResult;
 use mpws_report::junit;
 use mpws_report::matrix::SupportMatrix;
-use mpws_suite::result::RunResult;
 
 fn schemas() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas")

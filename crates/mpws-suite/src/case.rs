@@ -58,6 +58,9 @@ pub struct Case {
     pub env: &'static [(&'static str, &'static str)],
     /// The smallest run that it takes part in.
     pub profile: Profile,
+    /// Names of recorded values that the support matrix shows even where they are the same in all
+    /// versions.
+    pub always_shown: &'static [&'static str],
     /// Whether its cells wait for seconds with next to nothing to do, as for a library's own time
     /// limit. The runner starts such cells early, so that they wait beside the others and not at
     /// the end.
@@ -116,6 +119,7 @@ impl Case {
         switched_off: None,
         env: &[],
         profile: Profile::Default,
+        always_shown: &[],
         waits: false,
         bulk: false,
         steps: |_| Err(CellEnd::Broken("the case has no steps".to_owned())),

@@ -140,17 +140,11 @@ impl Expectations {
             return;
         }
         if let Some(covering) = self.cover(cell, capabilities) {
-            let join = |text: fn(&Deviation) -> &str, by: &str| {
-                covering
-                    .iter()
-                    .map(|one| text(one))
-                    .collect::<Vec<_>>()
-                    .join(by)
-            };
-            cell.expected = Some(ExpectedDeviation {
-                id: join(|one| &one.id, ", "),
-                reason: join(|one| &one.reason, "; "),
+            let explained = covering.iter().map(|one| ExpectedDeviation {
+                id: one.id.clone(),
+                reason: one.reason.clone(),
             });
+            cell.expected = explained.collect();
         }
     }
 
@@ -174,7 +168,7 @@ impl Expectations {
             }
             let mut due = cells
                 .iter()
-                .filter(|cell| deviation.names(&cell.cell) && ran(cell))
+                .filter(|cell| deviation.names(cell.cell.as_str()) && ran(cell))
                 .peekable();
             let holds = deviation.condition_holds(capabilities);
             let stale = |cell: &CellResult| {
@@ -204,7 +198,7 @@ impl Expectations {
         for check in failed {
             let found = self.deviations.iter().find(|deviation| {
                 deviation.condition_holds(capabilities)
-                    && deviation.names(&cell.cell)
+                    && deviation.names(cell.cell.as_str())
                     && deviation.covers(check)
             })?;
             if !covering.iter().any(|one| one.id == found.id) {

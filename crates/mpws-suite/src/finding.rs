@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use mpws_model::{CellName, Protocol};
 use serde_json::Value;
 
 use crate::case::Profile;
 use crate::cases::catalogue;
 use crate::plan::{PlannedCell, Selection};
 use crate::result::{
-    CellResult, Control, ControlRole, Finding, FindingKind, TransportKind, Verdict,
+    CellResult, Control, ControlRole, ExpectedDeviation, Finding, FindingKind, TransportKind,
+    Verdict,
 };
 
 /// Fills in how each cell stands to its twin.
 pub fn compare_controls(planned: &[PlannedCell], cells: &mut [CellResult]) {
-    let index: BTreeMap<String, usize> = cells
+    let index: BTreeMap<CellName, usize> = cells
         .iter()
         .enumerate()
         .map(|(index, cell)| (cell.cell.clone(), index))
@@ -56,8 +58,13 @@ pub fn findings(cells: &[CellResult], selection: &Selection) -> Vec<Finding> {
                 .or_default()
                 .push(cell);
         }
-        if let Some(expected) = &cell.expected {
-            let text = format!("{} ({})", expected.reason, expected.id);
+        if !cell.expected.is_empty() {
+            let join = |text: fn(&ExpectedDeviation) -> &str, by: &str| {
+                let each = cell.expected.iter().map(text);
+                each.collect::<Vec<_>>().join(by)
+            };
+            let (reasons, ids) = (join(|one| &one.reason, "; "), join(|one| &one.id, ", "));
+            let text = format!("{reasons} ({ids})");
             groups.entry((Rank::Known, text)).or_default().push(cell);
         }
         for contradiction in &cell.evidence.contradictions {
@@ -93,7 +100,7 @@ fn shown(cells: &[CellResult], selection: &Selection) -> Vec<Finding> {
         .filter_map(|case| {
             let tried: Vec<&CellResult> = cells
                 .iter()
-                .filter(|cell| cell.case == case && cell.environment.asked == "mptcp")
+                .filter(|cell| cell.case == case && cell.environment.asked == Protocol::Mptcp)
                 .collect();
             let proven = |cell: &&&CellResult| {
                 cell.verdict == Verdict::Pass && cell.transport.kind == TransportKind::Mptcp
@@ -187,12 +194,9 @@ fn differences(subject: &CellResult, control: &CellResult) -> Vec<String> {
         ));
     }
     let compared = |cell: &CellResult| -> BTreeMap<String, Value> {
-        let recorded = cell
-            .recorded
-            .iter()
-            .filter(|(name, _)| !name.starts_with('~'));
-        recorded
-            .map(|(name, value)| (name.clone(), value.clone()))
+        let steady = cell.recorded.iter().filter(|(_, one)| !one.volatile);
+        steady
+            .map(|(name, one)| (name.clone(), one.value.clone()))
             .collect()
     };
     let (ours, theirs) = (compared(subject), compared(control));

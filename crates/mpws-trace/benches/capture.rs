@@ -4,9 +4,9 @@
 //! cargo bench -p mpws-trace
 //! ```
 //!
-//! The capture is a recorded conversation over and over, each time between other ports. Of each program the best of three
-//! runs counts. tshark prints the fields that the agreement test compares; where it is not installed, its row is left
-//! out.
+//! The capture is a recorded conversation over and over, each time between other ports. Of each
+//! program the best of three runs counts. tshark prints the fields that the agreement test
+//! compares; where it is not installed, its row is left out.
 
 use std::{
     fs::{self, File},

@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering;
 
 use mpws_bench::options::BenchOptions;
 use mpws_bench::run::BenchEvent;
+use mpws_model::result::RunResult;
 use mpws_report::bench;
 use mpws_report::folder::{self, WriteError};
 use mpws_suite::claims::{self, Claim, Figures};
 use mpws_suite::plan::Selection;
-use mpws_suite::result::RunResult;
 use mpws_suite::run::RunOptions;
 
 /// Judges the claims that the selectors name, if they name any. What has to be measured for them is

@@ -2,8 +2,8 @@
 
 use std::process::{ExitCode, Termination};
 
-use mpws_suite::claims::{ClaimResult, ClaimVerdict};
-use mpws_suite::result::{CellResult, RunResult, Verdict};
+use mpws_model::claims::{ClaimResult, ClaimVerdict};
+use mpws_model::result::{CellResult, RunResult, Verdict};
 
 /// How the command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,91 +76,20 @@ impl Termination for Exit {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use mpws_suite::case::Profile;
-    use mpws_suite::result::{
-        Control, ControlRole, Environment, Evidence, ExpectedDeviation, HostFacts, Summary, Tool,
-        Transport, TransportKind,
-    };
+    use mpws_model::testing;
 
     use super::*;
 
-    fn run(verdicts: &[Verdict]) -> RunResult {
-        let cells: Vec<CellResult> = verdicts.iter().map(|verdict| cell(*verdict)).collect();
-        RunResult {
-            schema: String::new(),
-            tool: Tool {
-                name: String::new(),
-                version: String::new(),
-            },
-            started_at: String::new(),
-            duration_ms: 0,
-            host: HostFacts {
-                kernel: String::new(),
-                architecture: String::new(),
-                libc: String::new(),
-                processors: 1,
-                root: false,
-                capabilities: BTreeMap::new(),
-            },
-            peers: Vec::new(),
-            profile: Profile::Default,
-            matrix: None,
-            selectors: Vec::new(),
-            paths: Vec::new(),
-            planned: cells.len(),
-            left_out: Vec::new(),
-            taken_over: 0,
-            interrupted: false,
-            findings: Vec::new(),
-            claims: Vec::new(),
-            problems: Vec::new(),
-            summary: Summary::of(&cells),
-            cells,
-        }
-    }
+    const CELL: &str = "negotiation/both-ends@fixture:fixture/mptcp/v4";
 
-    fn cell(verdict: Verdict) -> CellResult {
-        CellResult {
-            cell: String::new(),
-            case: String::new(),
-            client: String::new(),
-            server: String::new(),
-            control: Control {
-                role: ControlRole::None,
-                cell: None,
-                differs: None,
-                differences: Vec::new(),
-            },
-            environment: Environment {
-                ip: String::new(),
-                asked: String::new(),
-                launcher: String::new(),
-                base: None,
-            },
-            verdict,
-            reason: String::new(),
-            expected: None,
-            transport: Transport {
-                kind: TransportKind::None,
-                cause: None,
-                subflows: None,
-            },
-            duration_ms: 0,
-            checks: Vec::new(),
-            recorded: BTreeMap::new(),
-            evidence: Evidence::default(),
-        }
+    fn run(verdicts: &[Verdict]) -> RunResult {
+        let cell = |verdict: &Verdict| testing::cell_with(CELL, *verdict, "a reason");
+        testing::run(verdicts.iter().map(cell).collect())
     }
 
     fn known(mut run: RunResult) -> RunResult {
         for cell in &mut run.cells {
-            let known = ExpectedDeviation {
-                id: String::new(),
-                reason: String::new(),
-            };
-            cell.expected = Some(known);
+            *cell = testing::known(cell.clone(), "a-deviation");
         }
         run
     }
@@ -230,18 +159,7 @@ mod tests {
             (ClaimVerdict::NotDecided, Exit::Red),
         ] {
             let mut run = run(&[Verdict::Pass]);
-            run.claims.push(ClaimResult {
-                id: String::new(),
-                number: 1,
-                statement: String::new(),
-                verdict,
-                reason: String::new(),
-                over_tcp: None,
-                depends_on: Vec::new(),
-                conditions: Vec::new(),
-                libc: Vec::new(),
-                answers: Vec::new(),
-            });
+            run.claims.push(testing::claim("a-claim", verdict));
             assert_eq!(Exit::of(&run), exit, "{verdict:?}");
         }
     }

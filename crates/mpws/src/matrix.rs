@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use mpws_model::result::{self, RunResult};
 use mpws_report::folder;
 use mpws_report::matrix::build;
-use mpws_suite::result::{RESULT_SCHEMA, RunResult};
 
 use crate::args::Matrix;
 use crate::exit::Exit;
@@ -37,13 +37,5 @@ pub(crate) fn read(path: &Path) -> Result<RunResult, Failure> {
     let wanted = "name the result.json of an `mpws run`";
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::of(Exit::Usage, doing(), &error).next(wanted))?;
-    let result: RunResult = serde_json::from_str(&text)
-        .map_err(|error| Failure::of(Exit::Usage, doing(), &error).next(wanted))?;
-    if result.schema == RESULT_SCHEMA {
-        Ok(result)
-    } else {
-        let error =
-            std::io::Error::other(format!("schema {:?} is not {RESULT_SCHEMA}", result.schema));
-        Err(Failure::of(Exit::Usage, doing(), &error).next(wanted))
-    }
+    result::read(&text).map_err(|error| Failure::of(Exit::Usage, doing(), &error).next(wanted))
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mpws_lab::preset::OnPath;
+use mpws_model::event::RunEvent;
+use mpws_model::result::RunResult;
 use mpws_report::folder;
 use mpws_report::terminal::{self, Paint, Progress};
-use mpws_suite::event::RunEvent;
 use mpws_suite::plan::Planned;
-use mpws_suite::result::RunResult;
 use mpws_suite::run::journal::JournalError;
 use mpws_suite::run::{ExitKind, RunError, RunOptions};
 

@@ -154,13 +154,13 @@ pub(super) fn summary(proven: &[Proven]) -> Transport {
     let Some(last) = proven.last() else {
         return Transport {
             kind: TransportKind::None,
-            cause: Some(Cause::NoPacket.to_string()),
+            cause: Some(Cause::NoPacket),
             subflows: None,
         };
     };
     Transport {
         kind: last.kind,
-        cause: last.cause.map(|cause| cause.to_string()),
+        cause: last.cause,
         subflows: (last.kind == TransportKind::Mptcp).then_some(last.subflows),
     }
 }

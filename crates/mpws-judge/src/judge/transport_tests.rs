@@ -273,12 +273,9 @@ fn the_cell_is_named_after_its_last_connection() {
         (kind, cause, subflows)
     };
     assert_eq!(told(&[tcp, mptcp]), (Mptcp, None, Some(2)));
-    let cause = Some("never-asked".to_owned());
+    let cause = Some(Cause::NeverAsked);
     assert_eq!(told(&[mptcp, tcp]), (Tcp, cause, None));
-    assert_eq!(
-        told(&[]),
-        (NoConnection, Some("no-packet".to_owned()), None)
-    );
+    assert_eq!(told(&[]), (NoConnection, Some(Cause::NoPacket), None));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mpws_bench::result::Times;
+use mpws_model::bench::Times;
 
 /// The distribution as text.
 pub fn text(times: &Times) -> String {

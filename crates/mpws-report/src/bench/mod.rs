@@ -14,7 +14,7 @@ mod unit;
 
 use std::path::{Path, PathBuf};
 
-use mpws_bench::result::{BenchResult, Figure, Outcome};
+use mpws_model::bench::{BenchResult, Figure, Outcome};
 
 use crate::folder::{self, WriteError};
 

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mpws_bench::result::Outcome;
-use mpws_bench::run::BenchEvent;
+use mpws_model::bench::BenchEvent;
+use mpws_model::bench::Outcome;
 
 use crate::text;
 

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use mpws_bench::result::{Figure, Outcome, PairResult, Row, SideResult, Stream, Times};
+use mpws_model::bench::{Figure, Outcome, PairResult, Row, SideResult, Stream, Times};
 
 use super::unit::{rate, time};
 use crate::text;

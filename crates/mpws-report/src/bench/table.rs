@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mpws_bench::result::{
+use mpws_model::bench::{
     BenchResult, Capacity, Clock, Figure, Outcome, PairResult, PathShare, Row,
 };
 

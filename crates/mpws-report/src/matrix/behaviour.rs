@@ -2,20 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mpws_suite::cases::catalogue;
-use mpws_suite::plan::FIXTURE;
-use mpws_suite::result::RunResult;
+use mpws_model::result::{CaseFacts, RunResult};
+use mpws_model::{FIXTURE, Ip, Protocol};
 use serde_json::Value;
 
-use super::build::{Key, row_of};
+use super::build::{Key, cases, row_of};
 use super::{Behaviour, Line, Row, Step};
-
-/// Shown even where nothing moves.
-const ALWAYS: [(&str, &str); 3] = [
-    ("client-ordering/unconnected", "error"),
-    ("client-ordering/unconnected", "socket open after the error"),
-    ("client-ordering/black-holed", "socket open after the error"),
-];
 
 /// In place of a value that is recorded as one that changes from run to run.
 const BY_CHANCE: &str = "not the same in every run";
@@ -32,20 +24,16 @@ pub(super) fn moving(results: &[&RunResult], rows: &[Row]) -> Vec<Behaviour> {
                 (peer, FIXTURE) | (FIXTURE, peer) if peer != FIXTURE => peer,
                 _ => continue,
             };
-            if (
-                cell.environment.asked.as_str(),
-                cell.environment.ip.as_str(),
-            ) != ("mptcp", "v4")
-            {
+            if (cell.environment.asked, cell.environment.ip) != (Protocol::Mptcp, Ip::V4) {
                 continue;
             }
             let key = Key::of(&row_of(result, cell, peer));
             for (name, value) in &cell.recorded {
-                let (name, value) = match name.strip_prefix('~') {
-                    None => (name.as_str(), words(value)),
-                    Some(name) => (name, BY_CHANCE.to_owned()),
+                let value = match value.volatile {
+                    false => words(&value.value),
+                    true => BY_CHANCE.to_owned(),
                 };
-                let question = (cell.case.clone(), name.to_owned());
+                let question = (cell.case.clone(), name.clone());
                 answers
                     .entry(question)
                     .or_default()
@@ -53,17 +41,16 @@ pub(super) fn moving(results: &[&RunResult], rows: &[Row]) -> Vec<Behaviour> {
             }
         }
     }
-    let order: BTreeMap<&str, usize> = catalogue().iter().map(|case| case.slug).zip(0..).collect();
-    let mut questions: Vec<Behaviour> = answers
-        .iter()
-        .filter_map(|((case, what), by_row)| behaviour(case, what, by_row, rows))
-        .collect();
-    questions.sort_by_key(|one| order.get(one.case.as_str()).copied());
-    questions
+    let of = |case: &CaseFacts| {
+        let questions = answers.iter().filter(|((of, _), _)| *of == case.case);
+        let told = questions.filter_map(|((_, what), by_row)| behaviour(case, what, by_row, rows));
+        told.collect::<Vec<_>>()
+    };
+    cases(results).into_iter().flat_map(of).collect()
 }
 
 fn behaviour(
-    case: &str,
+    case: &CaseFacts,
     what: &str,
     by_row: &BTreeMap<Key, String>,
     rows: &[Row],
@@ -92,13 +79,12 @@ fn behaviour(
         }
     }
     let moves = lines.values().any(|steps| steps.len() > 1);
-    if !moves && !ALWAYS.contains(&(case, what)) {
+    if !moves && !case.always_shown.iter().any(|name| name == what) {
         return None;
     }
-    let known = catalogue().iter().find(|one| one.slug == case);
     Some(Behaviour {
-        case: case.to_owned(),
-        title: known.map_or("", |case| case.title).to_owned(),
+        case: case.case.clone(),
+        title: case.title.clone(),
         what: what.to_owned(),
         lines: lines
             .into_iter()

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mpws_suite::cases::catalogue;
-use mpws_suite::plan::FIXTURE;
-use mpws_suite::result::{CellResult, PeerFacts, RunResult, Summary};
+use mpws_model::FIXTURE;
+use mpws_model::result::{CaseFacts, CellResult, Launcher, PeerFacts, RunResult, Summary};
 
 use super::{Deviation, NotGreen, Row, Run, SCHEMA, SupportMatrix, behaviour};
 use crate::words;
@@ -30,9 +29,6 @@ pub enum MatrixError {
     },
 }
 
-/// Launchers that there are.
-const LAUNCHERS: [&str; 2] = ["process", "container"];
-
 const UNKNOWN: &str = "unknown";
 
 /// The matrix of some results, whatever their order.
@@ -54,8 +50,8 @@ pub fn build(results: &[RunResult]) -> Result<SupportMatrix, MatrixError> {
             for peer in ends(cell) {
                 let row = row_of(result, cell, peer);
                 let key = Key::of(&row);
-                if !seen.insert((key.clone(), &cell.cell)) {
-                    let cell = cell.cell.clone();
+                if !seen.insert((key.clone(), cell.cell.as_str())) {
+                    let cell = cell.cell.to_string();
                     return Err(MatrixError::Twice { cell });
                 }
                 add(rows.entry(key).or_insert(row), cell);
@@ -71,15 +67,16 @@ pub fn build(results: &[RunResult]) -> Result<SupportMatrix, MatrixError> {
     Ok(SupportMatrix {
         schema: SCHEMA.to_owned(),
         runs: results.iter().map(|result| run_of(result)).collect(),
-        families: families()
+        families: families(&results)
             .into_iter()
             .filter(there)
             .map(str::to_owned)
             .collect(),
         deviations: deviations(&results),
         behaviours: behaviour::moving(&results, &rows),
-        unknown_launchers: LAUNCHERS
+        unknown_launchers: Launcher::ALL
             .into_iter()
+            .map(Launcher::word)
             .filter(|one| !launchers.contains(one))
             .map(str::to_owned)
             .collect(),
@@ -95,25 +92,20 @@ pub(super) fn ends(cell: &CellResult) -> impl Iterator<Item = &str> {
 
 /// The row of a peer of a cell, without its cells.
 pub(super) fn row_of(result: &RunResult, cell: &CellResult, peer: &str) -> Row {
-    let facts = result.peers.iter().find(|facts| facts.peer == peer);
-    let known = |field: fn(&PeerFacts) -> &String| {
-        facts.map_or_else(|| UNKNOWN.to_owned(), |facts| field(facts).clone())
-    };
-    let version = known(|facts| &facts.version);
-    // `websockets-13.0.1-sync`; of a peer without a version in its name, all of it is the library.
-    let (library, implementation) = peer
-        .split_once(&format!("-{version}"))
-        .map_or((peer, ""), |(before, after)| {
-            (before, after.strip_prefix('-').unwrap_or(after))
-        });
+    let facts = result.peer(peer);
+    let known = |fact: Option<&str>| fact.unwrap_or(UNKNOWN).to_owned();
+    let runs_on = facts.and_then(|facts| facts.runs_on.as_ref());
+    let id = facts.map(|facts| &facts.id);
     Row {
         peer: peer.to_owned(),
-        library: library.to_owned(),
-        implementation: implementation.to_owned(),
-        version,
-        runtime: known(|facts| &facts.runtime),
-        libc: known(|facts| &facts.libc),
-        launcher: cell.environment.launcher.clone(),
+        library: id.map_or(peer, |id| &id.family).to_owned(),
+        implementation: id
+            .and_then(|id| id.implementation.clone())
+            .unwrap_or_default(),
+        version: known(facts.and_then(PeerFacts::loaded_version)),
+        runtime: known(runs_on.map(|runs_on| runs_on.runtime.as_str())),
+        libc: known(runs_on.map(|runs_on| runs_on.libc.as_str())),
+        launcher: cell.environment.launcher.word().to_owned(),
         base: cell.environment.base.clone(),
         kernel: result.host.kernel.clone(),
         families: BTreeMap::new(),
@@ -174,56 +166,53 @@ fn add(row: &mut Row, cell: &CellResult) {
     if counted.pass + counted.tolerated > 0 {
         return;
     }
-    let deviations = cell.expected.iter();
     let not_green = NotGreen {
         is: words::of_cell(cell).to_owned(),
-        deviations: deviations
-            .flat_map(|known| known.id.split(", "))
-            .map(str::to_owned)
-            .collect(),
-        reason: cell.expected.is_none().then(|| cell.reason.clone()),
+        deviations: cell.expected.iter().map(|known| known.id.clone()).collect(),
+        reason: cell.expected.is_empty().then(|| cell.reason.clone()),
     };
-    field.not_green.insert(cell.cell.clone(), not_green);
+    field.not_green.insert(cell.cell.to_string(), not_green);
 }
 
-/// Ids and reasons as the runner wrote them: one after the other where several explain a cell.
+/// The deviations of cells with a library in them.
 fn deviations(results: &[&RunResult]) -> Vec<Deviation> {
-    let mut reasons: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut cells: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for result in results {
-        for cell in &result.cells {
-            let Some(known) = &cell.expected else {
-                continue;
-            };
-            if ends(cell).next().is_none() {
-                continue;
-            }
-            let ids: Vec<&str> = known.id.split(", ").collect();
-            for id in &ids {
-                cells.entry(id).or_default().insert(&cell.cell);
-                // Alone it has its own reason; until such a cell comes, the reason of all is better than none.
-                if ids.len() == 1 {
-                    reasons.insert(id, &known.reason);
-                } else {
-                    reasons.entry(id).or_insert(&known.reason);
-                }
-            }
+    let mut all: BTreeMap<&str, (&str, BTreeSet<&str>)> = BTreeMap::new();
+    let cells = results.iter().flat_map(|result| &result.cells);
+    for cell in cells.filter(|cell| ends(cell).next().is_some()) {
+        for known in &cell.expected {
+            let entry = all.entry(&known.id);
+            let (_, cells) = entry.or_insert_with(|| (&known.reason, BTreeSet::new()));
+            cells.insert(cell.cell.as_str());
         }
     }
-    cells
-        .into_iter()
-        .map(|(id, cells)| Deviation {
+    all.into_iter()
+        .map(|(id, (reason, cells))| Deviation {
             id: id.to_owned(),
-            reason: reasons.get(id).copied().unwrap_or_default().to_owned(),
+            reason: reason.to_owned(),
             cells: cells.into_iter().map(str::to_owned).collect(),
         })
         .collect()
 }
 
+/// The cases of the results, each once, in the order of the catalogue.
+pub(super) fn cases<'a>(results: &[&'a RunResult]) -> Vec<&'a CaseFacts> {
+    let mut all: Vec<&CaseFacts> = Vec::new();
+    for case in results.iter().flat_map(|result| &result.cases) {
+        match all.iter_mut().find(|known| known.case == case.case) {
+            // Results of an older form have no titles.
+            Some(known) if known.title.is_empty() => *known = case,
+            Some(_) => {}
+            None => all.push(case),
+        }
+    }
+    all.sort_by_key(|case| case.place);
+    all
+}
+
 /// Families in the order of the catalogue.
-fn families() -> Vec<&'static str> {
+fn families<'a>(results: &[&'a RunResult]) -> Vec<&'a str> {
     let mut families: Vec<&str> = Vec::new();
-    for case in catalogue() {
+    for case in cases(results) {
         if !families.contains(&case.family()) {
             families.push(case.family());
         }

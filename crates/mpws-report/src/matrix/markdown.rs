@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mpws_suite::result::Summary;
+use mpws_model::result::Summary;
 
 use super::{Behaviour, Deviation, Field, NotGreen, Row, SupportMatrix};
 use crate::markdown::{code, escape};

@@ -1,6 +1,6 @@
 //! The support matrix: which version of a library does what where, made of results.
 //!
-//! For: laying the cells of one or more results of runs ([`RunResult`](mpws_suite::result::RunResult)) out by version,
+//! For: laying the cells of one or more results of runs ([`RunResult`](mpws_model::result::RunResult)) out by version,
 //! implementation, C library, launcher and kernel, with the evidence of each field and the way behaviour moves from version to
 //! version. Not for: judging. It is a pure function of the results; the Markdown is a pure function of the JSON. What no result
 //! tells is shown as unknown.
@@ -11,8 +11,8 @@ mod markdown;
 
 use std::collections::BTreeMap;
 
-use mpws_suite::case::Profile;
-use mpws_suite::result::{LeftOut, Summary, Tool};
+use mpws_model::Profile;
+use mpws_model::result::{LeftOut, Summary, Tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

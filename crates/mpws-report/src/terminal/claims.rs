@@ -1,6 +1,6 @@
 //! The claims, at the end of a run that was asked about them.
 
-use mpws_suite::claims::{ClaimResult, ClaimVerdict};
+use mpws_model::claims::{ClaimResult, ClaimVerdict};
 
 use super::Paint;
 use crate::claims::{Alike, alike, condition, dependence};

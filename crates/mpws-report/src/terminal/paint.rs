@@ -1,7 +1,7 @@
 //! Colours, or none.
 
 use console::Style;
-use mpws_suite::result::{CellResult, Verdict};
+use mpws_model::result::{CellResult, Verdict};
 
 /// Whether and how words are coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

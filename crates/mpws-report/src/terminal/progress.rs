@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mpws_suite::event::RunEvent;
-use mpws_suite::result::{CellResult, Verdict};
+use mpws_model::event::RunEvent;
+use mpws_model::result::{CellResult, Verdict};
 
 use super::Paint;
 use crate::{text, words};
@@ -52,7 +52,7 @@ impl<W: Write> Progress<W> {
                 .try_for_each(|line| self.left_out(line)),
             RunEvent::Planned { cells, jobs } => self.planned(*cells, *jobs),
             RunEvent::CellStarted { cell } => {
-                self.bar.set_message(text::line(cell, NAME_LIMIT));
+                self.bar.set_message(text::line(cell.as_str(), NAME_LIMIT));
                 Ok(())
             }
             RunEvent::CellFinished(cell) => self.cell_finished(cell),
@@ -100,7 +100,7 @@ impl<W: Write> Progress<W> {
 
     fn cell_finished(&mut self, cell: &CellResult) -> io::Result<()> {
         self.finished += 1;
-        if cell.expected.is_some() {
+        if !cell.expected.is_empty() {
             // Known deviations are told once, at the end, with their reason.
             self.known += 1;
         } else if cell.verdict != Verdict::Pass {
@@ -109,7 +109,7 @@ impl<W: Write> Progress<W> {
             self.line(&format!(
                 "{} {}: {}",
                 self.paint.cell(cell, &word),
-                text::line(&cell.cell, NAME_LIMIT),
+                text::line(cell.cell.as_str(), NAME_LIMIT),
                 text::line(&cell.reason, REASON_LIMIT),
             ))?;
         }

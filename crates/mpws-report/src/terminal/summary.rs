@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use console::measure_text_width;
-use mpws_suite::result::{Finding, FindingKind, RunResult, Summary};
+use mpws_model::result::{Finding, FindingKind, RunResult, Summary};
 
 use super::Paint;
 use crate::tally::Tally;
@@ -156,7 +156,10 @@ fn one_finding(finding: &Finding, paint: Paint, account: &mut String) {
         text::line(&finding.text, FINDING_LIMIT)
     ));
     for cell in finding.cells.iter().take(CELLS_SHOWN) {
-        account.push_str(&format!("  {}\n", text::line(cell, text::LINE_LIMIT)));
+        account.push_str(&format!(
+            "  {}\n",
+            text::line(cell.as_str(), text::LINE_LIMIT)
+        ));
     }
     if let Some(more) = finding
         .cells

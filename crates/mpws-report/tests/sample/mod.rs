@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use mpws_suite::case::Profile;
-use mpws_suite::claims::{
+use mpws_model::Profile;
+use mpws_model::claims::{
     ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, HostCondition, Ratio, Says,
 };
-use mpws_suite::result::{
-    Capability, CellResult, Check, Control, ControlRole, Environment, Evidence, ExpectedDeviation,
-    Finding, FindingKind, HostFacts, LeftOut, PeerFacts, RESULT_SCHEMA, RunResult, Summary, Tool,
-    Transport, TransportKind, Verdict,
+use mpws_model::result::{
+    Capability, CellResult, Check, Control, ControlRole, Evidence, ExpectedDeviation, Finding,
+    FindingKind, HostFacts, LeftOut, PeerFacts, Recorded, RunResult, RunsOn, Transport,
+    TransportKind, Verdict,
 };
+use mpws_model::{CellName, Ip, PeerId, Protocol, testing};
 use serde_json::json;
 
 /// Text that attacks a terminal, HTML, XML, Markdown and line-based tools at once.
@@ -24,7 +25,7 @@ pub fn run() -> RunResult {
             "echo/text",
             "mpws",
             "py-14-asyncio",
-            "mptcp",
+            Protocol::Mptcp,
             Verdict::Pass,
             "every check held",
         ),
@@ -32,7 +33,7 @@ pub fn run() -> RunResult {
             "echo/text",
             "mpws",
             "py-14-asyncio",
-            "tcp",
+            Protocol::Tcp,
             Verdict::Pass,
             "every check held",
         ),
@@ -40,7 +41,7 @@ pub fn run() -> RunResult {
             "echo/text",
             "py-13-sync",
             "mpws",
-            "mptcp",
+            Protocol::Mptcp,
             Verdict::Tolerated,
             "slow, but right",
         ),
@@ -48,7 +49,7 @@ pub fn run() -> RunResult {
             "echo/binary",
             "mpws",
             HOSTILE,
-            "mptcp",
+            Protocol::Mptcp,
             Verdict::Fail,
             HOSTILE,
         )),
@@ -56,7 +57,7 @@ pub fn run() -> RunResult {
             "fallback/syn-option-stripped",
             "py-13-sync",
             "mpws",
-            "mptcp",
+            Protocol::Mptcp,
             Verdict::Fail,
             "no word of the fallback",
         )),
@@ -64,7 +65,7 @@ pub fn run() -> RunResult {
             "fallback/syn-option-stripped",
             "mpws",
             "py-14-asyncio",
-            "mptcp",
+            Protocol::Mptcp,
             Verdict::Unsupported,
             "the peer cannot open a socket of its own",
         ),
@@ -72,7 +73,7 @@ pub fn run() -> RunResult {
             "subflow/join",
             "mpws",
             "py-14-asyncio",
-            "mptcp",
+            Protocol::Mptcp,
             Verdict::Unprovable,
             "no packet socket on this host",
         ),
@@ -80,25 +81,14 @@ pub fn run() -> RunResult {
             "subflow/join",
             "py-13-sync",
             "mpws",
-            "mptcp",
+            Protocol::Mptcp,
             Verdict::Error,
             "the lab process ended early",
         ),
     ];
     RunResult {
-        schema: RESULT_SCHEMA.to_owned(),
-        tool: Tool {
-            name: "mpws".to_owned(),
-            version: "0.1.0".to_owned(),
-        },
-        started_at: "2026-01-02T03:04:05Z".to_owned(),
         duration_ms: 83_456,
         host: HostFacts {
-            kernel: "6.1.0-1-amd64".to_owned(),
-            architecture: "x86_64".to_owned(),
-            libc: "glibc 2.36".to_owned(),
-            processors: 2,
-            root: false,
             capabilities: BTreeMap::from([
                 (
                     "mptcp".to_owned(),
@@ -117,6 +107,7 @@ pub fn run() -> RunResult {
                     },
                 ),
             ]),
+            ..testing::run(Vec::new()).host
         },
         peers: vec![
             peer("mpws", "0.1.0", "rust"),
@@ -125,13 +116,8 @@ pub fn run() -> RunResult {
             peer(HOSTILE, HOSTILE, HOSTILE),
         ],
         profile: Profile::Full,
-        matrix: None,
         selectors: vec!["echo/*".to_owned(), "`fallback`/*".to_owned()],
         paths: vec!["1:nat,delay=30ms".to_owned()],
-        planned: cells.len(),
-        left_out: Vec::new(),
-        taken_over: 0,
-        interrupted: false,
         findings: vec![
             Finding {
                 text: "py-13-sync does not tell its user that MPTCP fell back.".to_owned(),
@@ -143,7 +129,7 @@ pub fn run() -> RunResult {
                 text: format!("A message came back altered: {HOSTILE}"),
                 kind: FindingKind::Unexpected,
                 cells: (0..5)
-                    .map(|number| format!("echo/binary-{number}@{HOSTILE}"))
+                    .map(|number| name(&format!("echo/binary-{number}"), "mpws", HOSTILE))
                     .collect(),
                 command: format!("mpws run '{HOSTILE}'"),
             },
@@ -156,8 +142,7 @@ pub fn run() -> RunResult {
         ],
         claims: claims(),
         problems: vec![format!("the expectation py-old matches no cell {HOSTILE}")],
-        summary: Summary::of(&cells),
-        cells,
+        ..testing::run(cells)
     }
 }
 
@@ -167,32 +152,24 @@ pub fn green() -> RunResult {
         "echo/text",
         "mpws",
         "mpws",
-        "mptcp",
+        Protocol::Mptcp,
         Verdict::Pass,
         "every check held",
     )];
     RunResult {
+        duration_ms: 83_456,
+        host: run().host,
         peers: vec![peer("mpws", "0.1.0", "rust")],
-        profile: Profile::Default,
-        matrix: None,
-        selectors: Vec::new(),
-        paths: Vec::new(),
-        planned: 1,
-        findings: Vec::new(),
-        claims: Vec::new(),
-        problems: Vec::new(),
-        summary: Summary::of(&cells),
-        cells,
-        ..run()
+        ..testing::run(cells)
     }
 }
 
 fn claims() -> Vec<ClaimResult> {
-    let answer = |says, because: &str, cell: &str| ClaimAnswer {
+    let answer = |says, because: &str, case: &str| ClaimAnswer {
         aspect: "the recipe's client".to_owned(),
         says,
         because: because.to_owned(),
-        cells: vec![cell.to_owned()],
+        cells: vec![name(case, "py-13-sync", "mpws")],
         verdict: Some(Verdict::Fail),
         recorded: BTreeMap::from([("error".to_owned(), json!(["socket.gaierror[-7]"]))]),
         ratio: None,
@@ -226,15 +203,12 @@ fn claims() -> Vec<ClaimResult> {
         libc: vec!["glibc 2.36".to_owned()],
         answers,
     };
-    let refused = |cell| answer(Says::Contradicts, HOSTILE, cell);
+    let refused = |case| answer(Says::Contradicts, HOSTILE, case);
     vec![
         claim(
             "client-recipe",
             ClaimVerdict::False,
-            vec![
-                refused("client/a@py-13-sync:mpws"),
-                refused("client/b@py-14:mpws"),
-            ],
+            vec![refused("client/a"), refused("client/b")],
         ),
         ClaimResult {
             depends_on: vec![Dependence {
@@ -255,12 +229,22 @@ fn claims() -> Vec<ClaimResult> {
     ]
 }
 
+fn name(case: &str, client: &str, server: &str) -> CellName {
+    CellName::new(case, client, server, Protocol::Mptcp, Ip::V4)
+}
+
 fn peer(name: &str, version: &str, runtime: &str) -> PeerFacts {
     PeerFacts {
         peer: name.to_owned(),
-        version: version.to_owned(),
-        runtime: runtime.to_owned(),
-        libc: "glibc 2.36".to_owned(),
+        id: PeerId {
+            family: name.to_owned(),
+            version: Some(version.to_owned()),
+            implementation: None,
+        },
+        runs_on: Some(RunsOn {
+            runtime: runtime.to_owned(),
+            libc: "glibc 2.36".to_owned(),
+        }),
     }
 }
 
@@ -268,44 +252,29 @@ fn cell(
     case: &str,
     client: &str,
     server: &str,
-    asked: &str,
+    asked: Protocol,
     verdict: Verdict,
     reason: &str,
 ) -> CellResult {
+    let model = testing::cell_with(&format!("{case}@client:server/{asked}/v4"), verdict, reason);
     CellResult {
-        cell: format!("{case}@{client}:{server}/{asked}/v4"),
-        case: case.to_owned(),
+        // Names of peers are not checked here: some attack.
+        cell: CellName::new(case, client, server, asked, Ip::V4),
         client: client.to_owned(),
         server: server.to_owned(),
         control: Control {
             role: ControlRole::Subject,
-            cell: None,
             differs: Some(false),
-            differences: Vec::new(),
+            ..Control::NONE
         },
-        environment: Environment {
-            ip: "v4".to_owned(),
-            asked: asked.to_owned(),
-            launcher: "process".to_owned(),
-            base: None,
-        },
-        verdict,
-        reason: reason.to_owned(),
-        expected: None,
         transport: Transport {
             kind: TransportKind::Mptcp,
             cause: None,
             subflows: Some(1),
         },
         duration_ms: 1_234,
-        checks: vec![Check {
-            name: "echo".to_owned(),
-            expected: "same".to_owned(),
-            observed: "same".to_owned(),
-            held: true,
-        }],
-        recorded: BTreeMap::from([("close-code".to_owned(), json!(1000))]),
-        evidence: Evidence::default(),
+        recorded: BTreeMap::from([("close-code".to_owned(), Recorded::steady(1000))]),
+        ..model
     }
 }
 
@@ -328,20 +297,17 @@ fn failed(mut cell: CellResult) -> CellResult {
 }
 
 fn known(mut cell: CellResult) -> CellResult {
-    cell.expected = Some(ExpectedDeviation {
+    cell.expected = vec![ExpectedDeviation {
         id: "py-silent-fallback".to_owned(),
         reason: "websockets has no API for it".to_owned(),
-    });
+    }];
     cell
 }
 
 /// Two peers that do not exist for the Python of a run.
 pub fn left_out() -> Vec<LeftOut> {
+    let reason = "lib 9 exists for Python >=3.14 only, and this is <script>";
     ["lib-9-sync", "lib-9-trio"]
-        .map(|peer| LeftOut {
-            peer: peer.to_owned(),
-            cells: 3,
-            reason: "lib 9 exists for Python >=3.14 only, and this is <script>".to_owned(),
-        })
+        .map(|peer| testing::left_out(peer, reason))
         .into()
 }

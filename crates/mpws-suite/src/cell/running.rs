@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::effects::Effects;
 use super::end::CellEnd;
-use crate::result::Check;
+use crate::result::{Check, Recorded};
 use crate::witness::{Snapshot, Witness};
 
 /// The port that servers of cells listen on.
@@ -44,7 +44,7 @@ pub struct Cell {
     pub(crate) witness: Witness,
     pub(crate) effects: &'static dyn Effects,
     pub(crate) checks: Vec<Check>,
-    pub(crate) recorded: BTreeMap<String, Value>,
+    pub(crate) recorded: BTreeMap<String, Recorded>,
     pub(crate) snapshots: Vec<Snapshot>,
     /// The server that was started last.
     pub(crate) server_number: Option<u32>,
@@ -290,11 +290,13 @@ impl Cell {
 
     /// Records behaviour that is compared with the control and between versions, not judged.
     pub fn record(&mut self, name: &str, value: impl Into<Value>) {
-        self.recorded.insert(name.to_owned(), value.into());
+        self.recorded
+            .insert(name.to_owned(), Recorded::steady(value));
     }
 
     /// Records a value that changes from run to run: kept, never compared.
     pub fn record_volatile(&mut self, name: &str, value: impl Into<Value>) {
-        self.recorded.insert(format!("~{name}"), value.into());
+        self.recorded
+            .insert(name.to_owned(), Recorded::volatile(value));
     }
 }

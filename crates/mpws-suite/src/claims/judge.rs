@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::reading::{self, Answer, Results, Word, implementation};
+use mpws_model::Protocol;
+
+use super::reading::{self, Answer, Results, Word};
 use super::{
     Aspect, Claim, ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, Figures, HostCondition,
     Says, Sense, Source, selectors,
 };
 use crate::plan::FIXTURE;
-use crate::result::{CellResult, RunResult};
+use crate::result::{CellResult, PeerFacts, RunResult, RunsOn};
 
 /// Judges these claims by the cells of a run and what was measured beside it.
 ///
@@ -25,7 +27,7 @@ pub fn judge(claims: &[&Claim], run: &RunResult, figures: &Figures) -> Vec<Claim
             let answers: Vec<Judged> = claim
                 .aspects
                 .iter()
-                .flat_map(|aspect| answers(aspect, results, figures, "mptcp"))
+                .flat_map(|aspect| answers(aspect, results, figures, Protocol::Mptcp))
                 .collect();
             let verdict = verdict(&answers);
             let depends_on = match verdict {
@@ -36,8 +38,8 @@ pub fn judge(claims: &[&Claim], run: &RunResult, figures: &Figures) -> Vec<Claim
                 .iter()
                 .flat_map(|one| &one.answer.cells)
                 .flat_map(|cell| [&cell.client, &cell.server])
-                .filter_map(|peer| run.peers.iter().find(|facts| facts.peer == *peer))
-                .map(|facts| facts.libc.as_str())
+                .filter_map(|peer| run.peer(peer)?.runs_on.as_ref())
+                .map(|runs_on| runs_on.libc.as_str())
                 .collect();
             ClaimResult {
                 id: claim.id.to_owned(),
@@ -66,7 +68,7 @@ fn answers<'a>(
     aspect: &Aspect,
     results: Results<'a>,
     figures: &'a Figures,
-    asked: &str,
+    asked: Protocol,
 ) -> Vec<Judged<'a>> {
     let mut found = match aspect.source {
         Source::Cells { select, read } => {
@@ -75,7 +77,7 @@ fn answers<'a>(
                 .cells
                 .iter()
                 .filter(|cell| cell.environment.asked == asked)
-                .filter(|cell| select.iter().any(|one| one.matches(&cell.cell)))
+                .filter(|cell| select.iter().any(|one| one.matches(cell.cell.as_str())))
                 .collect();
             results.read(read, &chosen)
         }
@@ -133,7 +135,7 @@ fn over_tcp(claim: &Claim, results: Results<'_>) -> Option<ClaimVerdict> {
         if !cells {
             return None;
         }
-        all.extend(answers(aspect, results, &none, "tcp"));
+        all.extend(answers(aspect, results, &none, Protocol::Tcp));
     }
     match verdict(&all) {
         ClaimVerdict::NotDecided => None,
@@ -310,7 +312,7 @@ fn properties(one: &Judged<'_>, results: Results<'_>) -> BTreeMap<&'static str, 
     }
     if let Some(cell) = one.answer.cells.first() {
         known.insert("case", cell.case.clone());
-        known.insert("IP version", cell.environment.ip.clone());
+        known.insert("IP version", cell.environment.ip.word().to_owned());
         ends(&mut known, &cell.client, &cell.server, results);
     }
     known
@@ -335,25 +337,24 @@ fn ends(
         all.dedup();
         all.join(" with ")
     };
-    let fact = |peer: &str, of: &dyn Fn(&crate::result::PeerFacts) -> String| {
-        let found = results.peers.iter().find(|facts| facts.peer == peer);
-        found.map_or_else(|| "unknown".to_owned(), of)
+    let fact = |of: &dyn Fn(&PeerFacts) -> Option<String>| {
+        joined(&|peer| {
+            let found = results.peers.iter().find(|facts| facts.peer == peer);
+            found.and_then(of).unwrap_or_else(|| "unknown".to_owned())
+        })
     };
-    known.insert(
-        "libc",
-        joined(&|peer| fact(peer, &|facts| facts.libc.clone())),
-    );
-    known.insert(
-        "runtime",
-        joined(&|peer| fact(peer, &|facts| facts.runtime.clone())),
-    );
+    let runs_on = |of: fn(&RunsOn) -> &String| {
+        fact(&|facts: &PeerFacts| facts.runs_on.as_ref().map(of).cloned())
+    };
+    known.insert("libc", runs_on(|runs_on| &runs_on.libc));
+    known.insert("runtime", runs_on(|runs_on| &runs_on.runtime));
     known.insert(
         "version",
-        joined(&|peer| fact(peer, &|facts| facts.version.clone())),
+        fact(&|facts| facts.loaded_version().map(str::to_owned)),
     );
     known.insert(
         "implementation",
-        joined(&|peer| implementation(peer).to_owned()),
+        fact(&|facts| facts.id.implementation.clone()),
     );
 }
 
@@ -366,8 +367,10 @@ impl Judged<'_> {
             because: self.answer.because,
             verdict: first.map(|cell| cell.verdict),
             recorded: first.map_or_else(BTreeMap::new, |cell| {
-                let stable = cell.recorded.iter().filter(|one| !one.0.starts_with('~'));
-                stable.map(|one| (one.0.clone(), one.1.clone())).collect()
+                let steady = cell.recorded.iter().filter(|(_, one)| !one.volatile);
+                steady
+                    .map(|(name, one)| (name.clone(), one.value.clone()))
+                    .collect()
             }),
             cells: self
                 .answer

@@ -59,7 +59,14 @@ impl<'a> Results<'a> {
         self.peers
             .iter()
             .find(|facts| facts.peer == peer)
-            .map_or(peer, |facts| &facts.version)
+            .and_then(PeerFacts::loaded_version)
+            .unwrap_or(peer)
+    }
+
+    /// The implementation inside the library that a peer is.
+    pub(super) fn implementation(self, peer: &str) -> Option<&'a str> {
+        let facts = self.peers.iter().find(|facts| facts.peer == peer)?;
+        facts.id.implementation.as_deref()
     }
 
     fn single(self, reading: Reading, cell: &'a CellResult) -> Answer<'a> {
@@ -105,8 +112,8 @@ impl<'a> Results<'a> {
         let alike = |other: &&&CellResult| {
             other.case == cell.case
                 && other.environment == cell.environment
-                && implementation(&other.client) == implementation(&cell.client)
-                && implementation(&other.server) == implementation(&cell.server)
+                && self.implementation(&other.client) == self.implementation(&cell.client)
+                && self.implementation(&other.server) == self.implementation(&cell.server)
                 && self.version(&other.client) == self.version(&other.server)
         };
         let like: Vec<&'a CellResult> = chosen.iter().filter(alike).copied().collect();
@@ -214,11 +221,6 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// The implementation that a peer's name ends with.
-pub(super) fn implementation(peer: &str) -> &str {
-    peer.rsplit('-').next().unwrap_or(peer)
-}
-
 /// The end of a cell that is not the fixture; the client where neither is.
 pub(super) fn library(cell: &CellResult) -> &str {
     if cell.client == crate::plan::FIXTURE {
@@ -262,7 +264,7 @@ fn check(cell: &CellResult, name: &str) -> (Word, String) {
 }
 
 fn recorded(cell: &CellResult, name: &str, yes: &[&str], no: &[&str]) -> (Word, String) {
-    let Some(value) = cell.recorded.get(name) else {
+    let Some(value) = steady(cell, name) else {
         let why = format!("it did not record `{name}`: {}", cell.reason);
         return (Word::Unknown, why);
     };
@@ -280,8 +282,14 @@ fn recorded(cell: &CellResult, name: &str, yes: &[&str], no: &[&str]) -> (Word, 
     (word, format!("{name}: {text}"))
 }
 
+/// A recorded value, unless it changes from run to run: such a one decides nothing.
+fn steady<'a>(cell: &'a CellResult, name: &str) -> Option<&'a Value> {
+    let recorded = cell.recorded.get(name).filter(|one| !one.volatile);
+    recorded.map(|one| &one.value)
+}
+
 fn library_error(cell: &CellResult, names: &[&str]) -> (Word, String) {
-    let chain = match cell.recorded.get("error") {
+    let chain = match steady(cell, "error") {
         Some(Value::Array(chain)) => chain,
         Some(other) => return (Word::No, format!("error: {other}")),
         None => {

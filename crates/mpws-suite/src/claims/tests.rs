@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mpws_model::{CellName, PeerId, Protocol, testing};
 use serde_json::json;
 
 use super::*;
@@ -10,8 +11,7 @@ use crate::case::Profile;
 use crate::cases::catalogue;
 use crate::plan::{Plan, Selector, choose};
 use crate::result::{
-    Capability, CellResult, Check, Control, ControlRole, Environment, Evidence, HostFacts,
-    PeerFacts, RunResult, Summary, Tool, Transport, TransportKind, Verdict,
+    Capability, CellResult, Check, Control, PeerFacts, Recorded, RunResult, RunsOn, Verdict,
 };
 
 /// What is made up of a cell.
@@ -184,7 +184,7 @@ fn the_controls_give_the_verdict_over_tcp() {
     let claim = claim("client-recipe");
     let (mut run, figures) = world(claim, &[Made::Against]);
     for cell in &mut run.cells {
-        if cell.environment.asked == "tcp" {
+        if cell.environment.asked == Protocol::Tcp {
             cell.verdict = Verdict::Pass;
         }
     }
@@ -216,7 +216,8 @@ fn an_error_of_another_module_is_no_protocol_error() {
     ] {
         let (mut run, figures) = world(claim, &[Made::For]);
         for cell in &mut run.cells {
-            cell.recorded.insert("error".to_owned(), json!([class]));
+            cell.recorded
+                .insert("error".to_owned(), Recorded::steady(json!([class])));
         }
         let judged = super::judge(&[claim], &run, &figures).remove(0);
         assert_eq!(judged.verdict, verdict, "{class}");
@@ -309,7 +310,7 @@ fn peers() -> mpws_peers::Catalogue {
 fn world(claim: &Claim, made: &[Made]) -> (RunResult, Figures) {
     let peers = choose(peers().peers(), &[]).expect("peers");
     let plan = Plan::of(catalogue(), &peers);
-    let mut cells: BTreeMap<String, CellResult> = BTreeMap::new();
+    let mut cells: BTreeMap<CellName, CellResult> = BTreeMap::new();
     let mut figures = Figures::default();
     let mut turn = 0;
     let mut next = || {
@@ -333,7 +334,7 @@ fn world(claim: &Claim, made: &[Made]) -> (RunResult, Figures) {
                     if read == Reading::ChangesBetweenVersions {
                         // One answer for a whole case.
                         last = *by_case.entry(planned.case.slug).or_insert_with(&mut next);
-                    } else if cell.environment.asked == "mptcp" && !compared_with {
+                    } else if cell.environment.asked == Protocol::Mptcp && !compared_with {
                         last = next();
                     }
                     let made = last;
@@ -377,13 +378,14 @@ fn make(cell: &mut CellResult, read: Reading, made: Made, supports: bool) {
     }
     let yes = (made == Made::For) == supports;
     let verdict = |good: bool| if good { Verdict::Pass } else { Verdict::Fail };
-    let tcp = cell.environment.asked == "tcp";
+    let tcp = cell.environment.asked == Protocol::Tcp;
     match read {
         Reading::Passes => cell.verdict = verdict(yes),
         Reading::Check(name) => cell.checks.push(check(name, yes)),
         Reading::Recorded { name, yes: y, no } => {
             let value = if yes { y[0] } else { no[0] };
-            cell.recorded.insert(name.to_owned(), json!(value));
+            cell.recorded
+                .insert(name.to_owned(), Recorded::steady(value));
         }
         Reading::LibraryError(names) => {
             let class = if yes {
@@ -392,8 +394,10 @@ fn make(cell: &mut CellResult, read: Reading, made: Made, supports: bool) {
                 "ConnectionClosedError"
             };
             let class = format!("websockets.exceptions.{class}");
-            cell.recorded
-                .insert("error".to_owned(), json!([class, "OSError[32]"]));
+            cell.recorded.insert(
+                "error".to_owned(),
+                Recorded::steady(json!([class, "OSError[32]"])),
+            );
         }
         Reading::FailsOnlyOverMptcp(name) => cell.checks.push(check(name, tcp || !yes)),
         Reading::FailsOnlyAcrossVersions => {
@@ -412,94 +416,36 @@ fn across(cell: &CellResult) -> bool {
 }
 
 fn check(name: &str, held: bool) -> Check {
-    Check {
-        name: name.replace('*', "client"),
-        expected: String::new(),
-        observed: String::new(),
-        held,
-    }
+    testing::check(&name.replace('*', "client"), held)
 }
 
-fn blank(name: &str, twin: Option<String>) -> CellResult {
-    let (case, rest) = name.split_once('@').expect("a cell");
-    let mut parts = rest.split('/');
-    let (client, server) = parts
-        .next()
-        .and_then(|pair| pair.split_once(':'))
-        .expect("peers");
-    let asked = parts.next().expect("a transport");
+fn blank(name: &str, twin: Option<CellName>) -> CellResult {
     CellResult {
-        cell: name.to_owned(),
-        case: case.to_owned(),
-        client: client.to_owned(),
-        server: server.to_owned(),
         control: Control {
-            role: ControlRole::None,
             cell: twin,
-            differs: None,
-            differences: Vec::new(),
+            ..Control::NONE
         },
-        environment: Environment {
-            ip: parts.next().expect("an IP version").to_owned(),
-            asked: asked.to_owned(),
-            launcher: "process".to_owned(),
-            base: None,
-        },
-        verdict: Verdict::Pass,
-        reason: "made up".to_owned(),
-        expected: None,
-        transport: Transport {
-            kind: TransportKind::Mptcp,
-            cause: None,
-            subflows: None,
-        },
-        duration_ms: 0,
         checks: Vec::new(),
-        recorded: BTreeMap::new(),
-        evidence: Evidence::default(),
+        ..testing::cell(name)
     }
 }
 
 fn run(cells: Vec<CellResult>) -> RunResult {
-    let peers = peers();
+    let known = peers();
+    let facts = known.peers().iter().map(|peer| PeerFacts {
+        peer: peer.name.clone(),
+        id: PeerId {
+            family: peer.family.clone(),
+            version: peer.version.clone(),
+            implementation: peer.implementation.clone(),
+        },
+        runs_on: Some(RunsOn {
+            runtime: "a runtime".to_owned(),
+            libc: "glibc 2.36".to_owned(),
+        }),
+    });
     RunResult {
-        schema: String::new(),
-        tool: Tool {
-            name: String::new(),
-            version: String::new(),
-        },
-        started_at: String::new(),
-        duration_ms: 0,
-        host: HostFacts {
-            kernel: String::new(),
-            architecture: String::new(),
-            libc: String::new(),
-            processors: 1,
-            root: false,
-            capabilities: BTreeMap::new(),
-        },
-        peers: peers
-            .peers()
-            .iter()
-            .map(|peer| PeerFacts {
-                peer: peer.name.clone(),
-                version: peer.version.clone().unwrap_or_default(),
-                runtime: "a runtime".to_owned(),
-                libc: "glibc 2.36".to_owned(),
-            })
-            .collect(),
-        profile: Profile::Default,
-        matrix: None,
-        selectors: Vec::new(),
-        paths: Vec::new(),
-        planned: cells.len(),
-        left_out: Vec::new(),
-        taken_over: 0,
-        interrupted: false,
-        findings: Vec::new(),
-        claims: Vec::new(),
-        problems: Vec::new(),
-        summary: Summary::of(&cells),
-        cells,
+        peers: facts.collect(),
+        ..testing::run(cells)
     }
 }

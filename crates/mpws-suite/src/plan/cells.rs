@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mpws_lab::preset::OnPath;
+use mpws_model::{CellName, Protocol};
 use mpws_peers::catalogue::Kind;
 use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::{PeerSpec, Role};
@@ -82,7 +83,7 @@ impl Plan {
                     }
                     for protocol in protocols {
                         let (client, server) = (Arc::clone(&client), Arc::clone(&server));
-                        let name = name(case, &client, &server, protocol, ip);
+                        let name = name(case, &client, &server, protocol, ip).to_string();
                         cells.push(PlannedCell {
                             name,
                             case,
@@ -146,20 +147,24 @@ impl Plan {
 }
 
 impl PlannedCell {
+    /// Its name, in parts.
+    pub fn full_name(&self) -> CellName {
+        name(
+            self.case,
+            &self.client,
+            &self.server,
+            self.protocol,
+            self.ip,
+        )
+    }
+
     /// Name of the same cell over the other transport, if the case has a control.
-    pub fn twin(&self) -> Option<String> {
-        let other = match self.protocol {
-            SocketProtocol::Mptcp => SocketProtocol::Tcp,
-            SocketProtocol::Tcp => SocketProtocol::Mptcp,
-        };
-        self.case
-            .control
-            .then(|| name(self.case, &self.client, &self.server, other, self.ip))
+    pub fn twin(&self) -> Option<CellName> {
+        self.case.control.then(|| self.full_name().twin())
     }
 }
 
-/// Name of the peer that stands opposite all others.
-pub const FIXTURE: &str = "fixture";
+pub use mpws_model::FIXTURE;
 
 /// Feature of a peer that can do all that the fixture can, and takes its place in pairs beside it:
 /// the broken fixtures with which the suite itself is tested.
@@ -171,22 +176,15 @@ fn name(
     server: &PeerSpec,
     protocol: SocketProtocol,
     ip: Ip,
-) -> String {
-    let protocol = word(protocol);
-    format!(
-        "{}@{}:{}/{protocol}/{}",
-        case.slug,
-        client.name,
-        server.name,
-        ip.word()
-    )
+) -> CellName {
+    CellName::new(case.slug, &client.name, &server.name, asked(protocol), ip)
 }
 
-/// `mptcp` or `tcp`.
-pub fn word(protocol: SocketProtocol) -> &'static str {
+/// What sockets of this protocol ask for.
+pub fn asked(protocol: SocketProtocol) -> Protocol {
     match protocol {
-        SocketProtocol::Mptcp => "mptcp",
-        SocketProtocol::Tcp => "tcp",
+        SocketProtocol::Mptcp => Protocol::Mptcp,
+        SocketProtocol::Tcp => Protocol::Tcp,
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn keep(
     cell: &Cell,
     gathered: &mut Gathered,
 ) -> Result<(), KeepError> {
-    let below = folder_of(&result.cell);
+    let below = folder_of(result.cell.as_str());
     let folder = out.join(&below);
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -52,7 +52,7 @@ pub(crate) fn keep(
     copy_capture(&mut gathered.capture, &capture).map_err(failed(&capture))?;
     let saved = Saved {
         schema: SCHEMA.to_owned(),
-        cell: result.cell.to_string(),
+        cell: result.cell.clone(),
         parties: gathered.parties.clone(),
         demands: gathered.demands.clone(),
         testimony: gathered.testimony.clone(),

@@ -10,15 +10,16 @@ use std::time::Instant;
 use mpws_judge::Demands;
 use mpws_lab::preset::OnPath;
 use mpws_lab::{Lab, MAX_BACKLOG};
+use mpws_model::PeerId;
 use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::protocol::chain::in_one_line;
 use mpws_peers::{Ahead, LaunchError, LaunchOptions, Launcher, Peer, PeerSpec, Program};
 
 use crate::case::Side;
 use crate::cell::{Cell, CellEnd, Paths};
-use crate::plan::{PlannedCell, word};
+use crate::plan::{PlannedCell, asked};
 use crate::result::{
-    CellResult, Control, ControlRole, Environment, Evidence, PeerFacts, Transport, TransportKind,
+    self, CellResult, Control, Environment, Evidence, PeerFacts, RunsOn, Transport, TransportKind,
     Verdict,
 };
 use crate::run::evidence;
@@ -30,8 +31,7 @@ use crate::witness::gather::gather;
 /// The reason of cells that did not run because the run was stopped.
 pub const NOT_RUN: &str = "not run: the run was stopped before";
 
-/// Under this name, with `~` before it, a result records the rules and boxes that its case put on
-/// the wire.
+/// Under this name a result records the rules and boxes that its case put on the wire.
 pub const ON_THE_WIRE: &str = "rules and boxes on the wire";
 
 /// What all cells of a run share.
@@ -259,25 +259,20 @@ impl Runner<'_> {
     pub fn empty(&self, planned: &PlannedCell, verdict: Verdict, reason: String) -> CellResult {
         let (launcher, base) = self.kind(planned);
         CellResult {
-            cell: planned.name.clone(),
+            cell: planned.full_name(),
             case: planned.case.slug.to_owned(),
             client: planned.client.name.clone(),
             server: planned.server.name.clone(),
-            control: Control {
-                role: ControlRole::None,
-                cell: None,
-                differs: None,
-                differences: Vec::new(),
-            },
+            control: Control::NONE,
             environment: Environment {
-                ip: planned.ip.word().to_owned(),
-                asked: word(planned.protocol).to_owned(),
+                ip: planned.ip,
+                asked: asked(planned.protocol),
                 launcher,
                 base,
             },
             verdict,
             reason,
-            expected: None,
+            expected: Vec::new(),
             transport: Transport {
                 kind: TransportKind::Unproven,
                 cause: None,
@@ -301,16 +296,16 @@ impl Runner<'_> {
     }
 
     /// How the cell's peers run, and on which base.
-    fn kind(&self, planned: &PlannedCell) -> (String, Option<String>) {
+    fn kind(&self, planned: &PlannedCell) -> (result::Launcher, Option<String>) {
         match &self.options.launcher {
             LauncherKind::Container { base }
                 if [&planned.client, &planned.server]
                     .into_iter()
                     .any(|spec| spec.program != Program::Fixture) =>
             {
-                ("container".to_owned(), Some(base.to_string()))
+                (result::Launcher::Container, Some(base.to_string()))
             }
-            _ => ("process".to_owned(), None),
+            _ => (result::Launcher::Process, None),
         }
     }
 }
@@ -377,8 +372,14 @@ fn facts(spec: &PeerSpec, peer: &Peer) -> PeerFacts {
     let hello = peer.hello();
     PeerFacts {
         peer: spec.name.clone(),
-        version: hello.version.clone(),
-        runtime: hello.runtime.clone(),
-        libc: hello.libc.clone(),
+        id: PeerId {
+            family: spec.family.clone(),
+            version: Some(hello.version.clone()),
+            implementation: Some(hello.implementation.clone()),
+        },
+        runs_on: Some(RunsOn {
+            runtime: hello.runtime.clone(),
+            libc: hello.libc.clone(),
+        }),
     }
 }

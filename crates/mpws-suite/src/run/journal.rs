@@ -23,7 +23,7 @@ use crate::run::options::RunOptions;
 pub const JOURNAL: &str = "cells.jsonl";
 
 /// Value of `schema` in the first line.
-const SCHEMA: &str = "mpws-cells/1";
+const SCHEMA: &str = "mpws-cells/2";
 
 /// How much time's results a power cut may cost.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -305,10 +305,9 @@ fn line<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use mpws_model::testing;
+
     use super::*;
-    use crate::result::{
-        Control, ControlRole, Environment, Evidence, Transport, TransportKind, Verdict,
-    };
 
     fn basis() -> Basis {
         Basis::from([("kernel".to_owned(), "6.1".to_owned())])
@@ -316,36 +315,7 @@ mod tests {
 
     fn entries() -> Vec<Entry> {
         let entry = |case: &str| Entry {
-            cell: CellResult {
-                cell: format!("{case}@fixture:fixture/mptcp/v4"),
-                case: case.to_owned(),
-                client: "fixture".to_owned(),
-                server: "fixture".to_owned(),
-                control: Control {
-                    role: ControlRole::None,
-                    cell: None,
-                    differs: None,
-                    differences: Vec::new(),
-                },
-                environment: Environment {
-                    ip: "v4".to_owned(),
-                    asked: "mptcp".to_owned(),
-                    launcher: "process".to_owned(),
-                    base: None,
-                },
-                verdict: Verdict::Pass,
-                reason: "2 checks held".to_owned(),
-                expected: None,
-                transport: Transport {
-                    kind: TransportKind::Mptcp,
-                    cause: None,
-                    subflows: Some(1),
-                },
-                duration_ms: 1,
-                checks: Vec::new(),
-                recorded: BTreeMap::new(),
-                evidence: Evidence::default(),
-            },
+            cell: testing::cell(&format!("{case}@fixture:fixture/mptcp/v4")),
             peers: Vec::new(),
         };
         ["negotiation/a", "negotiation/b", "fallback/c"]

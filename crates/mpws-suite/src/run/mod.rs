@@ -3,6 +3,7 @@
 mod containers;
 pub mod evidence;
 pub mod execute;
+mod facts;
 mod feature;
 pub mod host;
 pub mod journal;
@@ -164,8 +165,8 @@ pub fn run(
     let Ran {
         mut cells,
         peers,
-        taken_over,
         not_run,
+        taken_over,
         journal,
     } = schedule.all_cells(journal, done, tell);
     // Under a condition a known deviation may well stay away; that says nothing of the expectation.
@@ -195,7 +196,8 @@ pub fn run(
         started_at: rfc3339(started_at),
         duration_ms: millis(started),
         host,
-        peers,
+        peers: facts::all_peers(&planned.plan, peers),
+        cases: facts::cases_of(&planned.plan),
         profile: selection.profile,
         matrix: selection.matrix.clone(),
         selectors: selection

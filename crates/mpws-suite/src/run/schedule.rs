@@ -24,10 +24,10 @@ pub(crate) struct Ran {
     /// In the order of the plan.
     pub(crate) cells: Vec<CellResult>,
     pub(crate) peers: Vec<PeerFacts>,
+    /// Number of cells that were not begun, because the run was stopped before.
+    pub(crate) not_run: usize,
     /// Number of cells that an earlier run had done.
     pub(crate) taken_over: usize,
-    /// Number of cells that did not run, because the run was stopped before.
-    pub(crate) not_run: usize,
     pub(crate) journal: Journal,
 }
 
@@ -93,7 +93,7 @@ impl Schedule<'_> {
             for arrival in arrivals {
                 match arrival {
                     News::Started(number) => tell(RunEvent::CellStarted {
-                        cell: self.plan.cells[number].name.clone(),
+                        cell: self.plan.cells[number].full_name(),
                     }),
                     News::Finished(number, entry) => {
                         // What a missing peer or host kept from running is to be tried again by the
@@ -115,20 +115,21 @@ impl Schedule<'_> {
         let cells = results
             .into_iter()
             .zip(&self.plan.cells)
-            .map(|(result, cell)| result.unwrap_or_else(|| stopped_before(self.runner, cell)))
+            .map(|(result, cell)| result.unwrap_or_else(|| self.left_undone(cell)))
             .collect();
         Ran {
             cells,
+            not_run,
             peers: peers.into_values().collect(),
             taken_over,
-            not_run,
             journal,
         }
     }
-}
 
-fn stopped_before(runner: &execute::Runner<'_>, cell: &PlannedCell) -> CellResult {
-    runner.empty(cell, Verdict::Error, execute::NOT_RUN.to_owned())
+    fn left_undone(&self, cell: &PlannedCell) -> CellResult {
+        let reason = execute::NOT_RUN.to_owned();
+        self.runner.empty(cell, Verdict::Error, reason)
+    }
 }
 
 /// The same numbers, with neighbours far from each other. Cells that follow each other in a plan

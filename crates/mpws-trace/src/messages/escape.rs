@@ -1,6 +1,7 @@
 //! Text of peers, made harmless.
 
-/// The beginning of bytes as text for a person: so many characters at most, nothing that a terminal would interpret.
+/// The beginning of bytes as text for a person: so many characters at most, nothing that a terminal
+/// would interpret.
 pub(crate) fn escaped(bytes: &[u8], limit: usize) -> String {
     // A character takes four bytes at most.
     let head = bytes.get(..limit.saturating_mul(4)).unwrap_or(bytes);

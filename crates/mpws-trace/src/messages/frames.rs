@@ -334,7 +334,8 @@ impl<'a> Building<'a> {
     }
 
     fn count_retransmissions(&mut self) {
-        // Control frames may stand between the frames of a message, so starts are in order and ends need not be.
+        // Control frames may stand between the frames of a message, so starts are in order and ends
+        // need not be.
         let longest = self
             .messages
             .iter()

@@ -45,7 +45,8 @@ pub struct Message {
     pub last_ns: u64,
     /// Longest time between two arrivals within it, in nanoseconds.
     pub largest_gap_ns: u64,
-    /// Time between the last arrival of the message before it, in the same direction, and its first; in nanoseconds.
+    /// Time between the last arrival of the message before it, in the same direction, and its
+    /// first; in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since_last_ns: Option<u64>,
     /// Subflows that carried it.
@@ -58,8 +59,8 @@ pub struct Message {
     pub tcp_retransmissions: u32,
     /// Retransmissions by MPTCP that touch it.
     pub data_retransmissions: u32,
-    /// What it says, as far as that is kept. `None` where nothing is, and where it is not known: the
-    /// message is not complete, or could not be inflated. Not in the public format.
+    /// What it says, as far as that is kept. `None` where nothing is, and where it is not known:
+    /// the message is not complete, or could not be inflated. Not in the public format.
     #[serde(skip)]
     pub content: Option<Content>,
 }

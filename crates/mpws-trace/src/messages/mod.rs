@@ -1,13 +1,11 @@
 //! WebSocket: the opening handshake and the messages that follow on it.
 
-mod arrived;
 mod content;
 mod conversation;
 mod escape;
 mod frames;
 mod handshake;
 mod message;
-mod wire_frame;
 
 pub use content::{Content, Keep};
 pub use conversation::{Conversation, Options, Unread};
@@ -16,4 +14,3 @@ pub(crate) use frames::{Fault, Wrong};
 pub(crate) use handshake::Heads;
 pub use handshake::{Application, Handshake};
 pub use message::{Carried, Close, Frame, Message, MessageKind};
-pub use wire_frame::{Upgrade, WireFrame};

@@ -10,8 +10,8 @@ use crate::read::LinkType;
 /// What a capture shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// Connections in the order of their first packet. Subflows are not here but in [`Connection::joins`], unless
-    /// the connection that they join is not in the capture.
+    /// Connections in the order of their first packet. Subflows are not here but in
+    /// [`Connection::joins`], unless the connection that they join is not in the capture.
     pub connections: Vec<Connection>,
     /// How many packets there were, and what became of them.
     pub counts: Counts,
@@ -22,7 +22,8 @@ pub struct Trace {
 pub struct Counts {
     /// All of them.
     pub packets: u64,
-    /// TCP packets that were captured in part: their options are known, and some of their payload is not.
+    /// TCP packets that were captured in part: their options are known, and some of their payload
+    /// is not.
     pub cut: u64,
     /// Not TCP over IPv4 or IPv6. Of no interest here.
     pub not_tcp: u64,
@@ -39,8 +40,8 @@ pub struct Counts {
     pub link_types: BTreeMap<LinkType, u64>,
 }
 
-/// One attempt at a TCP connection: the packets between two sockets from one SYN to the next with another initial
-/// sequence number.
+/// One attempt at a TCP connection: the packets between two sockets from one SYN to the next with
+/// another initial sequence number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Whether it opens an MPTCP (or TCP) connection or joins one.
@@ -67,8 +68,8 @@ pub struct Connection {
     pub initiator_key: Option<Key>,
     /// The responder's key, where it was sent.
     pub responder_key: Option<Key>,
-    /// Both ends said in the handshake that they speak MPTCP and heard it of each other, the third ACK included; for
-    /// joins the same of MP_JOIN.
+    /// Both ends said in the handshake that they speak MPTCP and heard it of each other, the third
+    /// ACK included; for joins the same of MP_JOIN.
     pub agreed: bool,
     /// Checksums were asked for by one end at least.
     pub checksum: bool,
@@ -221,7 +222,8 @@ impl Connection {
         std::iter::once(self).chain(&self.joins)
     }
 
-    /// Bytes that arrived in one direction, over all subflows; what went twice over different subflows counts twice.
+    /// Bytes that arrived in one direction, over all subflows; what went twice over different
+    /// subflows counts twice.
     pub fn delivered_bytes(&self, direction: Direction) -> u64 {
         self.subflows()
             .map(|subflow| subflow.flow_of_owner(direction).delivered.payload_bytes)

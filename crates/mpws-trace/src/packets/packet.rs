@@ -70,8 +70,8 @@ pub struct Image {
     pub malformed: bool,
     /// What was captured of the payload.
     pub payload: Bytes,
-    /// Bytes of payload that the packet had, by the length in its IP header; more than `payload` has where the packet
-    /// was cut.
+    /// Bytes of payload that the packet had, by the length in its IP header; more than `payload`
+    /// has where the packet was cut.
     pub payload_length: usize,
 }
 
@@ -89,7 +89,8 @@ pub(crate) enum Unread {
 }
 
 impl PacketRecord {
-    /// The TCP packet in it; `None` if there is none, only a fragment of one, or too little was captured.
+    /// The TCP packet in it; `None` if there is none, only a fragment of one, or too little was
+    /// captured.
     pub fn tcp(&self) -> Option<Image> {
         Image::parse(self).ok()
     }
@@ -118,7 +119,8 @@ impl Image {
             err::tcp::HeaderSliceError::Len(_) => too_short(record),
             err::tcp::HeaderSliceError::Content(_) => Unread::Malformed,
         })?;
-        // Packets of more than 64 KiB, which never cross a wire in one piece, have a length of 0 here.
+        // Packets of more than 64 KiB, which never cross a wire in one piece, have a length of 0
+        // here.
         let (ip_headers, said) = match &ip {
             LaxIpSlice::Ipv4(ip) => {
                 let header = ip.header().slice().len();

@@ -28,7 +28,8 @@ pub enum Proof {
     Unknown,
 }
 
-/// The opening of a subflow by MP_JOIN, as the end that has to check it got it (RFC 8684 section 3.2).
+/// The opening of a subflow by MP_JOIN, as the end that has to check it got it (RFC 8684 section
+/// 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JoinCheck {
     /// Token in the SYN.
@@ -85,8 +86,8 @@ impl Connection {
             .collect()
     }
 
-    /// Keys of the end that sends in a direction of this connection, and of the other end. Version 0 hashes its keys
-    /// otherwise, so they tell nothing here.
+    /// Keys of the end that sends in a direction of this connection, and of the other end. Version
+    /// 0 hashes its keys otherwise, so they tell nothing here.
     pub(crate) fn keys(&self, direction: Direction) -> Option<(Key, Key)> {
         let (initiator, responder) = (self.initiator_key?, self.responder_key?);
         if self.mptcp_version() == Some(0) {
@@ -98,8 +99,8 @@ impl Connection {
         })
     }
 
-    /// Whether an announcement of an address bears the right HMAC, for the direction of this connection in which it
-    /// was sent.
+    /// Whether an announcement of an address bears the right HMAC, for the direction of this
+    /// connection in which it was sent.
     pub(crate) fn add_addr_proof(&self, direction: Direction, add: &AddAddr) -> Proof {
         let (Some((own, other)), Some(hmac)) = (self.keys(direction), add.hmac) else {
             return Proof::Unknown;
@@ -210,3 +211,7 @@ fn find<T>(
             })
         })
 }
+
+#[cfg(test)]
+#[path = "proof_tests.rs"]
+mod tests;

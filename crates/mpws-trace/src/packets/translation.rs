@@ -1,5 +1,5 @@
-//! Addresses and sequence numbers that the wire translates: a translator's packets belong to the connection whose
-//! packets they were.
+//! Addresses and sequence numbers that the wire translates: a translator's packets belong to the
+//! connection whose packets they were.
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
@@ -7,8 +7,8 @@ use crate::packets::Image;
 
 /// What was learned from the SYNs of translated connections.
 ///
-/// After it, both images of a packet have the addresses that its initiator uses, and each sequence number is that of
-/// its own sender.
+/// After it, both images of a packet have the addresses that its initiator uses, and each sequence
+/// number is that of its own sender.
 #[derive(Debug, Default)]
 pub(crate) struct Translation {
     /// By the initiator's address as the responder sees it, and the responder: the initiator's own.

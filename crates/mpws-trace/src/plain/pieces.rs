@@ -1,4 +1,5 @@
-//! What an application wrote, as pieces in order: the data stream itself, or what TLS carried in it.
+//! What an application wrote, as pieces in order: the data stream itself, or what TLS carried in
+//! it.
 
 use std::ops::Range;
 
@@ -11,7 +12,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plain<'a> {
     pub(crate) pieces: Vec<Piece<'a>>,
-    /// For what came out of TLS: the records by the place of their first byte, and where each lies in the stream.
+    /// For what came out of TLS: the records by the place of their first byte, and where each lies
+    /// in the stream.
     pub(crate) records: Option<Vec<Record>>,
 }
 

@@ -66,8 +66,8 @@ fn after_tags(mut protocol: u16, mut rest: &[u8]) -> Result<&[u8], NoIp> {
     }
 }
 
-/// The number of AF_INET is the same everywhere, that of AF_INET6 is not. The byte order is that of the host, but no
-/// family needs more than its lowest byte.
+/// The number of AF_INET is the same everywhere, that of AF_INET6 is not. The byte order is that of
+/// the host, but no family needs more than its lowest byte.
 fn after_family(frame: &[u8]) -> Result<&[u8], NoIp> {
     let (family, rest) = frame.split_first_chunk().ok_or(NoIp::TooShort)?;
     match family {

@@ -48,7 +48,8 @@ impl Pcap {
                 found: major,
             });
         }
-        // Above the link type: whether frames end with their check sequence, which the IP length leaves out anyway.
+        // Above the link type: whether frames end with their check sequence, which the IP length
+        // leaves out anyway.
         pcap.link_type = LinkType(link as u16);
         source.take(FILE_HEADER)?;
         Ok(pcap)

@@ -71,8 +71,8 @@ const OPTION_IF_TSRESOL: u16 = 9;
 const OPTION_IF_TSOFFSET: u16 = 14;
 
 impl Pcapng {
-    /// The next packet, or `None` at the end of the file. A block is taken from the source once it is understood, so
-    /// that the source stands at the start of one that is not.
+    /// The next packet, or `None` at the end of the file. A block is taken from the source once it
+    /// is understood, so that the source stands at the start of one that is not.
     pub(super) fn next<R: Read>(
         &mut self,
         source: &mut Source<R>,
@@ -200,7 +200,8 @@ impl Pcapng {
         })
     }
 
-    /// A packet of the first interface without a time; what was captured of it follows from the limit.
+    /// A packet of the first interface without a time; what was captured of it follows from the
+    /// limit.
     fn simple_packet(
         &self,
         mut fields: Fields<'_>,

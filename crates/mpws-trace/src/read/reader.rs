@@ -13,8 +13,8 @@ use super::{
 
 /// The packets of a capture file, in the order of the file.
 ///
-/// Holds one block of the file at a time, of 16 MiB at most, so a file may be larger than the memory. After an error
-/// nothing more comes; what came before it stands.
+/// Holds one block of the file at a time, of 16 MiB at most, so a file may be larger than the
+/// memory. After an error nothing more comes; what came before it stands.
 ///
 /// Blocks and options that are no packets and not needed to read them are skipped.
 #[derive(Debug)]
@@ -78,12 +78,13 @@ impl<R: Read> Iterator for CaptureReader<R> {
     }
 }
 
-/// Reads all packets of a capture that a lab wrote: whole packets over Ethernet, each with its time.
+/// Reads all packets of a capture that a lab wrote: whole packets over Ethernet, each with its
+/// time.
 ///
 /// # Errors
 ///
-/// Where the file is no capture, is cut off, or contradicts itself; also where it holds packets that cannot be told in
-/// full, since a part of the truth would look like the whole.
+/// Where the file is no capture, is cut off, or contradicts itself; also where it holds packets
+/// that cannot be told in full, since a part of the truth would look like the whole.
 pub fn read_pcapng(input: impl Read) -> Result<Vec<PacketRecord>, ReadError> {
     let whole = |packet: PacketRecord| {
         let offset = packet.offset;

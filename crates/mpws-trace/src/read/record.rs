@@ -22,7 +22,8 @@ pub struct PacketRecord {
     pub link_type: LinkType,
     /// Bytes that the packet had on the wire.
     pub length: u32,
-    /// What was captured of it, from the header of the link on; shorter than `length` where it was cut.
+    /// What was captured of it, from the header of the link on; shorter than `length` where it was
+    /// cut.
     pub data: Bytes,
 }
 

@@ -71,8 +71,8 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Reads until so many bytes are in the buffer or the file ends, and says how many there are. The buffer grows with
-    /// what is read, not with what is asked for: lengths come from the file.
+    /// Reads until so many bytes are in the buffer or the file ends, and says how many there are.
+    /// The buffer grows with what is read, not with what is asked for: lengths come from the file.
     fn fill(&mut self, length: usize) -> Result<usize, ReadProblem> {
         while self.buffer.len() < length && !self.ended {
             let have = self.buffer.len();

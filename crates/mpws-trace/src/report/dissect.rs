@@ -40,7 +40,8 @@ pub struct Dissection<'a> {
 }
 
 impl<'a> Dissection<'a> {
-    /// Takes a connection apart. Time and memory grow with the number of its packets and with its data.
+    /// Takes a connection apart. Time and memory grow with the number of its packets and with its
+    /// data.
     pub fn of(connection: &'a Connection, options: &Options) -> Self {
         let data = Direction::BOTH.map(|direction| connection.data(direction));
         let [to_responder, to_initiator] = data;

@@ -38,7 +38,8 @@ pub struct FileSummary {
     pub packets: u64,
     /// Of these, packets that are not TCP over IP: of no interest here.
     pub not_tcp: u64,
-    /// TCP packets of which a part was captured: their options are known, some of their payload is not.
+    /// TCP packets of which a part was captured: their options are known, some of their payload is
+    /// not.
     pub cut: u64,
     /// Fragments of TCP packets: what they carried is unknown.
     pub fragments: u64,
@@ -68,7 +69,8 @@ pub struct ConnectionReport {
     pub last_ns: u64,
     /// What carried its bytes.
     pub transport: TransportTruth,
-    /// Version of MPTCP in the SYN/ACK, or in the SYN where that has none; absent where neither asks for MPTCP.
+    /// Version of MPTCP in the SYN/ACK, or in the SYN where that has none; absent where neither
+    /// asks for MPTCP.
     pub mptcp_version: Option<u8>,
     /// Checksums were asked for.
     pub checksum: bool,
@@ -100,7 +102,8 @@ pub struct ConnectionReport {
     pub violations: Vec<Offence>,
 }
 
-/// One subflow. Directions are those of the connection, also where the responder opened the subflow.
+/// One subflow. Directions are those of the connection, also where the responder opened the
+/// subflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SubflowReport {
     /// Who opened it.

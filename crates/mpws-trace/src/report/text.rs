@@ -22,8 +22,9 @@ pub enum Detail {
     Timeline,
 }
 
-/// Writes a report as text: per connection what carried it, its subflows, violations and the timeline with the columns
-/// time (seconds since the first packet of the connection), path, subflow, direction, and what happened.
+/// Writes a report as text: per connection what carried it, its subflows, violations and the
+/// timeline with the columns time (seconds since the first packet of the connection), path,
+/// subflow, direction, and what happened.
 ///
 /// Text of peers in it is escaped: nothing that a terminal would interpret is left.
 ///

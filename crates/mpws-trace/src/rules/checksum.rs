@@ -22,7 +22,8 @@ struct Open {
     seen: u16,
 }
 
-/// Adds up each mapping whose bytes were all seen, in order, in packets that follow on the one that declares it.
+/// Adds up each mapping whose bytes were all seen, in order, in packets that follow on the one that
+/// declares it.
 pub(crate) fn judge(
     connection: &Connection,
     subflow: &Connection,
@@ -57,7 +58,8 @@ pub(crate) fn judge(
         let Some(current) = &mut open else { continue };
         let awaited = current.place.saturating_add(i64::from(current.seen));
         if here != awaited && current.length > 0 {
-            // A retransmission, or a gap: what is left over may be judged by a copy that comes later.
+            // A retransmission, or a gap: what is left over may be judged by a copy that comes
+            // later.
             if here > awaited && image.payload_length > 0 {
                 open = None;
             }
@@ -84,7 +86,8 @@ pub(crate) fn judge(
     }
 }
 
-/// The mapping that a packet declares, if it has a checksum and its data sequence number is known in full.
+/// The mapping that a packet declares, if it has a checksum and its data sequence number is known
+/// in full.
 fn declared(
     packet: &Packet,
     index: usize,

@@ -205,7 +205,8 @@ impl DataJudge {
     }
 }
 
-/// Only the subflow that a connection fell back to carries data without mapping (RFC 8684 section 3.7).
+/// Only the subflow that a connection fell back to carries data without mapping (RFC 8684 section
+/// 3.7).
 fn judge_unmapped(subflow: &Connection, way: Direction, sheet: &mut Sheet<'_>) {
     let track = Track::of(subflow, way, View::Sent);
     let mut mapped = Ranges::default();
@@ -223,5 +224,6 @@ fn judge_unmapped(subflow: &Connection, way: Direction, sheet: &mut Sheet<'_>) {
     }
 }
 
-/// What is too far off to be about the same data: 1 GiB, the largest window that TCP can have (RFC 7323 section 2.3).
+/// What is too far off to be about the same data: 1 GiB, the largest window that TCP can have (RFC
+/// 7323 section 2.3).
 const FAR: i64 = 1 << 30;

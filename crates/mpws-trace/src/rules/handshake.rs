@@ -208,8 +208,8 @@ fn judge_target(connection: &Connection, subflow: &Connection, sheet: &mut Sheet
     }
 }
 
-/// Whether the sender of a direction has reason to think that MPTCP was agreed on: it asked and was answered, or was
-/// asked and answered. Where the SYNs are not in the capture, it has.
+/// Whether the sender of a direction has reason to think that MPTCP was agreed on: it asked and was
+/// answered, or was asked and answered. Where the SYNs are not in the capture, it has.
 pub(crate) fn agreed_for(subflow: &Connection, way: Direction) -> bool {
     let syn = |way, view: View| {
         let images = subflow
@@ -243,7 +243,8 @@ pub(crate) fn checksum_agreed(connection: &Connection, direction: Direction) -> 
     Some(own || other)
 }
 
-/// MPTCP options of the responder before any of the initiator's came after its SYN (RFC 8684 section 3.1).
+/// MPTCP options of the responder before any of the initiator's came after its SYN (RFC 8684
+/// section 3.1).
 pub(crate) fn judge_haste(connection: &Connection, sheet: &mut Sheet<'_>) {
     let mut came = false;
     for packet in &connection.packets {

@@ -16,7 +16,8 @@ use crate::{
     stream::DataStream,
 };
 
-/// What is wrong with the MPTCP of a connection. Versions other than 1 follow another RFC, and are not judged.
+/// What is wrong with the MPTCP of a connection. Versions other than 1 follow another RFC, and are
+/// not judged.
 pub(crate) fn judge(
     connection: &Connection,
     data: [&DataStream; 2],
@@ -54,8 +55,8 @@ pub(crate) fn judge(
     found
 }
 
-/// Addresses by their ids, for each end (RFC 8684 section 3.4.1). What a join shows may have gone through a NAT, so
-/// joins and announcements are compared only among themselves.
+/// Addresses by their ids, for each end (RFC 8684 section 3.4.1). What a join shows may have gone
+/// through a NAT, so joins and announcements are compared only among themselves.
 #[derive(Default)]
 struct AddressIds {
     joined: HashMap<(Direction, u8), IpAddr>,

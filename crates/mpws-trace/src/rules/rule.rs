@@ -1,7 +1,7 @@
 //! Rules of RFC 8684 and RFC 6455 that the packets of a connection can be held against.
 //!
-//! Judged is what an end sent, not what the network made of it; packets that the wire made up are nobody's.
-//! Where a capture does not hold what a rule is about, nothing is said.
+//! Judged is what an end sent, not what the network made of it; packets that the wire made up are
+//! nobody's. Where a capture does not hold what a rule is about, nothing is said.
 
 use std::fmt;
 

@@ -147,7 +147,8 @@ impl Lanes {
                 }
             }
         }
-        // TCP's own acknowledgements count where its bytes are the data: on the first subflow, past the last mapping.
+        // TCP's own acknowledgements count where its bytes are the data: on the first subflow, past
+        // the last mapping.
         if let Some(lane) = self.lanes.first() {
             let unmapped_from = self.plain_from(lane);
             if let (Some(tcp_acked), Some((place, data))) = (lane.track.acked, unmapped_from) {
@@ -161,7 +162,8 @@ impl Lanes {
         self.data_fin.map_or(acked, |fin| acked.min(fin))
     }
 
-    /// Where the plain stream of the first subflow begins: places in its TCP stream and in the data stream.
+    /// Where the plain stream of the first subflow begins: places in its TCP stream and in the data
+    /// stream.
     fn plain_from(&self, lane: &Lane) -> Option<(i64, i64)> {
         if lane.track.mappings.is_empty() {
             return Some((0, 0));
@@ -189,7 +191,8 @@ impl Lanes {
         pieces
     }
 
-    /// Goes through the parts of all segments in the order of time. `fresh` of a part: TCP has not had it yet.
+    /// Goes through the parts of all segments in the order of time. `fresh` of a part: TCP has not
+    /// had it yet.
     fn walk(&self, mut visit: impl FnMut(usize, &Piece, &Part, bool)) {
         let mut hints = vec![0; self.lanes.len()];
         let mut had = vec![Ranges::default(); self.lanes.len()];
@@ -201,7 +204,8 @@ impl Lanes {
             ) else {
                 continue;
             };
-            // Bytes before the first packet count as well, which is why places start at a distance from 0.
+            // Bytes before the first packet count as well, which is why places start at a distance
+            // from 0.
             let start = piece.place.saturating_add(SHIFT).max(0).cast_unsigned();
             let end = start.saturating_add(u64::from(piece.length));
             let mut offer = |from: u64, to: u64, fresh: bool| {
@@ -372,7 +376,8 @@ fn lowest<'a>(mappings: impl Iterator<Item = &'a Declared>) -> Option<DataSeq> {
     first.map(|first| DataSeq(first.0.wrapping_add_signed(lowest)))
 }
 
-/// The key of the end that sends in a direction. Version 0 makes its initial data sequence numbers otherwise.
+/// The key of the end that sends in a direction. Version 0 makes its initial data sequence numbers
+/// otherwise.
 fn key_of(connection: &Connection, direction: Direction) -> Option<Key> {
     if connection.mptcp_version() == Some(0) {
         return None;

@@ -7,14 +7,17 @@ use serde::Serialize;
 
 use crate::packets::Connection;
 
-/// One direction of a connection as its application gets it: bytes in order, who carried them, what is missing.
+/// One direction of a connection as its application gets it: bytes in order, who carried them, what
+/// is missing.
 ///
-/// Places count from 0, the first byte after the opening handshake of the connection. Where that is not in the capture,
-/// 0 is the lowest byte seen. Bytes that no mapping covers follow on what was mapped before them (after a fallback the
-/// plain TCP stream of the first subflow goes on; RFC 8684 section 3.7); on plain TCP that is all of them.
+/// Places count from 0, the first byte after the opening handshake of the connection. Where that is
+/// not in the capture, 0 is the lowest byte seen. Bytes that no mapping covers follow on what was
+/// mapped before them (after a fallback the plain TCP stream of the first subflow goes on; RFC 8684
+/// section 3.7); on plain TCP that is all of them.
 ///
-/// A retransmission under the same TCP sequence numbers that arrives although the first one did is dropped by TCP and
-/// not part of this; the same data under other TCP sequence numbers, or on another subflow, is [`doubled`](Self::doubled).
+/// A retransmission under the same TCP sequence numbers that arrives although the first one did is
+/// dropped by TCP and not part of this; the same data under other TCP sequence numbers, or on
+/// another subflow, is [`doubled`](Self::doubled).
 #[derive(Clone, Debug, Default)]
 pub struct DataStream {
     /// Different bytes that arrived.
@@ -31,9 +34,11 @@ pub struct DataStream {
     pub retransmissions: Vec<Retransmission>,
     /// Place of the DATA_FIN: the length of the stream.
     pub data_fin: Option<u64>,
-    /// The stream up to here was acknowledged: by DATA_ACK, after a fallback and on plain TCP by TCP.
+    /// The stream up to here was acknowledged: by DATA_ACK, after a fallback and on plain TCP by
+    /// TCP.
     pub acked: u64,
-    /// Place of the first byte that no mapping covers and that counts all the same: where MPTCP ended.
+    /// Place of the first byte that no mapping covers and that counts all the same: where MPTCP
+    /// ended.
     pub unmapped_from: Option<u64>,
     /// Place 0 is known to be the first byte of the stream.
     pub from_start: bool,
@@ -52,7 +57,8 @@ pub struct Hole {
     pub acknowledged: bool,
 }
 
-/// Data that arrived without a gap, that the sender sends again and again, and that no DATA_ACK covers.
+/// Data that arrived without a gap, that the sender sends again and again, and that no DATA_ACK
+/// covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HeldBack {
     /// Place of the first byte that is not acknowledged.
@@ -72,11 +78,13 @@ pub struct Share {
     pub bytes: u64,
     /// Bytes that arrived on it although they were there already, as data.
     pub doubled: u64,
-    /// Bytes that arrived on it and that no mapping covers; those after a fallback count as `bytes` as well.
+    /// Bytes that arrived on it and that no mapping covers; those after a fallback count as `bytes`
+    /// as well.
     pub unmapped: u64,
     /// Bytes that were sent again on it under the same TCP sequence numbers.
     pub tcp_retransmitted: u64,
-    /// Bytes that were sent on it as new to TCP and had been sent before as data, on this or another subflow.
+    /// Bytes that were sent on it as new to TCP and had been sent before as data, on this or
+    /// another subflow.
     pub data_retransmitted: u64,
 }
 
@@ -101,7 +109,8 @@ pub struct Retransmission {
 pub enum Level {
     /// TCP: the same sequence numbers on the same subflow.
     Tcp,
-    /// MPTCP: the same data under new TCP sequence numbers, on any subflow (RFC 8684 section 3.3.6).
+    /// MPTCP: the same data under new TCP sequence numbers, on any subflow (RFC 8684 section
+    /// 3.3.6).
     Data,
 }
 
@@ -127,7 +136,8 @@ pub struct Carriage {
     pub last_ns: u64,
     /// Longest time between two arrivals, in nanoseconds.
     pub largest_gap_ns: u64,
-    /// Bytes of it that arrived first on each subflow that carried any: index of the subflow and bytes.
+    /// Bytes of it that arrived first on each subflow that carried any: index of the subflow and
+    /// bytes.
     pub subflows: Vec<(usize, u64)>,
 }
 
@@ -170,10 +180,11 @@ impl DataStream {
             .map_or_else(|| self.end(), |hole| hole.start)
     }
 
-    /// What the receiver does not take although it is there, as far as the sender can tell; `None` where all goes on, and
-    /// where fewer than three retransmissions in vain leave it open.
+    /// What the receiver does not take although it is there, as far as the sender can tell; `None`
+    /// where all goes on, and where fewer than three retransmissions in vain leave it open.
     ///
-    /// A receiver whose buffer is full of data out of order does this. So do acknowledgements that are lost on every path.
+    /// A receiver whose buffer is full of data out of order does this. So do acknowledgements that
+    /// are lost on every path.
     pub fn held_back(&self) -> Option<HeldBack> {
         let whole = self.whole_until();
         if whole <= self.acked {
@@ -245,7 +256,8 @@ impl Chunk {
         self.start.saturating_add(u64::from(self.length))
     }
 
-    /// Its bytes, as they arrived; fewer than `length` where the capture has only a part of the packet.
+    /// Its bytes, as they arrived; fewer than `length` where the capture has only a part of the
+    /// packet.
     pub(crate) fn bytes<'a>(&self, subflows: &[&'a Connection]) -> &'a [u8] {
         let packet = subflows
             .get(usize::from(self.subflow))
@@ -259,6 +271,6 @@ impl Chunk {
     }
 }
 
-/// So many retransmissions of data that arrived are no coincidence: by then a DATA_ACK had several times the MPTCP retransmission
-/// timeout.
+/// So many retransmissions of data that arrived are no coincidence: by then a DATA_ACK had several
+/// times the MPTCP retransmission timeout.
 const IN_VAIN: usize = 3;

@@ -50,8 +50,8 @@ pub struct HoldLimits {
 }
 
 impl Default for HoldLimits {
-    /// 20 ms and 10 ms: Linux delays acknowledgements by 40 ms, and releases within microseconds, though on a busy
-    /// machine 4 ms have been seen.
+    /// 20 ms and 10 ms: Linux delays acknowledgements by 40 ms, and releases within microseconds,
+    /// though on a busy machine 4 ms have been seen.
     fn default() -> Self {
         Self {
             min_ack_delay_ns: 20_000_000,
@@ -61,30 +61,34 @@ impl Default for HoldLimits {
 }
 
 impl Connection {
-    /// Segments with payload that were sent in one direction of this TCP connection (not of its joins), in the order
-    /// in which they were at the wire.
+    /// Segments with payload that were sent in one direction of this TCP connection (not of its
+    /// joins), in the order in which they were at the wire.
     pub fn data_segments(&self, direction: Direction) -> Vec<Segment> {
         self.walk(direction, |_, _, _| {})
     }
 
-    /// Segments of one direction that waited for an acknowledgement, with the default [`HoldLimits`].
+    /// Segments of one direction that waited for an acknowledgement, with the default
+    /// [`HoldLimits`].
     pub fn held_segments(&self, direction: Direction) -> Vec<Held> {
         self.held_segments_within(direction, HoldLimits::default())
     }
 
-    /// Segments of one direction that waited for an acknowledgement: Nagle's algorithm (RFC 9293 section 3.7.4) on
-    /// one end met delayed acknowledgements (RFC 9293 section 3.8.6.3) on the other.
+    /// Segments of one direction that waited for an acknowledgement: Nagle's algorithm (RFC 9293
+    /// section 3.7.4) on one end met delayed acknowledgements (RFC 9293 section 3.8.6.3) on the
+    /// other.
     ///
     /// A segment is reported if all of this holds:
     ///
     /// - it and the segment sent just before it are small and neither is a retransmission;
-    /// - the one before was acknowledged, for the first time and with all that was sent, between the two;
-    /// - that acknowledgement was bare: an application cannot see it arrive, so the segment left because of TCP, and
-    ///   not in answer to data;
-    /// - it took at least `min_ack_delay_ns`, and the segment left within `max_release_gap_ns` after it.
+    /// - the one before was acknowledged, for the first time and with all that was sent, between
+    ///   the two;
+    /// - that acknowledgement was bare: an application cannot see it arrive, so the segment left
+    ///   because of TCP, and not in answer to data;
+    /// - it took at least `min_ack_delay_ns`, and the segment left within `max_release_gap_ns`
+    ///   after it.
     ///
-    /// The limits are about single steps and not about totals, so a slow machine moves no verdict. On paths with a
-    /// round trip of its own `min_ack_delay_ns` must be longer than that.
+    /// The limits are about single steps and not about totals, so a slow machine moves no verdict.
+    /// On paths with a round trip of its own `min_ack_delay_ns` must be longer than that.
     pub fn held_segments_within(&self, direction: Direction, limits: HoldLimits) -> Vec<Held> {
         let mut candidates = Vec::new();
         let segments = self.walk(direction, |index, before, release| {
@@ -113,8 +117,8 @@ impl Connection {
 
     /// Goes through data and acknowledgements in the order in which they were at the wire.
     ///
-    /// `released` hears of every segment that follows on a bare acknowledgement of everything sent before it: its
-    /// index, that of the segment before it, and the time of the acknowledgement.
+    /// `released` hears of every segment that follows on a bare acknowledgement of everything sent
+    /// before it: its index, that of the segment before it, and the time of the acknowledgement.
     fn walk(
         &self,
         direction: Direction,
@@ -127,8 +131,8 @@ impl Connection {
         let mut segments: Vec<Segment> = Vec::new();
         let mut sent = Ranges::default();
         let mut unacked: Vec<usize> = Vec::new();
-        // The last acknowledgement that was news, if nothing was sent since: its time, what it covers, and whether
-        // it was bare.
+        // The last acknowledgement that was news, if nothing was sent since: its time, what it
+        // covers, and whether it was bare.
         let mut last_ack: Option<(u64, i64, bool)> = None;
         // The last segment with new data, and whether it was sent again.
         let mut last_new: Option<(usize, bool)> = None;

@@ -47,10 +47,12 @@ impl Table {
         Self { rows }
     }
 
-    /// Splits a range of places into parts: length and, where mapped, place in the data stream. Parts that no mapping
-    /// covers come with what precedes them: the end of that mapping, and the end of the data stream so far.
+    /// Splits a range of places into parts: length and, where mapped, place in the data stream.
+    /// Parts that no mapping covers come with what precedes them: the end of that mapping, and the
+    /// end of the data stream so far.
     ///
-    /// `hint` is where the search begins; it is brought up to date, so that a walk in order costs no search.
+    /// `hint` is where the search begins; it is brought up to date, so that a walk in order costs
+    /// no search.
     pub(crate) fn split(
         &self,
         place: i64,

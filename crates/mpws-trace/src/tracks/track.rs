@@ -14,7 +14,8 @@ pub(crate) struct Track {
     pub(crate) mappings: Vec<Declared>,
     /// The first infinite mapping.
     pub(crate) infinite: Option<Declared>,
-    /// Largest acknowledged place of this direction, counted with SYN and FIN; acknowledgements come from the other.
+    /// Largest acknowledged place of this direction, counted with SYN and FIN; acknowledgements
+    /// come from the other.
     pub(crate) acked: Option<i64>,
     /// Place of the TCP FIN.
     pub(crate) fin: Option<i64>,
@@ -26,7 +27,8 @@ pub(crate) struct Piece {
     /// Index of its packet in the subflow.
     pub(crate) packet: u32,
     pub(crate) time_ns: u64,
-    /// Place of its first byte in the TCP stream: 0 is the byte after the SYN, or the first byte seen.
+    /// Place of its first byte in the TCP stream: 0 is the byte after the SYN, or the first byte
+    /// seen.
     pub(crate) place: i64,
     pub(crate) length: u32,
 }
@@ -53,7 +55,8 @@ impl Track {
         for (index, packet) in subflow.packets.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             if packet.direction != way {
-                // What the other end acknowledges is seen where the acknowledgement leaves or arrives.
+                // What the other end acknowledges is seen where the acknowledgement leaves or
+                // arrives.
                 let other = match view {
                     View::Sent => View::Delivered,
                     View::Delivered => View::Sent,
@@ -116,14 +119,16 @@ impl Track {
     }
 }
 
-/// Place of a mapping that a packet at `here` declares. The subflow sequence number 1 is that of the byte after the
-/// SYN; it has 32 bits and wraps. A DATA_FIN without data has 0, and then the place means nothing.
+/// Place of a mapping that a packet at `here` declares. The subflow sequence number 1 is that of
+/// the byte after the SYN; it has 32 bits and wraps. A DATA_FIN without data has 0, and then the
+/// place means nothing.
 pub(crate) fn mapping_place(here: i64, subflow_seq: u32) -> i64 {
     let relative = subflow_seq.wrapping_sub(1);
     here.saturating_add(i64::from(relative.wrapping_sub(here as u32).cast_signed()))
 }
 
-/// Places in the TCP stream of one direction, as seen at one end: a middlebox may number otherwise on its far side.
+/// Places in the TCP stream of one direction, as seen at one end: a middlebox may number otherwise
+/// on its far side.
 pub(crate) fn places(subflow: &Connection, way: Direction, view: View) -> Option<Unwrap> {
     let images = |view: View| {
         let packets = subflow
@@ -151,8 +156,8 @@ pub(crate) fn places(subflow: &Connection, way: Direction, view: View) -> Option
         .map(Unwrap::new)
 }
 
-/// Sequence number of the byte after a SYN that was not seen, by what mappings say. A mapping may begin before the
-/// packet that carries it, so the lowest counts.
+/// Sequence number of the byte after a SYN that was not seen, by what mappings say. A mapping may
+/// begin before the packet that carries it, so the lowest counts.
 fn first_by_mappings<'a>(images: impl Iterator<Item = &'a Image>) -> Option<u32> {
     let claims = images.filter_map(|image| {
         let dss = image.dss()?;

@@ -13,15 +13,17 @@ use crate::{
     read::PacketRecord,
 };
 
-/// The TCP connections among these packets, which must be in the order in which they were at the wire.
+/// The TCP connections among these packets, which must be in the order in which they were at the
+/// wire.
 ///
-/// Works on any capture with each packet in it once; without the wire's comments every packet counts as delivered.
+/// Works on any capture with each packet in it once; without the wire's comments every packet
+/// counts as delivered.
 pub fn analyse(records: &[PacketRecord]) -> Trace {
     analyse_packets(records)
 }
 
-/// What [`analyse`] finds among packets that come one by one, from a [`CaptureReader`](crate::CaptureReader) for
-/// example. Of each only what TCP sees is kept.
+/// What [`analyse`] finds among packets that come one by one, from a
+/// [`CaptureReader`](crate::CaptureReader) for example. Of each only what TCP sees is kept.
 pub fn analyse_packets<R: Borrow<PacketRecord>>(records: impl IntoIterator<Item = R>) -> Trace {
     let mut sorter = Sorter::default();
     let mut records = records.into_iter().peekable();
@@ -120,8 +122,9 @@ impl Sorter {
         });
     }
 
-    /// The attempt that a packet belongs to: a SYN with another initial sequence number begins a new one, but not where
-    /// the wire made it up, as a proxy does that asks in the initiator's name.
+    /// The attempt that a packet belongs to: a SYN with another initial sequence number begins a
+    /// new one, but not where the wire made it up, as a proxy does that asks in the initiator's
+    /// name.
     fn attempt(&mut self, image: &Image, forged: bool) -> &mut Attempt {
         let ends = (
             image.source.min(image.destination),
@@ -174,8 +177,8 @@ impl Sorter {
     }
 }
 
-/// The latest of the connections before that one end knows by the token of the join, and whether that end is its
-/// initiator, which means that the responder opened the join.
+/// The latest of the connections before that one end knows by the token of the join, and whether
+/// that end is its initiator, which means that the responder opened the join.
 fn owner_of(connection: &Connection, before: &[Connection]) -> Option<(usize, bool)> {
     let Role::Join(token) = connection.role else {
         return None;

@@ -140,7 +140,8 @@ fn seen<'a>(images: impl Iterator<Item = &'a Arc<Image>>) -> Seen {
         let place = places
             .get_or_insert_with(|| Unwrap::new(image.payload_seq()))
             .place(image.payload_seq());
-        // Bytes before the first packet count as well, which is why places start at a distance from 0.
+        // Bytes before the first packet count as well, which is why places start at a distance from
+        // 0.
         let (start, end) = range(place.saturating_add(1 << 40), image.payload_length);
         if !image.rst {
             seen.payload_bytes += bytes.insert(start, end);
@@ -188,3 +189,7 @@ fn count(image: &Image, seen: &mut Seen) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

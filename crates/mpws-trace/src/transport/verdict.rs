@@ -12,11 +12,11 @@ use crate::{
 impl Connection {
     /// What carried the bytes of this connection, joins included.
     ///
-    /// A connection on which data was sent in some direction, none of it arrived and some was lost on the wire counts
-    /// as not established ([`Cause::DataDropped`]): nobody could use it.
+    /// A connection on which data was sent in some direction, none of it arrived and some was lost
+    /// on the wire counts as not established ([`Cause::DataDropped`]): nobody could use it.
     ///
-    /// With further subflows, a subflow that lost its options and was then reset is no fallback: the connection goes
-    /// on without it (RFC 8684 section 3.7).
+    /// With further subflows, a subflow that lost its options and was then reset is no fallback:
+    /// the connection goes on without it (RFC 8684 section 3.7).
     pub fn transport(&self) -> TransportTruth {
         if self.role == Role::Unknown && !self.agreed {
             return TransportTruth::NotEstablished {
@@ -70,7 +70,8 @@ impl Connection {
         }
     }
 
-    /// Whether data was sent in this direction, the wire lost some and nothing came through on any subflow.
+    /// Whether data was sent in this direction, the wire lost some and nothing came through on any
+    /// subflow.
     fn lost_all_data(&self, direction: Direction) -> bool {
         let flows = || {
             self.subflows()
@@ -169,8 +170,8 @@ impl Connection {
         }
     }
 
-    /// Whether the first SYN that came to the responder, and the first SYN/ACK that came to the initiator, were both made
-    /// up on the way.
+    /// Whether the first SYN that came to the responder, and the first SYN/ACK that came to the
+    /// initiator, were both made up on the way.
     fn was_proxied(&self) -> bool {
         Direction::BOTH.into_iter().all(|direction| {
             let mut arrived = self.packets.iter().filter(|packet| {
@@ -191,7 +192,8 @@ impl Connection {
         .is_some()
     }
 
-    /// Whether an option without which there is no MPTCP arrived otherwise than it left, on such a packet.
+    /// Whether an option without which there is no MPTCP arrived otherwise than it left, on such a
+    /// packet.
     fn option_changed(&self, which: impl Fn(&Packet) -> bool) -> bool {
         self.first(|packet| {
             which(packet)
@@ -243,3 +245,10 @@ fn packet_stripped(packet: &Packet) -> bool {
     matches!((&packet.sent, &packet.delivered), (Some(sent), Some(delivered))
         if !sent.syn && facts::lost_mptcp(sent, delivered))
 }
+
+#[cfg(test)]
+#[path = "verdict_table.rs"]
+mod table;
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

@@ -82,7 +82,8 @@ fn data_that_came_on_both_subflows_came_twice() {
     assert_eq!((data.shares[0].doubled, data.shares[1].doubled), (0, 5));
 }
 
-/// Nine bytes that arrive and so many copies of them, 200 ms apart, on the second subflow; then a DATA_ACK, or none.
+/// Nine bytes that arrive and so many copies of them, 200 ms apart, on the second subflow; then a
+/// DATA_ACK, or none.
 fn in_vain(copies: usize, acknowledged: bool) -> DataStream {
     let (mut first, mut second) = two_subflows();
     first.data(Client, b"taken").ack(Server);

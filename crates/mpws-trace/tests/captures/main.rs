@@ -8,7 +8,7 @@ mod recorded;
 mod report;
 mod rules;
 mod segments;
+#[expect(dead_code, reason = "the unit tests use more of it")]
 mod support;
 mod tls;
-mod transport;
 mod websocket;

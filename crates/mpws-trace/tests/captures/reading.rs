@@ -199,7 +199,8 @@ fn packets_as(kind: u32, big_endian: bool, records: &[PacketRecord]) -> Vec<u8> 
         let body = match kind {
             // Simple packet block.
             3 => [&length[..], &record.data].concat(),
-            // Old packet block, with a number of drops that is not looked at, and enhanced packet block.
+            // Old packet block, with a number of drops that is not looked at, and enhanced packet
+            // block.
             _ => [&word(0)[..], &time, &length, &length, &record.data].concat(),
         };
         block(kind, &body, big_endian)

@@ -1,6 +1,7 @@
 //! Captures of real connections: Linux 6.18.44 on both ends of a lab with one path.
 //!
-//! In each, client and server exchange a few messages, unless they cannot; the name says what the wire or an end did.
+//! In each, client and server exchange a few messages, unless they cannot; the name says what the
+//! wire or an end did.
 
 use mpws_trace::{
     Cause, Connection, Direction, Keep, Options, TransportTruth, analyse, read_pcapng,
@@ -104,7 +105,8 @@ fn small_writes_are_held_by_nagle_and_not_without_it() {
 
 #[test]
 fn data_that_the_kernel_sent_again_on_the_same_subflow_is_put_together_once() {
-    // Six compressed messages each way; the last 897 bytes of the long one were sent twice, under new TCP sequence numbers.
+    // Six compressed messages each way; the last 897 bytes of the long one were sent twice, under
+    // new TCP sequence numbers.
     let connection = recorded("data-level-retransmission");
     let found = connection.conversation(&Options {
         keep: Keep::Digest,

@@ -38,7 +38,8 @@ fn compare_packet(packet: &PacketRecord, frame: &Frame, place: &str) -> bool {
     assert_eq!(Some(tcp.payload_length as u64), frame.tcp_length, "{place}");
     assert_eq!(Some(u64::from(tcp.seq)), frame.seq, "{place}");
     assert_eq!(ours::fields(&tcp.mptcp), frame.fields, "{place}");
-    // Some fields tshark does not show, such as the checksum of a DSS; the bytes of the option have them all.
+    // Some fields tshark does not show, such as the checksum of a DSS; the bytes of the option have
+    // them all.
     for option in &tcp.mptcp {
         let bytes = option.build();
         let found = frame.options.windows(bytes.len()).any(|at| at == bytes);

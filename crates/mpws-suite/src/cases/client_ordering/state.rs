@@ -73,6 +73,7 @@ const UNCONNECTED: Case = Case {
     why: "This is the mistake behind the published advice; its error must say so.",
     outcome: "an error at once with ENOTCONN or EPIPE in its chain and in the debug log; closed; nothing on the wire",
     mutants: &["client-claims-open", "client-hides-errno", "client-leaks"],
+    always_shown: &["error", "socket open after the error"],
     steps: |cell| {
         echo(cell)?;
         let socket = fresh(cell)?;
@@ -124,6 +125,7 @@ const BLACK_HOLED: Case = Case {
     transport: Expect::Recorded,
     outcome: "an error within open_timeout and twice close_timeout; the socket is closed",
     mutants: &["rule-left-out", "client-ignores-limit", "client-leaks"],
+    always_shown: &["socket open after the error"],
     steps: |cell| {
         cell.rule(Rule::new("black-hole", Action::Drop).from("client"))?;
         echo(cell)?;

@@ -23,7 +23,8 @@ impl Hellos {
         let server = messages(server);
         let client_random = of_type(&client, CLIENT_HELLO)
             .find_map(|body| Some(*body.get(2..)?.first_chunk::<32>()?));
-        // After a HelloRetryRequest, which looks like one, the second ServerHello is the one that counts.
+        // After a HelloRetryRequest, which looks like one, the second ServerHello is the one that
+        // counts.
         let server = of_type(&server, SERVER_HELLO)
             .filter_map(server_hello)
             .last();
@@ -45,7 +46,8 @@ impl Hellos {
     }
 }
 
-/// The handshake messages at the beginning of a direction that are not encrypted, one after the other.
+/// The handshake messages at the beginning of a direction that are not encrypted, one after the
+/// other.
 fn messages(records: &[RawRecord]) -> Vec<u8> {
     records
         .iter()

@@ -34,8 +34,9 @@ impl KeyLog {
     ///
     /// # Errors
     ///
-    /// Where a line with a known label does not have a client random of 32 bytes and a secret of 32 to 64 bytes, both
-    /// in hexadecimal. The lines may come from several processes, so one that is cut off is an error and not the end.
+    /// Where a line with a known label does not have a client random of 32 bytes and a secret of 32
+    /// to 64 bytes, both in hexadecimal. The lines may come from several processes, so one that is
+    /// cut off is an error and not the end.
     pub fn parse(text: &str) -> Result<Self, KeyLogError> {
         let mut log = Self::default();
         for (index, line) in text.lines().enumerate() {

@@ -202,7 +202,8 @@ impl Session {
 }
 
 impl Opener {
-    /// Type and content of an encrypted record; `None` where it cannot be opened, or is not encrypted.
+    /// Type and content of an encrypted record; `None` where it cannot be opened, or is not
+    /// encrypted.
     pub(super) fn open(&mut self, record: &RawRecord, body: &[u8]) -> Option<(u8, Vec<u8>)> {
         if !self.suite.tls13 {
             if record.kind == CHANGE_CIPHER_SPEC {
@@ -225,7 +226,8 @@ impl Opener {
             self.sequence += 1;
             return inner(opened);
         }
-        // The keys change after Finished and after KeyUpdate; a record that only the next key opens says so.
+        // The keys change after Finished and after KeyUpdate; a record that only the next key opens
+        // says so.
         let next = match (&self.next, &self.secret) {
             (Some(traffic), _) => traffic.clone(),
             (None, Some(secret)) => {

@@ -1,7 +1,8 @@
 //! TLS: recognised, and decrypted where the secrets are at hand.
 //!
-//! [`KeyLog`] holds secrets in the format that browsers, OpenSSL, Python and rustls write (`SSLKEYLOGFILE`). TLS 1.3, and
-//! 1.2 with AES-GCM or ChaCha20-Poly1305, are decrypted; anything else, and 0-RTT data, is not.
+//! [`KeyLog`] holds secrets in the format that browsers, OpenSSL, Python and rustls write
+//! (`SSLKEYLOGFILE`). TLS 1.3, and 1.2 with AES-GCM or ChaCha20-Poly1305, are decrypted; anything
+//! else, and 0-RTT data, is not.
 
 mod hello;
 mod keylog;

@@ -82,7 +82,8 @@ pub(super) fn split(plain: &Plain<'_>) -> Vec<RawRecord> {
     records
 }
 
-/// Largest body: 2^14 bytes and what encryption adds, in TLS 1.2 up to 2048 (RFC 5246 section 6.2.3).
+/// Largest body: 2^14 bytes and what encryption adds, in TLS 1.2 up to 2048 (RFC 5246 section
+/// 6.2.3).
 const MAX_LENGTH: u16 = (1 << 14) + 2048;
 
 /// Content types of records (RFC 8446 section 5.1).

@@ -6,8 +6,8 @@ use mpws_trace::Rule;
 use super::{after_opening, broken, changed_mapping, honest_handshake, opened, talk};
 use crate::support::*;
 
-/// A conversation with checksums agreed on; the first data of the client has the checksum that a function makes of
-/// the right one.
+/// A conversation with checksums agreed on; the first data of the client has the checksum that a
+/// function makes of the right one.
 fn with_checksum(change: impl FnOnce(u16) -> Option<u16>) -> Vec<Rule> {
     let mut talk = Talk::new();
     let mut options = honest_handshake();
@@ -115,7 +115,8 @@ fn a_data_ack_never_goes_back() {
 
 #[test]
 fn data_acks_of_32_and_of_64_bits_go_together() {
-    // The upper half of the client's numbers is such that a signed difference to 32 bits alone would be negative.
+    // The upper half of the client's numbers is such that a signed difference to 32 bits alone
+    // would be negative.
     let rules = after_opening(|talk| {
         let long = Dss {
             data_ack: Some(WireSeq::Long(DataSeq(

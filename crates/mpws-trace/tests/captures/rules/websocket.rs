@@ -175,7 +175,8 @@ fn compressed_messages_must_inflate_to_what_they_claim_to_be() {
     };
     // RFC 7692 section 7.2.3.1.
     let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-    // A stored block (RFC 1951 section 3.2.4) with the byte 0xff, and the empty block that follows, without its tail.
+    // A stored block (RFC 1951 section 3.2.4) with the byte 0xff, and the empty block that follows,
+    // without its tail.
     let not_text = [0x00, 0x01, 0x00, 0xfe, 0xff, 0xff, 0x00];
     assert_eq!(websocket(&request, &response, &[frame(&hello)]), []);
     assert_eq!(

@@ -1,8 +1,9 @@
-//! What a bench run found: the model behind `bench.json`.
+//! The result of measurements: what `bench.json` holds, and what is told while they go on.
 
-use mpws_suite::result::{PeerFacts, Tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::result::Tool;
 
 /// Value of [`BenchResult::schema`].
 pub const BENCH_SCHEMA: &str = "mpws-bench/1";
@@ -59,9 +60,23 @@ pub struct PairResult {
     /// Server peer.
     pub server: String,
     /// What the two said of themselves, as far as they were started.
-    pub peers: Vec<PeerFacts>,
+    pub peers: Vec<BenchPeer>,
     /// One for each measure.
     pub rows: Vec<Row>,
+}
+
+/// What a peer said of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BenchPeer {
+    /// Its name.
+    pub peer: String,
+    /// Version that it said it really loaded.
+    pub version: String,
+    /// Its language runtime.
+    pub runtime: String,
+    /// Its C library.
+    pub libc: String,
 }
 
 /// One measure of one pair, over MPTCP and over TCP.
@@ -318,6 +333,45 @@ pub struct Judgement {
     pub seen: String,
     /// Whether it holds.
     pub held: bool,
+}
+
+/// What happens while a run goes on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum BenchEvent {
+    /// Something is made that takes time, such as the environment of a peer.
+    Preparing {
+        /// What, for people.
+        what: String,
+    },
+    /// The plan stands.
+    Planned {
+        /// Rounds of all rows together.
+        rounds: u32,
+    },
+    /// Something may spoil the figures.
+    Warning {
+        /// What.
+        text: String,
+    },
+    /// A row begins.
+    RowStarted {
+        /// Client peer.
+        client: String,
+        /// Server peer.
+        server: String,
+        /// What is measured.
+        measure: Measure,
+    },
+    /// A round of the row, over MPTCP and over TCP, is done.
+    RoundDone,
+    /// The row is over; so many of its rounds will never be.
+    RowFinished {
+        /// What came of it.
+        row: Box<Row>,
+        /// Rounds that were planned and not made.
+        left: u32,
+    },
 }
 
 impl Measure {
