@@ -213,7 +213,7 @@ fn answer(tried: io::Result<()>) -> String {
 /// `struct tcp_md5sig` for the server's address.
 fn md5_key(cell: &Cell) -> Vec<u8> {
     let mut key = vec![0; 216];
-    key[..2].copy_from_slice(&libc::AF_INET.to_ne_bytes());
+    key[..2].copy_from_slice(&(libc::AF_INET as u16).to_ne_bytes());
     if let Ok(IpAddr::V4(address)) = cell.address(Side::Server).parse() {
         key[4..8].copy_from_slice(&address.octets());
     }
