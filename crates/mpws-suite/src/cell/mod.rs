@@ -18,17 +18,19 @@ mod ordinary;
 mod paths;
 
 use std::collections::BTreeMap;
-use std::fmt::{Debug, Display};
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use mpws_fixture::payload::Payload;
 use mpws_judge::demands::{Demands, Illegal, NoHolding};
 use mpws_lab::{Host, Lab};
+use mpws_model::shown;
 use mpws_peers::catalogue::Kind;
 use mpws_peers::protocol::{ClientTls, ErrorRecord, ServerTls, SocketFamily, SocketProtocol};
 use mpws_peers::{CallError, Peer, PeerSpec};
 use mpws_trace::Rule;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::case::{Expect, Ip, Side};
@@ -281,13 +283,9 @@ impl Cell {
     }
 
     /// Judges that two values are equal.
-    pub fn equal<T: PartialEq + Debug>(&mut self, name: &str, expected: &T, observed: &T) {
-        self.check(
-            name,
-            &format!("{expected:?}"),
-            &format!("{observed:?}"),
-            expected == observed,
-        );
+    pub fn equal<T: PartialEq + Serialize>(&mut self, name: &str, expected: &T, observed: &T) {
+        let held = expected == observed;
+        self.check(name, &shown(expected), &shown(observed), held);
     }
 
     /// Records behaviour that is compared with the control and between versions, not judged.

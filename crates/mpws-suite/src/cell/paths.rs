@@ -19,6 +19,7 @@ use super::{Cell, CellEnd};
 use crate::case::Side;
 use crate::deadline;
 use crate::sabotage::Sabotage;
+use mpws_model::shown;
 
 /// What a cell has heard of its paths.
 #[derive(Debug, Default)]
@@ -242,9 +243,10 @@ impl Cell {
                 Ok(Some(event)) => ears.heard.push(event),
                 Ok(None) => {
                     return Err(CellEnd::Failed(format!(
-                        "the kernel of the {} told of {} events {kind:?} within {} ms, {count} were due",
+                        "the kernel of the {} told of {} events {} within {} ms, {count} were due",
                         side.word(),
                         ears.heard.iter().filter(|event| event.kind == kind).count(),
+                        shown(&kind),
                         deadline::JOIN_MS
                     )));
                 }

@@ -11,6 +11,7 @@ use mptcp::diag::{Diag, Family, MptcpSocket, State, TcpSubflow};
 use mpws_lab::{Host, Lab};
 use mpws_peers::kernel::{self, KernelSocket};
 use mpws_peers::protocol::SocketFacts;
+use serde::Serialize;
 
 use crate::case::Side;
 use crate::cell::CellEnd;
@@ -30,7 +31,7 @@ pub struct Snapshot {
 
 /// Stream sockets of a host, by `/proc/net/protocols`: IPv4 and IPv6 together, listeners included. A socket in `TIME_WAIT`
 /// is none any more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InUse {
     /// TCP, subflows of MPTCP included.
     pub tcp: u64,
