@@ -23,10 +23,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use mpws_fixture::payload::Payload;
+use mpws_harness::{KernelError, Kernels};
 use mpws_judge::demands::{Demands, Illegal, NoHolding};
 use mpws_lab::{Host, Lab};
 use mpws_model::shown;
 use mpws_peers::catalogue::Kind;
+use mpws_peers::protocol::chain::in_one_line;
 use mpws_peers::protocol::{ClientTls, ErrorRecord, ServerTls, SocketFamily, SocketProtocol};
 use mpws_peers::{CallError, Peer, PeerSpec};
 use mpws_trace::Rule;
@@ -36,7 +38,7 @@ use serde_json::Value;
 use crate::case::{Expect, Ip, Side};
 use crate::result::{Check, Recorded};
 use crate::sabotage::Sabotage;
-use crate::witness::{Snapshot, Witness};
+use crate::witness::Snapshot;
 
 pub use bench::{Wired, accept, carry, refused};
 pub use mpws_judge::Count;
@@ -85,7 +87,7 @@ pub struct Cell {
     pub(crate) on_the_wire: Mutex<Vec<OnTheWire>>,
     /// Events of the paths.
     pub(crate) paths: Paths,
-    pub(crate) witness: Witness,
+    pub(crate) kernels: Kernels,
     pub(crate) sabotage: Option<Sabotage>,
     pub(crate) checks: Vec<Check>,
     pub(crate) recorded: BTreeMap<String, Recorded>,
@@ -314,16 +316,16 @@ impl<T> Outcome<T> {
     }
 }
 
+impl From<KernelError> for CellEnd {
+    fn from(error: KernelError) -> Self {
+        Self::Broken(in_one_line(&error))
+    }
+}
+
 impl CellEnd {
     /// A fault of the suite, with its cause.
-    pub fn broken(what: impl Display, error: &dyn std::error::Error) -> Self {
-        let mut text = format!("{what}: {error}");
-        let mut source = error.source();
-        while let Some(inner) = source {
-            text.push_str(&format!(": {inner}"));
-            source = inner.source();
-        }
-        Self::Broken(text)
+    pub fn broken(what: impl Display, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::Broken(format!("{what}: {}", in_one_line(error)))
     }
 
     pub(super) fn of_call(side: Side, error: CallError) -> Self {

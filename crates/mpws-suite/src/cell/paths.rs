@@ -321,9 +321,11 @@ impl Cell {
             return Ok(());
         }
         self.until("all data is acknowledged at both ends", |cell| {
-            let now = cell.witness.snapshot()?;
-            let sockets = now.client_sockets.iter().chain(&now.server_sockets);
-            let mut infos = sockets.filter_map(|socket| socket.info.as_ref());
+            let now = cell.kernels.mptcp_sockets()?;
+            let mut infos = now
+                .iter()
+                .flatten()
+                .filter_map(|socket| socket.info.as_ref());
             Ok(infos.all(|info| info.snd_una == info.write_seq))
         })
     }
@@ -348,11 +350,8 @@ impl Cell {
         if !self.over_mptcp() {
             return Ok(());
         }
-        let snapshot = self.witness.snapshot()?;
-        for (side, sockets) in [
-            (Side::Client, &snapshot.client_sockets),
-            (Side::Server, &snapshot.server_sockets),
-        ] {
+        let [client, server] = self.kernels.mptcp_sockets()?;
+        for (side, sockets) in [(Side::Client, &client), (Side::Server, &server)] {
             let total = sockets
                 .iter()
                 .find_map(|socket| socket.info.as_ref()?.subflows_total);
@@ -369,10 +368,10 @@ impl Cell {
 
     /// Token of the one MPTCP connection of a side, as its kernel lists it.
     pub fn token(&mut self, side: Side) -> Result<Token, CellEnd> {
-        let snapshot = self.witness.snapshot()?;
+        let [client, server] = self.kernels.mptcp_sockets()?;
         let sockets = match side {
-            Side::Client => &snapshot.client_sockets,
-            Side::Server => &snapshot.server_sockets,
+            Side::Client => client,
+            Side::Server => server,
         };
         let token = sockets.iter().find_map(mptcp::diag::MptcpSocket::token);
         token.ok_or_else(|| {
@@ -384,7 +383,7 @@ impl Cell {
     }
 
     fn moved(&mut self, side: Side, name: &str) -> Result<i64, CellEnd> {
-        let (client, server): (CounterDelta, CounterDelta) = self.witness.deltas()?;
+        let (client, server): (CounterDelta, CounterDelta) = self.kernels.deltas()?;
         let moved = match side {
             Side::Client => client.of(name),
             Side::Server => server.of(name),
