@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt::Display;
 
+use mpws_harness::StartError;
+use mpws_harness::harness;
+use mpws_peers::protocol::chain::in_one_line;
 use mpws_peers::{CallError, LaunchError};
 
 use crate::result::Fault;
@@ -28,17 +31,17 @@ impl RowEnd {
     }
 
     /// A peer failed, with the chain of causes.
-    pub(crate) fn peer_failed(what: impl Display, error: &dyn Error) -> Self {
+    pub(crate) fn peer_failed(what: impl Display, error: &(dyn Error + 'static)) -> Self {
         Self::Error(Fault::Peer, chain(what, error))
     }
 
     /// The bench is at fault, with the chain of causes.
-    pub(crate) fn bench(what: impl Display, error: &dyn Error) -> Self {
+    pub(crate) fn bench(what: impl Display, error: &(dyn Error + 'static)) -> Self {
         Self::Error(Fault::Bench, chain(what, error))
     }
 
     /// This host cannot do it, with the chain of causes.
-    pub(crate) fn host(what: impl Display, error: &dyn Error) -> Self {
+    pub(crate) fn host(what: impl Display, error: &(dyn Error + 'static)) -> Self {
         Self::Error(Fault::Host, chain(what, error))
     }
 
@@ -56,25 +59,27 @@ impl RowEnd {
         }
     }
 
-    pub(crate) fn of_launch(who: &str, error: &LaunchError) -> Self {
-        let what = format!("the {who} did not start");
-        match error {
-            LaunchError::NotSupported { .. } => Self::NotMeasured(chain(what, error)),
-            LaunchError::Environment { .. } | LaunchError::NoPython { .. } => {
-                Self::host(what, error)
-            }
-            LaunchError::Socket(_) | LaunchError::Nursery { .. } => Self::bench(what, error),
-            _ => Self::peer_failed(what, error),
+    /// What a row was to be measured in does not stand.
+    pub(crate) fn of_start(error: &StartError) -> Self {
+        Self::of_fault(error.fault(), in_one_line(error))
+    }
+
+    /// A peer cannot be prepared.
+    pub(crate) fn of_launch(who: &str, error: &LaunchError, fixture: bool) -> Self {
+        let text = chain(format!("the {who} did not start"), error);
+        Self::of_fault(harness::Fault::of_launch(error, fixture), text)
+    }
+
+    fn of_fault(fault: harness::Fault, text: String) -> Self {
+        match fault {
+            harness::Fault::Peer => Self::Error(Fault::Peer, text),
+            harness::Fault::Unsupported => Self::NotMeasured(text),
+            harness::Fault::Host => Self::Error(Fault::Host, text),
+            harness::Fault::Own => Self::Error(Fault::Bench, text),
         }
     }
 }
 
-fn chain(what: impl Display, error: &dyn Error) -> String {
-    let mut text = format!("{what}: {error}");
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(&format!(": {inner}"));
-        source = inner.source();
-    }
-    text
+fn chain(what: impl Display, error: &(dyn Error + 'static)) -> String {
+    format!("{what}: {}", in_one_line(error))
 }

@@ -134,7 +134,10 @@ fn prepare(
     let mut unfit = BTreeMap::new();
     for (name, spec) in specs {
         if let Err(error) = launcher.prepare(spec, &progress) {
-            unfit.insert(name.to_owned(), RowEnd::of_launch(name, &error));
+            unfit.insert(
+                name.to_owned(),
+                RowEnd::of_launch(name, &error, is_fixture(spec)),
+            );
         }
     }
     unfit

@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 
-use mptcp::diag::Diag;
 use mpws_fixture::script::Behaviour;
-use mpws_lab::{Host, Ip, Lab};
+use mpws_harness::{End, Harness, Kernels, Setup};
+use mpws_lab::{Host, Ip, Lab, MAX_BACKLOG};
 use mpws_peers::protocol::{
     Operation, ServerStart, ServerStarted, SocketBind, SocketCreate, SocketFamily, SocketKind,
     SocketListen, SocketOption, SocketProtocol, SocketSet,
@@ -19,7 +19,7 @@ use crate::link::Link;
 use crate::proof::{self, Ends, Witnessed};
 use crate::result::{BenchPeer, PathShare};
 
-/// A lab with a server, a way to be its client, and eyes in both hosts.
+/// A lab with a server, a way to be its client, and a view into both kernels.
 pub(crate) struct Stage<'a> {
     pub(crate) lab: Lab,
     pub(crate) runtime: Runtime,
@@ -27,8 +27,7 @@ pub(crate) struct Stage<'a> {
     server_spec: &'a PeerSpec,
     client: Option<Peer>,
     client_spec: &'a PeerSpec,
-    client_eyes: Diag,
-    server_eyes: Diag,
+    kernels: Kernels,
     next_port: u16,
     /// What a server does that shall echo; tests make it wrong.
     pub(crate) echo: Behaviour,
@@ -45,31 +44,31 @@ impl<'a> Stage<'a> {
         foreign: bool,
         paths: u8,
     ) -> Result<Self, RowEnd> {
-        let lab = Lab::two_hosts(paths).map_err(|error| match error {
-            mpws_lab::StartError::Unsupported { .. } => RowEnd::host("no lab", &error),
-            _ => RowEnd::bench("the lab did not start", &error),
-        })?;
         let scratch = tempfile::Builder::new()
             .prefix("mpws-bench-")
             .tempdir()
             .map_err(|error| RowEnd::bench("no scratch folder", &error))?;
-        let options = LaunchOptions {
-            scratch: Some(scratch.path().to_owned()),
-            ..LaunchOptions::default()
+        let end = |spec| End {
+            spec,
+            options: LaunchOptions {
+                scratch: Some(scratch.path().to_owned()),
+                ..LaunchOptions::default()
+            },
         };
-        let launch = |who: &str, spec| {
-            launcher
-                .launch(spec, &lab.host(who), &options)
-                .map_err(|error| RowEnd::of_launch(who, &error))
+        let setup = Setup {
+            paths,
+            backlog: MAX_BACKLOG,
+            conditions: &[],
+            client: foreign.then(|| end(client_spec)),
+            server: end(server_spec),
         };
-        let server = launch(SERVER, server_spec)?;
-        let client = foreign.then(|| launch(CLIENT, client_spec)).transpose()?;
-        let eyes = |who: &str| {
-            lab.host(who).diag().map_err(|error| {
-                RowEnd::host(format!("the kernel of the {who} was not asked"), &error)
-            })
-        };
-        let (client_eyes, server_eyes) = (eyes(CLIENT)?, eyes(SERVER)?);
+        let started = Harness::start(launcher, &setup);
+        let Harness {
+            lab,
+            client,
+            server,
+            kernels,
+        } = started.map_err(|error| RowEnd::of_start(&error))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -81,8 +80,7 @@ impl<'a> Stage<'a> {
             server_spec,
             client,
             client_spec,
-            client_eyes,
-            server_eyes,
+            kernels,
             next_port: FIRST_PORT,
             echo: Behaviour::Echo,
             _scratch: scratch,
@@ -246,16 +244,10 @@ impl<'a> Stage<'a> {
 
     /// Both kernels must list a live MPTCP socket with these ends, or neither must list one.
     pub(crate) fn attest(&mut self, ends: Ends, protocol: SocketProtocol) -> Result<(), RowEnd> {
-        let listed = |diag: &mut Diag, who| {
-            diag.mptcp_sockets().map_err(|error| {
-                RowEnd::host(
-                    format!("MPTCP sockets of the {who} were not listed"),
-                    &error,
-                )
-            })
-        };
-        let client = listed(&mut self.client_eyes, CLIENT)?;
-        let server = listed(&mut self.server_eyes, SERVER)?;
+        let [client, server] = self
+            .kernels
+            .mptcp_sockets()
+            .map_err(|error| RowEnd::host("MPTCP sockets were not listed", &error))?;
         proof::kernels_agree(ends, protocol, &client, &server)
     }
 

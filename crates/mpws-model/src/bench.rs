@@ -374,6 +374,18 @@ pub enum BenchEvent {
     },
 }
 
+impl Fault {
+    /// Its word, as in the JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Transport => "transport",
+            Self::Peer => "peer",
+            Self::Host => "host",
+            Self::Bench => "bench",
+        }
+    }
+}
+
 impl Measure {
     /// All, in the order in which they are shown.
     pub const ALL: [Self; 9] = [

@@ -15,6 +15,7 @@
 //! | [`requirement`] | what a case answers to |
 //! | [`name`], [`peer`] | the name of a cell; what a peer is |
 //! | [`protocol`] | what sockets ask for |
+//! | [`mod@shown`] | how values stand in checks |
 //! | [`side`] | the ends of a cell |
 //! | `testing` | results for tests, with the feature of this name |
 
@@ -32,6 +33,7 @@ pub mod profile;
 pub mod protocol;
 pub mod requirement;
 pub mod result;
+pub mod shown;
 pub mod side;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -44,4 +46,5 @@ pub use peer::{FIXTURE, PeerId};
 pub use profile::Profile;
 pub use protocol::{Protocol, UnknownProtocol};
 pub use requirement::Requirement;
+pub use shown::shown;
 pub use side::Side;

@@ -117,7 +117,7 @@ fn somebody() -> impl Strategy<Value = By> {
     let link = proptest::sample::select(&Quality::ALL[..]).prop_map(Actor::Link);
     let name = "[^+;\\pC]{1,20}".prop_filter_map("no name", |name| Name::new(&name).ok());
     let actor = prop_oneof![link, name.prop_map(Actor::Named)];
-    proptest::collection::vec(actor, 1..4).prop_filter_map("nobody", |actors| By::all(actors))
+    proptest::collection::vec(actor, 1..4).prop_filter_map("nobody", By::all)
 }
 
 fn something() -> impl Strategy<Value = Did> {

@@ -1,203 +1,141 @@
-//! One condition: a key, with or without a value.
+//! One condition: a key, with or without a value. The two tables are all there is to say of a key
+//! but what it does.
 
 use super::error::SpecError;
 use super::models::PRESETS;
-use super::units::{self, BYTES, DURATION, RATE, SHARE};
+use super::value::{
+    Bare, Blackhole, Bytes, Count, CountFromOne, Drop, Mss, Mtu, Rate, Replacing, Reset, Seed,
+    Server, Share, Size, Strip, Switch, Time, Value, Wait,
+};
 use crate::middlebox::{BalanceBy, Middlebox};
 use crate::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
 use crate::shape::{Chance, Shape};
+use mpws_codec::mptcp::Subtype;
 use std::fmt;
-use std::time::Duration;
 
 /// A key of a [`PathSpec`](super::PathSpec).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its name.
+    /// Its name, as users type it.
     pub name: &'static str,
-    /// What its value is; empty where it has none.
+    /// What its value is, with unit and bounds; empty where it has none.
     pub value: &'static str,
     /// What it does.
     pub what: &'static str,
 }
 
-/// All keys: boxes, then link qualities.
-pub const KEYS: &[Key] = &[
-    key("strip", STRIP, "overwrites options with padding"),
-    key(
-        "strip-after",
-        COUNT,
-        "overwrites MPTCP options from then on, after so many packets",
-    ),
-    key("drop", DROP, "loses some packets of MPTCP connections"),
-    key(
-        "reset",
-        RESET,
-        "answers some packets of MPTCP connections with a reset, and loses them",
-    ),
-    key(
-        "reset-after",
-        COUNT,
-        "cuts each connection by resets after so many packets with payload",
-    ),
-    key(
-        "replace",
-        REPLACE,
-        "replaces text in the payload of each packet and mends the sequence numbers",
-    ),
-    key(
-        "syn-proxy",
-        "",
-        "answers SYNs itself, and asks the server when the client has confirmed",
-    ),
-    key(
-        "split-tcp",
-        "",
-        "ends each TCP connection and begins another behind it",
-    ),
-    key(
-        "blackhole",
-        BLACKHOLE,
-        "loses every TCP packet of a direction",
-    ),
-    key(
-        "blackhole-after",
-        COUNT,
-        "loses every TCP packet after so many",
-    ),
-    key("nat", "", "translates the client's address and ports"),
-    key(
-        "nat-idle",
-        DURATION,
-        "the same, and a connection is forgotten when nothing came for so long",
-    ),
-    key(
-        "nat-flush-after",
-        COUNT,
-        "the same, and all connections are forgotten once, after so many packets",
-    ),
-    key(
-        "isn",
-        "",
-        "rewrites the sequence numbers of both directions",
-    ),
-    key(
-        "resegment",
-        SIZE,
-        "cuts packets into smaller ones that each have all options",
-    ),
-    key(
-        "coalesce",
-        DURATION,
-        "holds packets back for so long and merges those that follow each other",
-    ),
-    key("balance", BALANCE, "sends joins to another server"),
-    key(
-        "unreachable",
-        "",
-        "loses every TCP packet and says so by ICMP",
-    ),
-    key(
-        "mss",
-        MSS,
-        "lowers the maximum segment size that SYNs announce",
-    ),
-    key(
-        "conntrack",
-        "",
-        "drops packets that fit no connection which it saw begin, or not its window",
-    ),
-    key(
-        "echo-options",
-        "",
-        "sends MPTCP options of the SYN back in the SYN/ACK, as a broken server does",
-    ),
-    key("rate", RATE, "bits a second"),
-    key("delay", DURATION, "time that a packet is under way"),
-    key("jitter", DURATION, "by how much the delay varies"),
-    key(
-        "queue",
-        BYTES,
-        "bytes that wait at the rate's bottleneck; more is lost",
-    ),
-    key("loss", SHARE, "packets that are lost"),
-    key("reorder", SHARE, "packets that overtake others"),
-    key("duplicate", SHARE, "packets that arrive twice"),
-    key(
-        "corrupt",
-        SHARE,
-        "packets whose payload is changed, with a good TCP checksum",
-    ),
-    key(
-        "mtu",
-        MTU,
-        "largest IP packet, in bytes; larger ones are lost",
-    ),
-    key(
-        "icmp",
-        ICMP,
-        "whether the sender of too large a packet is told; on by default",
-    ),
-    key(
-        "seed",
-        SEED,
-        "of the random decisions; the same seed, the same decisions",
-    ),
-];
-
-const fn key(name: &'static str, value: &'static str, what: &'static str) -> Key {
-    Key { name, value, what }
-}
-
-const COUNT: &str = "a whole number, 0 to 1000000";
-const STRIP: &str = "all (also without value), syn, syn-ack, data-up, data-down, mp_capable, mp_join, dss, add_addr, \
-                     remove_addr, mp_prio, mp_fail, mp_fastclose, mp_tcprst, timestamps, sack, window-scale or tcp-options";
-const DROP: &str = "syn, syn-ack, data, mp_join, add_addr or remove_addr";
-const RESET: &str = "syn, data or mp_join";
-const REPLACE: &str = "TEXT/OTHER, both without comma and slash, 1 to 100 and 0 to 100 bytes";
-const BLACKHOLE: &str = "both (also without value), up (from the client) or down";
-const BALANCE: &str = "nothing, or the number of a path that leads to another host";
-const SIZE: &str = "a whole number of bytes, 1 to 1460";
-const MSS: &str = "a whole number of bytes, 88 to 1460";
-const MTU: &str = "a whole number of bytes, 576 to 1500";
-const ICMP: &str = "on or off";
-const SEED: &str = "a whole number";
-
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Item {
-    Strip(&'static str),
-    StripAfter(u64),
-    Drop(&'static str),
-    Reset(&'static str),
-    ResetAfter(u64),
-    Replace { search: String, with: String },
-    SynProxy,
-    SplitTcp,
-    Blackhole(&'static str),
-    BlackholeAfter(u64),
-    Nat,
-    NatIdle(Duration),
-    NatFlushAfter(u64),
-    Isn,
-    Resegment(u16),
-    Coalesce(Duration),
-    Balance(Option<u8>),
-    Unreachable,
-    Mss(u16),
-    Conntrack,
-    EchoOptions,
-    Rate(u64),
-    Delay(Duration),
-    Jitter(Duration),
-    Queue(u64),
-    Loss(u32),
-    Reorder(u32),
-    Duplicate(u32),
-    Corrupt(u32),
-    Mtu(u16),
-    Icmp(bool),
-    Seed(u64),
+    Box(BoxItem),
+    Link(LinkItem),
 }
+
+/// Declares keys: for each its variant, the kind of its value, its name, and what it does. All that
+/// depends on the set of keys follows from here.
+macro_rules! keys {
+    (
+        $(#[$doc:meta])*
+        $set:ident, $keys:ident:
+        $($variant:ident($value:ty) = $name:literal, $what:literal;)*
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub(super) enum $set { $($variant($value),)* }
+
+        const $keys: &[Key] = &[$(Key {
+            name: $name,
+            value: <$value as Value>::WANTS,
+            what: $what,
+        },)*];
+
+        impl $set {
+            /// Reads a key and its value; `None` where the key is none of these.
+            fn read(name: &str, value: Option<&str>) -> Option<Result<Self, SpecError>> {
+                match name {
+                    $($name => Some(read(name, value).map(Self::$variant)),)*
+                    _ => None,
+                }
+            }
+
+            fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)* }
+            }
+        }
+
+        impl fmt::Display for $set {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $(Self::$variant(value) => write(f, $name, value),)* }
+            }
+        }
+    };
+}
+
+keys! {
+    /// A condition that puts boxes on the path.
+    BoxItem, BOX_KEYS:
+    Strip(Strip) = "strip", "overwrites options with padding";
+    StripAfter(Count) = "strip-after",
+        "overwrites MPTCP options from then on, after so many packets";
+    Drop(Drop) = "drop", "loses some packets of MPTCP connections";
+    Reset(Reset) = "reset",
+        "answers some packets of MPTCP connections with a reset, and loses them";
+    ResetAfter(Count) = "reset-after",
+        "cuts each connection by resets after so many packets with payload";
+    Replace(Replacing) = "replace",
+        "replaces text in the payload of each packet and mends the sequence numbers";
+    SynProxy(Bare) = "syn-proxy",
+        "answers SYNs itself, and asks the server when the client has confirmed";
+    SplitTcp(Bare) = "split-tcp", "ends each TCP connection and begins another behind it";
+    Blackhole(Blackhole) = "blackhole", "loses every TCP packet of a direction";
+    BlackholeAfter(Count) = "blackhole-after", "loses every TCP packet after so many";
+    Nat(Bare) = "nat", "translates the client's address and ports";
+    NatIdle(Time) = "nat-idle",
+        "the same, and a connection is forgotten when nothing came for so long";
+    NatFlushAfter(CountFromOne) = "nat-flush-after",
+        "the same, and all connections are forgotten once, after so many packets";
+    Isn(Bare) = "isn", "rewrites the sequence numbers of both directions";
+    Resegment(Size) = "resegment", "cuts packets into smaller ones that each have all options";
+    Coalesce(Wait) = "coalesce",
+        "holds packets back for so long and merges those that follow each other";
+    Balance(Server) = "balance", "sends joins to another server";
+    Unreachable(Bare) = "unreachable", "loses every TCP packet and says so by ICMP";
+    Mss(Mss) = "mss", "lowers the maximum segment size that SYNs announce";
+    Conntrack(Bare) = "conntrack",
+        "drops packets that fit no connection which it saw begin, or not its window";
+    EchoOptions(Bare) = "echo-options",
+        "sends MPTCP options of the SYN back in the SYN/ACK, as a broken server does";
+}
+
+keys! {
+    /// A condition that is a quality of the link.
+    LinkItem, LINK_KEYS:
+    Rate(Rate) = "rate", "bits a second";
+    Delay(Time) = "delay", "time that a packet is under way";
+    Jitter(Time) = "jitter", "by how much the delay varies";
+    Queue(Bytes) = "queue", "bytes that wait at the rate's bottleneck; more is lost";
+    Loss(Share) = "loss", "packets that are lost";
+    Reorder(Share) = "reorder", "packets that overtake others";
+    Duplicate(Share) = "duplicate", "packets that arrive twice";
+    Corrupt(Share) = "corrupt", "packets whose payload is changed, with a good TCP checksum";
+    Mtu(Mtu) = "mtu", "largest IP packet, in bytes; larger ones are lost";
+    Icmp(Switch) = "icmp", "whether the sender of too large a packet is told; on by default";
+    Seed(Seed) = "seed", "of the random decisions; the same seed, the same decisions";
+}
+
+/// All keys: boxes, then link qualities.
+pub const KEYS: &[Key] = &{
+    let mut all = [BOX_KEYS[0]; BOX_KEYS.len() + LINK_KEYS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = match at.checked_sub(BOX_KEYS.len()) {
+            None => BOX_KEYS[at],
+            Some(at) => LINK_KEYS[at],
+        };
+        at += 1;
+    }
+    all
+};
 
 impl Item {
     /// Reads a key and its value.
@@ -206,334 +144,221 @@ impl Item {
             Some((name, value)) => (name, Some(value)),
             None => (text, None),
         };
-        let Some(key) = KEYS.iter().find(|key| key.name == name) else {
-            return Err(match name {
-                "" => SpecError::Empty,
-                _ => SpecError::UnknownKey {
-                    key: name.to_owned(),
-                    nearest: nearest(name),
-                },
-            });
-        };
-        match (key.value, value) {
-            ("", Some(_)) => Err(SpecError::UnwantedValue {
-                key: name.to_owned(),
-            }),
-            ("", None) => Ok(Self::plain(name)),
-            (_, None) if matches!(name, "strip" | "blackhole" | "balance") => Ok(Self::plain(name)),
-            (wants, None) => Err(SpecError::NoValue {
-                key: name.to_owned(),
-                wants,
-            }),
-            (wants, Some(value)) => Self::valued(name, value).map_err(|why| SpecError::BadValue {
-                key: name.to_owned(),
-                value: value.to_owned(),
-                why,
-                wants,
-            }),
+        if let Some(found) = BoxItem::read(name, value) {
+            return found.map(Self::Box);
         }
-    }
-
-    /// A key of the table that stands without value.
-    fn plain(name: &str) -> Self {
-        match name {
-            "strip" => Self::Strip("all"),
-            "blackhole" => Self::Blackhole("both"),
-            "balance" => Self::Balance(None),
-            "syn-proxy" => Self::SynProxy,
-            "split-tcp" => Self::SplitTcp,
-            "nat" => Self::Nat,
-            "isn" => Self::Isn,
-            "unreachable" => Self::Unreachable,
-            "conntrack" => Self::Conntrack,
-            _ => Self::EchoOptions,
+        if let Some(found) = LinkItem::read(name, value) {
+            return found.map(Self::Link);
         }
-    }
-
-    fn valued(name: &str, value: &str) -> Result<Self, units::Wrong> {
-        let small = |from, to| {
-            let number = units::count(value, from, to)?;
-            u16::try_from(number).map_err(|_| "it is out of range")
-        };
-        Ok(match name {
-            "strip" => Self::Strip(word(value, STRIPS)?),
-            "strip-after" => Self::StripAfter(many(value)?),
-            "drop" => Self::Drop(word(value, DROPS)?),
-            "reset" => Self::Reset(word(value, RESETS)?),
-            "reset-after" => Self::ResetAfter(many(value)?),
-            "replace" => replace(value)?,
-            "blackhole" => Self::Blackhole(word(value, DIRECTIONS)?),
-            "blackhole-after" => Self::BlackholeAfter(many(value)?),
-            "nat-idle" => Self::NatIdle(units::duration(value)?),
-            "nat-flush-after" => Self::NatFlushAfter(many(value)?.max(1)),
-            "resegment" => Self::Resegment(small(1, 1460)?),
-            "coalesce" => match units::duration(value)? {
-                wait if wait > Duration::from_secs(1) => return Err("it is longer than 1s"),
-                wait => Self::Coalesce(wait),
+        Err(match name {
+            "" => SpecError::Empty,
+            _ => SpecError::UnknownKey {
+                key: name.to_owned(),
+                nearest: nearest(name),
             },
-            "balance" => {
-                let path = units::count(value, 1, u64::from(crate::MAX_PATHS))?;
-                Self::Balance(u8::try_from(path).ok())
-            }
-            "mss" => Self::Mss(small(88, 1460)?),
-            "rate" => Self::Rate(units::rate(value)?),
-            "delay" => Self::Delay(units::duration(value)?),
-            "jitter" => Self::Jitter(units::duration(value)?),
-            "queue" => Self::Queue(units::bytes(value)?),
-            "loss" => Self::Loss(units::share(value)?),
-            "reorder" => Self::Reorder(units::share(value)?),
-            "duplicate" => Self::Duplicate(units::share(value)?),
-            "corrupt" => Self::Corrupt(units::share(value)?),
-            "mtu" => Self::Mtu(small(576, 1500)?),
-            "icmp" => Self::Icmp(word(value, &["on", "off"])? == "on"),
-            _ => Self::Seed(units::count(value, 0, u64::MAX)?),
         })
     }
 
     /// Name of its key.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Strip(_) => "strip",
-            Self::StripAfter(_) => "strip-after",
-            Self::Drop(_) => "drop",
-            Self::Reset(_) => "reset",
-            Self::ResetAfter(_) => "reset-after",
-            Self::Replace { .. } => "replace",
-            Self::SynProxy => "syn-proxy",
-            Self::SplitTcp => "split-tcp",
-            Self::Blackhole(_) => "blackhole",
-            Self::BlackholeAfter(_) => "blackhole-after",
-            Self::Nat => "nat",
-            Self::NatIdle(_) => "nat-idle",
-            Self::NatFlushAfter(_) => "nat-flush-after",
-            Self::Isn => "isn",
-            Self::Resegment(_) => "resegment",
-            Self::Coalesce(_) => "coalesce",
-            Self::Balance(_) => "balance",
-            Self::Unreachable => "unreachable",
-            Self::Mss(_) => "mss",
-            Self::Conntrack => "conntrack",
-            Self::EchoOptions => "echo-options",
-            Self::Rate(_) => "rate",
-            Self::Delay(_) => "delay",
-            Self::Jitter(_) => "jitter",
-            Self::Queue(_) => "queue",
-            Self::Loss(_) => "loss",
-            Self::Reorder(_) => "reorder",
-            Self::Duplicate(_) => "duplicate",
-            Self::Corrupt(_) => "corrupt",
-            Self::Mtu(_) => "mtu",
-            Self::Icmp(_) => "icmp",
-            Self::Seed(_) => "seed",
+            Self::Box(item) => item.name(),
+            Self::Link(item) => item.name(),
         }
     }
 
-    /// Whether it is a quality of the link, not a box.
-    pub(super) fn is_of_link(&self) -> bool {
-        matches!(
-            self,
-            Self::Rate(_)
-                | Self::Delay(_)
-                | Self::Jitter(_)
-                | Self::Queue(_)
-                | Self::Loss(_)
-                | Self::Reorder(_)
-                | Self::Duplicate(_)
-                | Self::Corrupt(_)
-                | Self::Mtu(_)
-                | Self::Icmp(_)
-                | Self::Seed(_)
-        )
-    }
-
+    /// Whether it leads to a host that is not at the path.
     pub(super) fn leads_elsewhere(&self) -> bool {
-        matches!(self, Self::Balance(Some(_)))
+        matches!(self, Self::Box(BoxItem::Balance(Server(Some(_)))))
     }
+}
 
-    /// The boxes that it means, on a path from the host `first` to `second`; none for a link quality.
+impl BoxItem {
+    /// The boxes that it means, on a path from the host `first` to `second`.
     pub(super) fn boxes(&self, [first, second]: [&str; 2]) -> Vec<Middlebox> {
         let name = self.to_string();
         let rule = |then| Rule::new(name.clone(), then);
-        let strip = |what| rule(Action::Rewrite(what));
-        let rules: Vec<Rule> = match self {
-            Self::Strip(what) => match *what {
-                "all" => vec![strip(Rewrite::StripMptcp)],
-                "syn" => vec![strip(Rewrite::StripMptcp).syn()],
-                "syn-ack" => vec![strip(Rewrite::StripMptcp).syn_ack()],
-                "data-up" => vec![strip(Rewrite::StripMptcp).not_syn().from(first)],
-                "data-down" => vec![strip(Rewrite::StripMptcp).not_syn().from(second)],
-                "timestamps" => vec![strip(Rewrite::StripKind(8))],
-                "sack" => vec![strip(Rewrite::StripKind(4)), strip(Rewrite::StripKind(5))],
-                "window-scale" => vec![strip(Rewrite::StripKind(3))],
-                "tcp-options" => {
-                    let parts = ["window-scale", "sack", "timestamps"];
-                    let boxes = parts.map(|part| Self::Strip(part).boxes([first, second]));
-                    return boxes.into_iter().flatten().collect();
-                }
-                subtype => vec![strip(Rewrite::StripSubtype(number(subtype)))],
-            },
-            Self::StripAfter(count) => {
-                vec![strip(Rewrite::StripMptcp).which(Which::After(*count))]
+        let rewrite = |what| rule(Action::Rewrite(what));
+        let (idle, flush_after) = (None, None);
+        vec![match self {
+            Self::Strip(what) => return strip(*what, [first, second]),
+            Self::StripAfter(Count(count)) => {
+                Middlebox::Rule(rewrite(Rewrite::StripMptcp).which(Which::After(*count)))
             }
-            Self::Drop(what) => vec![narrow(rule(Action::Drop), what)],
-            Self::Reset(what) => vec![narrow(rule(Action::Reset), what)],
-            Self::Blackhole("up") => vec![rule(Action::Drop).from(first)],
-            Self::Blackhole("down") => vec![rule(Action::Drop).from(second)],
-            Self::Blackhole(_) => vec![rule(Action::Drop)],
-            Self::BlackholeAfter(count) => vec![rule(Action::Drop).which(Which::After(*count))],
-            Self::Mss(limit) => vec![strip(Rewrite::ClampMss(*limit))],
-            _ => return self.machine().into_iter().collect(),
-        };
-        rules.into_iter().map(Middlebox::Rule).collect()
+            Self::Drop(what) => Middlebox::Rule(dropped(rule(Action::Drop), *what)),
+            Self::Reset(what) => Middlebox::Rule(reset(rule(Action::Reset), *what)),
+            Self::Blackhole(what) => Middlebox::Rule(match what {
+                Blackhole::Both => rule(Action::Drop),
+                Blackhole::Up => rule(Action::Drop).from(first),
+                Blackhole::Down => rule(Action::Drop).from(second),
+            }),
+            Self::BlackholeAfter(Count(count)) => {
+                Middlebox::Rule(rule(Action::Drop).which(Which::After(*count)))
+            }
+            Self::Mss(Mss(limit)) => Middlebox::Rule(rewrite(Rewrite::ClampMss(*limit))),
+            Self::ResetAfter(Count(segments)) => Middlebox::ResetAfter {
+                segments: *segments,
+            },
+            Self::Replace(Replacing { search, with }) => Middlebox::Replace {
+                search: search.clone(),
+                with: with.clone(),
+            },
+            Self::SynProxy(Bare) => Middlebox::SynProxy,
+            Self::SplitTcp(Bare) => Middlebox::SplitTcp,
+            Self::Nat(Bare) => Middlebox::Nat { idle, flush_after },
+            Self::NatIdle(Time(idle)) => Middlebox::Nat {
+                idle: Some(*idle),
+                flush_after,
+            },
+            Self::NatFlushAfter(CountFromOne(count)) => Middlebox::Nat {
+                idle,
+                flush_after: Some(*count),
+            },
+            Self::Isn(Bare) => Middlebox::Isn,
+            Self::Resegment(Size(size)) => Middlebox::Resegment { size: *size },
+            Self::Coalesce(Wait(wait)) => Middlebox::Coalesce { wait: *wait },
+            Self::Balance(Server(to)) => Middlebox::Balance {
+                to: *to,
+                by: BalanceBy::Joins,
+            },
+            Self::Unreachable(Bare) => Middlebox::Unreachable,
+            Self::Conntrack(Bare) => Middlebox::Conntrack,
+            Self::EchoOptions(Bare) => Middlebox::EchoOptions,
+        }]
     }
+}
 
-    /// The link with this quality; a box changes nothing.
+impl LinkItem {
+    /// The link with this quality.
     pub(super) fn shape(&self, shape: Shape) -> Shape {
         let chance = |parts| Chance::from_ppm(parts).unwrap_or(Chance::ALWAYS);
         match *self {
-            Self::Rate(rate) => shape.rate(rate),
-            Self::Delay(time) => shape.delay(time),
-            Self::Jitter(time) => shape.jitter(time),
-            Self::Queue(bytes) => shape.queue(u32::try_from(bytes).unwrap_or(u32::MAX)),
-            Self::Loss(parts) => shape.loss(chance(parts)),
-            Self::Reorder(parts) => shape.reorder(chance(parts)),
-            Self::Duplicate(parts) => shape.duplicate(chance(parts)),
-            Self::Corrupt(parts) => shape.corrupt(chance(parts)),
-            Self::Mtu(bytes) => {
+            Self::Rate(Rate(rate)) => shape.rate(rate),
+            Self::Delay(Time(time)) => shape.delay(time),
+            Self::Jitter(Time(time)) => shape.jitter(time),
+            Self::Queue(Bytes(bytes)) => shape.queue(bytes),
+            Self::Loss(Share(parts)) => shape.loss(chance(parts)),
+            Self::Reorder(Share(parts)) => shape.reorder(chance(parts)),
+            Self::Duplicate(Share(parts)) => shape.duplicate(chance(parts)),
+            Self::Corrupt(Share(parts)) => shape.corrupt(chance(parts)),
+            Self::Mtu(Mtu(bytes)) => {
                 let icmp = shape.mtu.is_none_or(|mtu| mtu.icmp);
                 shape.mtu(bytes, icmp)
             }
             Self::Icmp(icmp) => {
                 let bytes = shape.mtu.map_or(1500, |mtu| mtu.bytes);
-                shape.mtu(bytes, icmp)
+                shape.mtu(bytes, icmp == Switch::On)
             }
-            Self::Seed(seed) => shape.seed(seed),
-            _ => shape,
+            Self::Seed(Seed(seed)) => shape.seed(seed),
         }
-    }
-
-    fn machine(&self) -> Option<Middlebox> {
-        let (idle, flush_after) = (None, None);
-        Some(match self {
-            Self::ResetAfter(count) => Middlebox::ResetAfter { segments: *count },
-            Self::Replace { search, with } => Middlebox::Replace {
-                search: search.clone(),
-                with: with.clone(),
-            },
-            Self::SynProxy => Middlebox::SynProxy,
-            Self::SplitTcp => Middlebox::SplitTcp,
-            Self::Nat => Middlebox::Nat { idle, flush_after },
-            Self::NatIdle(idle) => Middlebox::Nat {
-                idle: Some(*idle),
-                flush_after,
-            },
-            Self::NatFlushAfter(count) => Middlebox::Nat {
-                idle,
-                flush_after: Some(*count),
-            },
-            Self::Isn => Middlebox::Isn,
-            Self::Resegment(size) => Middlebox::Resegment { size: *size },
-            Self::Coalesce(wait) => Middlebox::Coalesce { wait: *wait },
-            Self::Balance(to) => Middlebox::Balance {
-                to: *to,
-                by: BalanceBy::Joins,
-            },
-            Self::Unreachable => Middlebox::Unreachable,
-            Self::Conntrack => Middlebox::Conntrack,
-            Self::EchoOptions => Middlebox::EchoOptions,
-            _ => return None,
-        })
     }
 }
 
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name();
-        f.write_str(name)?;
-        if matches!(
-            self,
-            Self::Strip("all") | Self::Blackhole("both") | Self::Balance(None)
-        ) || KEYS
-            .iter()
-            .any(|key| key.name == name && key.value.is_empty())
-        {
-            return Ok(());
-        }
-        f.write_str("=")?;
         match self {
-            Self::Strip(word) | Self::Drop(word) | Self::Reset(word) | Self::Blackhole(word) => {
-                f.write_str(word)
-            }
-            Self::Replace { search, with } => write!(f, "{search}/{with}"),
-            Self::StripAfter(count)
-            | Self::ResetAfter(count)
-            | Self::BlackholeAfter(count)
-            | Self::NatFlushAfter(count)
-            | Self::Seed(count) => write!(f, "{count}"),
-            Self::Resegment(size) | Self::Mss(size) | Self::Mtu(size) => write!(f, "{size}"),
-            Self::NatIdle(time) | Self::Coalesce(time) | Self::Delay(time) | Self::Jitter(time) => {
-                units::write_duration(f, *time)
-            }
-            Self::Balance(path) => write!(f, "{}", path.unwrap_or(0)),
-            Self::Rate(rate) => units::write_rate(f, *rate),
-            Self::Queue(bytes) => units::write_bytes(f, *bytes),
-            Self::Loss(parts)
-            | Self::Reorder(parts)
-            | Self::Duplicate(parts)
-            | Self::Corrupt(parts) => units::write_share(f, *parts),
-            Self::Icmp(on) => f.write_str(if *on { "on" } else { "off" }),
-            Self::SynProxy
-            | Self::SplitTcp
-            | Self::Nat
-            | Self::Isn
-            | Self::Unreachable
-            | Self::Conntrack
-            | Self::EchoOptions => Ok(()),
+            Self::Box(item) => item.fmt(f),
+            Self::Link(item) => item.fmt(f),
         }
     }
 }
 
-/// Narrows a rule to the packets that a word of `drop` or `reset` means.
-fn narrow(rule: Rule, what: &str) -> Rule {
-    let subtype = |rule: Rule, name| rule.mptcp(MptcpMatch::Subtype(number(name)));
-    match what {
-        "syn" => rule.syn().mptcp(MptcpMatch::Any),
-        "syn-ack" => rule.syn_ack().mptcp(MptcpMatch::Any),
-        "data" => rule.not_syn().payload(true).mptcp(MptcpMatch::Any),
-        "mp_join" => subtype(rule.syn(), "mp_join"),
-        other => subtype(rule, other),
+/// Reads the value of a key.
+fn read<V: Value>(name: &str, value: Option<&str>) -> Result<V, SpecError> {
+    let key = name.to_owned();
+    let Some(value) = value else {
+        let wants = V::WANTS;
+        return V::ALONE.ok_or(SpecError::NoValue { key, wants });
+    };
+    if V::WANTS.is_empty() {
+        return Err(SpecError::UnwantedValue { key });
     }
-}
-
-/// Number of an MPTCP option's subtype (RFC 8684 section 7.2).
-fn number(subtype: &str) -> u8 {
-    let place = SUBTYPES.iter().position(|name| *name == subtype);
-    place
-        .and_then(|place| u8::try_from(place).ok())
-        .unwrap_or(0)
-}
-
-fn replace(value: &str) -> Result<Item, units::Wrong> {
-    let (search, with) = value.split_once('/').ok_or("the slash is missing")?;
-    if search.is_empty() || search.len() > 100 || with.len() > 100 || with.contains('/') {
-        return Err("it is too short, too long, or has a second slash");
-    }
-    if value.chars().any(char::is_control) {
-        return Err("it has a control character");
-    }
-    Ok(Item::Replace {
-        search: search.to_owned(),
-        with: with.to_owned(),
+    V::parse(value).map_err(|why| SpecError::BadValue {
+        key,
+        value: value.to_owned(),
+        why,
+        wants: V::WANTS,
     })
 }
 
-fn many(value: &str) -> Result<u64, units::Wrong> {
-    units::count(value, 0, 1_000_000)
+/// Writes a key and its value, which is left out where the key means it by itself.
+fn write<V: Value>(f: &mut fmt::Formatter<'_>, name: &str, value: &V) -> fmt::Result {
+    match V::ALONE {
+        Some(alone) if alone == *value => f.write_str(name),
+        _ => write!(f, "{name}={value}"),
+    }
 }
 
-fn word(value: &str, words: &[&'static str]) -> Result<&'static str, units::Wrong> {
-    let found = words.iter().find(|word| **word == value);
-    found.copied().ok_or("the word is unknown")
+/// The rules that overwrite options, in the order in which a packet meets them.
+fn strip(what: Strip, [first, second]: [&str; 2]) -> Vec<Middlebox> {
+    let rule = |rewrite| {
+        let name = BoxItem::Strip(what).to_string();
+        Rule::new(name, Action::Rewrite(rewrite))
+    };
+    let all = || rule(Rewrite::StripMptcp);
+    let subtype = |subtype: Subtype| rule(Rewrite::StripSubtype(subtype.number()));
+    let rules = match what {
+        Strip::All => vec![all()],
+        Strip::Syn => vec![all().syn()],
+        Strip::SynAck => vec![all().syn_ack()],
+        Strip::DataUp => vec![all().not_syn().from(first)],
+        Strip::DataDown => vec![all().not_syn().from(second)],
+        Strip::MpCapable => vec![subtype(Subtype::MpCapable)],
+        Strip::MpJoin => vec![subtype(Subtype::MpJoin)],
+        Strip::Dss => vec![subtype(Subtype::Dss)],
+        Strip::AddAddr => vec![subtype(Subtype::AddAddr)],
+        Strip::RemoveAddr => vec![subtype(Subtype::RemoveAddr)],
+        Strip::MpPrio => vec![subtype(Subtype::MpPrio)],
+        Strip::MpFail => vec![subtype(Subtype::MpFail)],
+        Strip::MpFastclose => vec![subtype(Subtype::MpFastclose)],
+        Strip::MpTcprst => vec![subtype(Subtype::MpTcprst)],
+        Strip::Timestamps => vec![rule(Rewrite::StripKind(KIND_TIMESTAMPS))],
+        Strip::Sack => [KIND_SACK_PERMITTED, KIND_SACK]
+            .map(|kind| rule(Rewrite::StripKind(kind)))
+            .to_vec(),
+        Strip::WindowScale => vec![rule(Rewrite::StripKind(KIND_WINDOW_SCALE))],
+        Strip::TcpOptions => {
+            let parts = [Strip::WindowScale, Strip::Sack, Strip::Timestamps];
+            let boxes = parts.map(|part| strip(part, [first, second]));
+            return boxes.into_iter().flatten().collect();
+        }
+    };
+    rules.into_iter().map(Middlebox::Rule).collect()
+}
+
+fn dropped(rule: Rule, what: Drop) -> Rule {
+    match what {
+        Drop::Syn => mptcp_syn(rule),
+        Drop::SynAck => rule.syn_ack().mptcp(MptcpMatch::Any),
+        Drop::Data => mptcp_data(rule),
+        Drop::MpJoin => join_syn(rule),
+        Drop::AddAddr => with(rule, Subtype::AddAddr),
+        Drop::RemoveAddr => with(rule, Subtype::RemoveAddr),
+    }
+}
+
+fn reset(rule: Rule, what: Reset) -> Rule {
+    match what {
+        Reset::Syn => mptcp_syn(rule),
+        Reset::Data => mptcp_data(rule),
+        Reset::MpJoin => join_syn(rule),
+    }
+}
+
+fn mptcp_syn(rule: Rule) -> Rule {
+    rule.syn().mptcp(MptcpMatch::Any)
+}
+
+fn mptcp_data(rule: Rule) -> Rule {
+    rule.not_syn().payload(true).mptcp(MptcpMatch::Any)
+}
+
+fn join_syn(rule: Rule) -> Rule {
+    with(rule.syn(), Subtype::MpJoin)
+}
+
+fn with(rule: Rule, subtype: Subtype) -> Rule {
+    rule.mptcp(MptcpMatch::Subtype(subtype.number()))
 }
 
 /// The key or preset whose name is the nearest, if one is near.
@@ -546,45 +371,8 @@ fn nearest(name: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
-/// In the order of their numbers.
-const SUBTYPES: &[&str] = &[
-    "mp_capable",
-    "mp_join",
-    "dss",
-    "add_addr",
-    "remove_addr",
-    "mp_prio",
-    "mp_fail",
-    "mp_fastclose",
-    "mp_tcprst",
-];
-pub(super) const STRIPS: &[&str] = &[
-    "all",
-    "syn",
-    "syn-ack",
-    "data-up",
-    "data-down",
-    "mp_capable",
-    "mp_join",
-    "dss",
-    "add_addr",
-    "remove_addr",
-    "mp_prio",
-    "mp_fail",
-    "mp_fastclose",
-    "mp_tcprst",
-    "timestamps",
-    "sack",
-    "window-scale",
-    "tcp-options",
-];
-pub(super) const DROPS: &[&str] = &[
-    "syn",
-    "syn-ack",
-    "data",
-    "mp_join",
-    "add_addr",
-    "remove_addr",
-];
-pub(super) const RESETS: &[&str] = &["syn", "data", "mp_join"];
-pub(super) const DIRECTIONS: &[&str] = &["both", "up", "down"];
+/// Kinds of TCP options (RFC 7323, RFC 2018).
+const KIND_WINDOW_SCALE: u8 = 3;
+const KIND_SACK_PERMITTED: u8 = 4;
+const KIND_SACK: u8 = 5;
+const KIND_TIMESTAMPS: u8 = 8;

@@ -22,6 +22,7 @@ mod item;
 mod models;
 mod spec;
 mod units;
+mod value;
 
 pub use error::SpecError;
 pub use item::{KEYS, Key};

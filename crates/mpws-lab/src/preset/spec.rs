@@ -31,18 +31,22 @@ impl PathSpec {
     /// The boxes that it means, on a path whose hosts have these names, in their order.
     pub fn boxes(&self, first: &str, second: &str) -> Vec<Middlebox> {
         let hosts = [first, second];
-        self.items
-            .iter()
-            .flat_map(|item| item.boxes(hosts))
-            .collect()
+        let boxes = self.items.iter().filter_map(|item| match item {
+            Item::Box(item) => Some(item.boxes(hosts)),
+            Item::Link(_) => None,
+        });
+        boxes.flatten().collect()
     }
 
     /// How the link is in both directions; `None` where the condition says nothing of it.
     pub fn shape(&self) -> Option<Shape> {
-        let mut items = self.items.iter().filter(|item| item.is_of_link());
-        let first = items.next()?;
-        let all = std::iter::once(first).chain(items);
-        Some(all.fold(Shape::default(), |shape, item| item.shape(shape)))
+        let qualities = self.items.iter().filter_map(|item| match item {
+            Item::Link(item) => Some(item),
+            Item::Box(_) => None,
+        });
+        qualities.fold(None, |shape: Option<Shape>, item| {
+            Some(item.shape(shape.unwrap_or_default()))
+        })
     }
 
     /// Whether it leads to a host that is not at the path, as `balance=3` does.
@@ -55,7 +59,7 @@ impl PathSpec {
         for (at, item) in self.items.iter().enumerate() {
             let name = item.name();
             let earlier = self.items.get(..at).unwrap_or_default();
-            if item.is_of_link() && earlier.iter().any(|other| other.name() == name) {
+            if matches!(item, Item::Link(_)) && earlier.iter().any(|other| other.name() == name) {
                 return Err(SpecError::Twice { key: name });
             }
         }
@@ -161,6 +165,7 @@ impl TryFrom<String> for OnPath {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preset::value::{Blackhole, Drop, Reset, Strip, Value};
     use proptest::prelude::*;
 
     fn refused(text: &str) -> String {
@@ -214,12 +219,15 @@ mod tests {
 
     /// One condition that can be read, in its shortest form.
     fn condition() -> impl Strategy<Value = String> {
-        let words = |key: &'static str, words: &'static [&'static str]| {
-            proptest::sample::select(words).prop_map(move |word| match (key, word) {
-                ("strip", "all") | ("blackhole", "both") => key.to_owned(),
+        fn words<W: Value + Copy + std::fmt::Debug>(
+            key: &'static str,
+            words: &'static [W],
+        ) -> impl Strategy<Value = String> {
+            proptest::sample::select(words).prop_map(move |word| match W::ALONE {
+                Some(alone) if alone == word => key.to_owned(),
                 _ => format!("{key}={word}"),
             })
-        };
+        }
         let plain = proptest::sample::select(&[
             "syn-proxy",
             "split-tcp",
@@ -231,10 +239,10 @@ mod tests {
             "balance",
         ]);
         prop_oneof![
-            words("strip", super::super::item::STRIPS),
-            words("drop", super::super::item::DROPS),
-            words("reset", super::super::item::RESETS),
-            words("blackhole", super::super::item::DIRECTIONS),
+            words("strip", Strip::ALL),
+            words("drop", Drop::ALL),
+            words("reset", Reset::ALL),
+            words("blackhole", Blackhole::ALL),
             plain.prop_map(ToOwned::to_owned),
             (0..=1_000_000_u32).prop_map(|count| format!("strip-after={count}")),
             (0..=1_000_000_u32).prop_map(|count| format!("reset-after={count}")),

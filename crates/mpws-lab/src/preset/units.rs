@@ -20,7 +20,7 @@ const RATES: &[(&str, u64)] = &[
 ];
 const SIZES: &[(&str, u64)] = &[("b", 1), ("kb", 1_000), ("mb", 1_000_000)];
 
-const RANGE: Wrong = "it is out of range";
+pub(super) const RANGE: Wrong = "it is out of range";
 const NUMBER: Wrong = "it is no whole number";
 
 pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
@@ -37,9 +37,9 @@ pub(super) fn rate(text: &str) -> Result<u64, Wrong> {
     in_range(rate, 1_000, 100_000_000_000)
 }
 
-pub(super) fn bytes(text: &str) -> Result<u64, Wrong> {
-    let bytes = with_unit(text, SIZES)?;
-    in_range(bytes, 1, 1_000_000_000)
+pub(super) fn bytes(text: &str) -> Result<u32, Wrong> {
+    let bytes = in_range(with_unit(text, SIZES)?, 1, 1_000_000_000)?;
+    u32::try_from(bytes).map_err(|_| RANGE)
 }
 
 /// Parts of a million.
@@ -70,8 +70,8 @@ pub(super) fn write_rate(f: &mut fmt::Formatter<'_>, rate: u64) -> fmt::Result {
     write_unit(f, rate, RATES)
 }
 
-pub(super) fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: u64) -> fmt::Result {
-    write_unit(f, bytes, SIZES)
+pub(super) fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: u32) -> fmt::Result {
+    write_unit(f, u64::from(bytes), SIZES)
 }
 
 pub(super) fn write_share(f: &mut fmt::Formatter<'_>, parts: u32) -> fmt::Result {

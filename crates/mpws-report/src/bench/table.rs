@@ -86,7 +86,7 @@ fn render_row(out: &mut String, row: &Row, paint: Paint) {
             }
         }
         Outcome::Error { fault, reason } => {
-            let fault = format!("{fault:?}").to_lowercase();
+            let fault = fault.word();
             let reason = text::line(reason, text::LINE_LIMIT);
             put(
                 out,

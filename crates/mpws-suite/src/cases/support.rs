@@ -2,6 +2,7 @@
 
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::Behaviour;
+use mpws_model::shown;
 use mpws_peers::protocol::{
     ConnectionClose, ConnectionEnd, ConnectionId, ConnectionLook, ErrorRecord, SocketBind,
     SocketConnected, SocketFacts, SocketId, SocketListen, SocketLook, SocketOption, SocketSet,
@@ -219,7 +220,7 @@ pub fn judge_error(cell: &mut Cell, record: &ErrorRecord, elapsed_us: u64, refus
         } else {
             cell.check(
                 "the cause is kept",
-                &format!("errno {:?}", refusal.errnos),
+                &format!("one of the errnos {}", shown(refusal.errnos)),
                 &text,
                 kept,
             );
@@ -232,7 +233,7 @@ pub fn judge_error(cell: &mut Cell, record: &ErrorRecord, elapsed_us: u64, refus
         } else {
             cell.check(
                 "the error names its cause",
-                &format!("{:?}", refusal.words),
+                &format!("one of {}", refusal.words.join(", ")),
                 &text,
                 said,
             );

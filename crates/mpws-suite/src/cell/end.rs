@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use mpws_harness::KernelError;
 use mpws_model::Side;
 use mpws_peers::CallError;
 use mpws_peers::protocol::ErrorRecord;
@@ -43,6 +44,12 @@ impl<T> Outcome<T> {
                 describe(&record)
             ))),
         }
+    }
+}
+
+impl From<KernelError> for CellEnd {
+    fn from(error: KernelError) -> Self {
+        Self::Broken(in_one_line(&error))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Settings of the hosts, and the witnesses.
 
 use mptcp::counters::CounterDelta;
+use mpws_harness::InUse;
 use mpws_model::Side;
 use mpws_peers::kernel::KernelSocket;
 use mpws_peers::protocol::{ConnectionId, ConnectionLook, SocketFacts};
@@ -8,7 +9,7 @@ use mpws_peers::protocol::{ConnectionId, ConnectionLook, SocketFacts};
 use super::end::CellEnd;
 use super::running::{Cell, PORT};
 use crate::deadline;
-use crate::witness::{InUse, Snapshot};
+use crate::witness::Snapshot;
 
 /// Hosts and witnesses.
 impl Cell {
@@ -40,7 +41,7 @@ impl Cell {
     ///
     /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn counters(&mut self) -> Result<(CounterDelta, CounterDelta), CellEnd> {
-        self.witness.deltas()
+        Ok(self.kernels.deltas()?)
     }
 
     /// The stream sockets that both kernels have, client then server.
@@ -49,7 +50,7 @@ impl Cell {
     ///
     /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn sockets_in_use(&mut self) -> Result<[InUse; 2], CellEnd> {
-        self.witness.in_use()
+        Ok(self.kernels.in_use()?)
     }
 
     /// The connections of a side to or from the port of cells, as its kernel lists them now.
@@ -58,7 +59,7 @@ impl Cell {
     ///
     /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn connections_now(&mut self, side: Side) -> Result<Vec<SocketFacts>, CellEnd> {
-        let all = self.witness.sockets(side)?;
+        let all = self.kernels.sockets(side)?;
         let ours = |one: &KernelSocket| {
             one.connected && [one.local.port(), one.remote.port()].contains(&PORT)
         };
@@ -71,7 +72,7 @@ impl Cell {
     ///
     /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn connecting(&mut self, side: Side) -> Result<bool, CellEnd> {
-        self.witness.connecting(side)
+        Ok(self.kernels.connecting(side)?)
     }
 
     /// How many MPTCP sockets both kernels have together, listeners left out.
@@ -80,8 +81,8 @@ impl Cell {
     ///
     /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn mptcp_sockets(&mut self) -> Result<usize, CellEnd> {
-        let now = self.witness.snapshot()?;
-        Ok(now.client_sockets.len() + now.server_sockets.len())
+        let [client, server] = self.kernels.mptcp_sockets()?;
+        Ok(client.len() + server.len())
     }
 
     /// `SO_MARK` of each established subflow of a side, as far as its kernel tells.
@@ -90,7 +91,7 @@ impl Cell {
     ///
     /// [`CellEnd::Broken`] where a kernel cannot be asked.
     pub fn subflow_marks(&mut self, side: Side) -> Result<Vec<Option<u32>>, CellEnd> {
-        let [client, server] = self.witness.subflows()?;
+        let [client, server] = self.kernels.subflows()?;
         let subflows = match side {
             Side::Client => client,
             Side::Server => server,
@@ -131,7 +132,12 @@ impl Cell {
     ///
     /// [`CellEnd::Broken`] where a kernel cannot be asked, and those of [`Cell::ask`].
     pub fn witness(&mut self, connection: Option<ConnectionId>) -> Result<(), CellEnd> {
-        let mut snapshot = self.witness.snapshot()?;
+        let [client_sockets, server_sockets] = self.kernels.mptcp_sockets()?;
+        let mut snapshot = Snapshot {
+            client_sockets,
+            server_sockets,
+            ..Snapshot::default()
+        };
         if let Some(connection) = connection {
             let facts = self.ask(Side::Client, &ConnectionLook { connection })?;
             snapshot.client_facts.push(facts.facts);

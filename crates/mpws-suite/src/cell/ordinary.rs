@@ -2,7 +2,7 @@
 
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::Behaviour;
-use mpws_model::Side;
+use mpws_model::{Side, shown};
 use mpws_peers::protocol::{
     ClientOpen, ClientOpened, ClientTls, ConnectWay, ConnectionClose, ConnectionEnd, ConnectionId,
     ConnectionReceive, ConnectionSend, Nothing, ServerLook, ServerStart, ServerStarted,
@@ -418,10 +418,15 @@ impl Cell {
         let fragments = self.fitting_frames(side, fragments);
         let expected = message.digested();
         let what = match fragments {
-            1 => format!("echo of {} bytes of {:?}", expected.size, expected.kind),
+            1 => format!(
+                "echo of {} bytes of {}",
+                expected.size,
+                shown(&expected.kind)
+            ),
             n => format!(
-                "echo of {} bytes of {:?} in {n} fragments",
-                expected.size, expected.kind
+                "echo of {} bytes of {} in {n} fragments",
+                expected.size,
+                shown(&expected.kind)
             ),
         };
         let deadline_ms = deadline::TRANSFER_MS;
@@ -487,7 +492,7 @@ impl Cell {
             // RFC 6455 section 7.1.5: 1005 stands for a close frame without a code, which is as
             // good.
             let held = matches!(seen, Some(1000 | 1005));
-            self.check(name, "1000, or 1005 for none", &format!("{seen:?}"), held);
+            self.check(name, "1000, or 1005 for none", &shown(&seen), held);
         } else {
             self.equal(name, &Some(1000), &seen);
         }

@@ -1,26 +1,27 @@
 //! A cell while it runs: what it is about, and what was judged and recorded so far.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use mptcp::pm::{Event, EventSocket};
 use mpws_fixture::payload::Payload;
+use mpws_harness::Kernels;
 use mpws_judge::Placed;
 use mpws_judge::demands::{Demands, Illegal, NoHolding};
 use mpws_lab::{BoxId, Host, Lab, RuleId};
-use mpws_model::{Expect, Ip, Side};
+use mpws_model::{Expect, Ip, Side, shown};
 use mpws_peers::catalogue::Kind;
 use mpws_peers::protocol::{ClientTls, ServerTls, SocketFamily, SocketProtocol};
 use mpws_peers::{Peer, PeerSpec};
 use mpws_trace::Rule;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::effects::Effects;
 use super::end::CellEnd;
 use crate::result::{Check, Recorded};
-use crate::witness::{Snapshot, Witness};
+use crate::witness::Snapshot;
 
 /// The port that servers of cells listen on.
 pub const PORT: u16 = 8765;
@@ -41,7 +42,7 @@ pub struct Cell {
     pub(crate) on_the_wire: Mutex<Vec<OnTheWire>>,
     /// Events of the paths.
     pub(crate) paths: Paths,
-    pub(crate) witness: Witness,
+    pub(crate) kernels: Kernels,
     pub(crate) effects: &'static dyn Effects,
     pub(crate) checks: Vec<Check>,
     pub(crate) recorded: BTreeMap<String, Recorded>,
@@ -279,13 +280,9 @@ impl Cell {
     }
 
     /// Judges that two values are equal.
-    pub fn equal<T: PartialEq + Debug>(&mut self, name: &str, expected: &T, observed: &T) {
-        self.check(
-            name,
-            &format!("{expected:?}"),
-            &format!("{observed:?}"),
-            expected == observed,
-        );
+    pub fn equal<T: PartialEq + Serialize>(&mut self, name: &str, expected: &T, observed: &T) {
+        let held = expected == observed;
+        self.check(name, &shown(expected), &shown(observed), held);
     }
 
     /// Records behaviour that is compared with the control and between versions, not judged.

@@ -12,7 +12,7 @@ use mpws_judge::Count;
 use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::{Action, Rule};
 use mpws_lab::{BoxId, RuleId};
-use mpws_model::Side;
+use mpws_model::{Side, shown};
 
 use super::end::CellEnd;
 use super::running::{Cell, PathEvents};
@@ -79,13 +79,14 @@ impl Cell {
                 Ok(Some(event)) => events.heard.push(event),
                 Ok(None) => {
                     return Err(CellEnd::Failed(format!(
-                        "the kernel of the {} told of {} events {kind:?} within {} ms, {count} were due",
+                        "the kernel of the {} told of {} events {} within {} ms, {count} were due",
                         side.word(),
                         events
                             .heard
                             .iter()
                             .filter(|event| event.kind == kind)
                             .count(),
+                        shown(&kind),
                         deadline::JOIN_MS
                     )));
                 }
@@ -191,9 +192,11 @@ impl Cell {
             return Ok(());
         }
         self.until("all data is acknowledged at both ends", |cell| {
-            let now = cell.witness.snapshot()?;
-            let sockets = now.client_sockets.iter().chain(&now.server_sockets);
-            let mut infos = sockets.filter_map(|socket| socket.info.as_ref());
+            let now = cell.kernels.mptcp_sockets()?;
+            let mut infos = now
+                .iter()
+                .flatten()
+                .filter_map(|socket| socket.info.as_ref());
             Ok(infos.all(|info| info.snd_una == info.write_seq))
         })
     }
@@ -228,11 +231,8 @@ impl Cell {
         if !self.over_mptcp() {
             return Ok(());
         }
-        let snapshot = self.witness.snapshot()?;
-        for (side, sockets) in [
-            (Side::Client, &snapshot.client_sockets),
-            (Side::Server, &snapshot.server_sockets),
-        ] {
+        let [client, server] = self.kernels.mptcp_sockets()?;
+        for (side, sockets) in [(Side::Client, &client), (Side::Server, &server)] {
             let total = sockets
                 .iter()
                 .find_map(|socket| socket.info.as_ref()?.subflows_total);
@@ -254,10 +254,10 @@ impl Cell {
     /// [`CellEnd::Failed`] where the kernel lists no MPTCP connection, [`CellEnd::Broken`] where it
     /// cannot be asked.
     pub fn token(&mut self, side: Side) -> Result<Token, CellEnd> {
-        let snapshot = self.witness.snapshot()?;
+        let [client, server] = self.kernels.mptcp_sockets()?;
         let sockets = match side {
-            Side::Client => &snapshot.client_sockets,
-            Side::Server => &snapshot.server_sockets,
+            Side::Client => client,
+            Side::Server => server,
         };
         let token = sockets.iter().find_map(mptcp::diag::MptcpSocket::token);
         token.ok_or_else(|| {
@@ -269,7 +269,7 @@ impl Cell {
     }
 
     fn moved(&mut self, side: Side, name: &str) -> Result<i64, CellEnd> {
-        let (client, server): (CounterDelta, CounterDelta) = self.witness.deltas()?;
+        let (client, server): (CounterDelta, CounterDelta) = self.kernels.deltas()?;
         let moved = match side {
             Side::Client => client.of(name),
             Side::Server => server.of(name),

@@ -1,19 +1,19 @@
 //! One cell from start to judgement.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use mpws_harness::{End, Fault, Harness, Setup, StartError};
 use mpws_judge::Demands;
+use mpws_lab::MAX_BACKLOG;
 use mpws_lab::preset::OnPath;
-use mpws_lab::{Lab, MAX_BACKLOG};
 use mpws_model::PeerId;
 use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::protocol::chain::in_one_line;
-use mpws_peers::{Ahead, LaunchError, LaunchOptions, Launcher, Peer, PeerSpec, Program};
+use mpws_peers::{LaunchOptions, Launcher, Peer, PeerSpec, Program};
 
 use crate::case::Side;
 use crate::cell::{Cell, CellEnd, Paths};
@@ -25,7 +25,6 @@ use crate::result::{
 use crate::run::evidence;
 use crate::run::options::{Keep, LauncherKind, RunOptions};
 use crate::sabotage;
-use crate::witness::Witness;
 use crate::witness::gather::gather;
 
 /// The reason of cells that did not run because the run was stopped.
@@ -112,20 +111,30 @@ impl Runner<'_> {
             .prefix("cell-")
             .tempdir_in(self.launcher.run_folder())
             .map_err(|error| CellEnd::broken("no scratch folder", &error))?;
-        let [client, server] = self.ahead(planned, scratch.path())?;
-        let (client_net, client) = apart(client);
-        let (server_net, server) = apart(server);
-        let lab = lab(planned, [client_net, server_net])?;
-        for OnPath { path, spec } in self.paths {
-            if *path <= planned.case.paths {
-                let what = || format!("path {path} was not given the condition {spec}");
-                lab.apply(*path, spec)
-                    .map_err(|error| CellEnd::broken(what(), &error))?;
-            }
-        }
-        let witness = Witness::open(&lab)?;
-        let server = self.in_lab(planned, Side::Server, server, &lab, scratch.path())?;
-        let client = self.in_lab(planned, Side::Client, client, &lab, scratch.path())?;
+        let end = |side| End {
+            spec: spec(planned, side),
+            options: self.options(planned, side, scratch.path()),
+        };
+        let setup = Setup {
+            paths: planned.case.paths,
+            backlog: if planned.case.bulk {
+                MAX_BACKLOG
+            } else {
+                BACKLOG
+            },
+            conditions: self.paths,
+            client: Some(end(Side::Client)),
+            server: end(Side::Server),
+        };
+        let started = Harness::start(&self.launcher, &setup);
+        let harness = started.map_err(not_started)?;
+        let Harness {
+            lab,
+            client,
+            server,
+            kernels,
+        } = harness;
+        let client = client.ok_or_else(|| CellEnd::Broken("there is no client".to_owned()))?;
         let facts =
             [(&planned.client, &client), (&planned.server, &server)].map(|(s, p)| facts(s, p));
         let mut cell = Cell {
@@ -144,7 +153,7 @@ impl Runner<'_> {
             scratch: scratch.path().to_owned(),
             on_the_wire: Mutex::default(),
             paths: Paths::default(),
-            witness,
+            kernels,
             checks: Vec::new(),
             recorded: BTreeMap::new(),
             snapshots: Vec::new(),
@@ -163,49 +172,6 @@ impl Runner<'_> {
         }
         let result = self.judge(planned, cell, end)?;
         Ok((result, facts.to_vec()))
-    }
-
-    /// The peers that run before there is a lab, client and server, both started at the same time.
-    fn ahead(&self, planned: &PlannedCell, scratch: &Path) -> Result<[Option<Ahead>; 2], CellEnd> {
-        let start = |side: Side| {
-            let spec = spec(planned, side);
-            if !self.launcher.in_container(spec) {
-                return Ok(None);
-            }
-            let options = self.options(planned, side, scratch);
-            let started = self.launcher.launch_ahead(spec, &options);
-            started.map_err(|error| not_started(spec, side, error))
-        };
-        let [client, server] = std::thread::scope(|scope| {
-            let client = scope.spawn(|| start(Side::Client));
-            let server = start(Side::Server);
-            let panicked = || CellEnd::Broken("a launch panicked".to_owned());
-            [client.join().unwrap_or_else(|_| Err(panicked())), server]
-        });
-        Ok([client?, server?])
-    }
-
-    /// The peer that runs already, or else one that is started in the lab.
-    fn in_lab(
-        &self,
-        planned: &PlannedCell,
-        side: Side,
-        runs: Option<Peer>,
-        lab: &Lab,
-        scratch: &Path,
-    ) -> Result<Peer, CellEnd> {
-        if let Some(peer) = runs {
-            return Ok(peer);
-        }
-        let spec = spec(planned, side);
-        let host = lab.host(side.word());
-        let options = self.options(planned, side, scratch);
-        for (name, value) in &options.sysctls {
-            host.set_sysctl(name, value)
-                .map_err(|error| CellEnd::broken(format!("sysctl {name} was not set"), &error))?;
-        }
-        let started = self.launcher.launch(spec, &host, &options);
-        started.map_err(|error| not_started(spec, side, error))
     }
 
     fn options(&self, planned: &PlannedCell, side: Side, scratch: &Path) -> LaunchOptions {
@@ -317,54 +283,21 @@ fn spec(planned: &PlannedCell, side: Side) -> &PeerSpec {
     }
 }
 
-fn apart(ahead: Option<Ahead>) -> (Option<OwnedFd>, Option<Peer>) {
-    ahead.map_or((None, None), |ahead| {
-        (Some(ahead.network), Some(ahead.peer))
-    })
-}
-
 /// Frames that the wire has room for where a case sends little: 1.4 MB of full packets.
 const BACKLOG: u32 = 1024;
 
-/// Client and server, each in a namespace that is there or in one of its own, and the paths of the
-/// case.
-fn lab(planned: &PlannedCell, networks: [Option<OwnedFd>; 2]) -> Result<Lab, CellEnd> {
-    let hosts = [Side::Client, Side::Server].map(Side::word);
-    let backlog = if planned.case.bulk {
-        MAX_BACKLOG
-    } else {
-        BACKLOG
+/// What a harness that does not stand says of the cell.
+fn not_started(error: StartError) -> CellEnd {
+    let text = match &error {
+        // It says all by itself.
+        StartError::Lab(why @ mpws_lab::StartError::Unsupported { .. }) => why.to_string(),
+        _ => in_one_line(&error),
     };
-    let mut lab = Lab::builder().backlog(backlog);
-    for (name, network) in hosts.into_iter().zip(networks) {
-        lab = match network {
-            Some(network) => lab.host_in(name, network),
-            None => lab.host(name),
-        };
-    }
-    let [client, server] = hosts;
-    for _ in 0..planned.case.paths {
-        lab = lab.path(client, server);
-    }
-    lab.start().map_err(|error| match error {
-        mpws_lab::StartError::Unsupported { .. } => CellEnd::Unprovable(error.to_string()),
-        other => CellEnd::broken("the lab did not start", &other),
-    })
-}
-
-fn not_started(spec: &PeerSpec, side: Side, error: LaunchError) -> CellEnd {
-    let text = format!("the {} did not start: {}", side.word(), in_one_line(&error));
-    match error {
-        LaunchError::NotSupported { .. } => CellEnd::Unsupported(text),
-        LaunchError::Environment { .. }
-        | LaunchError::NoPython { .. }
-        | LaunchError::Image { .. }
-        | LaunchError::Engine { .. }
-        | LaunchError::NoContainers(_)
-        | LaunchError::NotInContainer { .. } => CellEnd::Unprovable(text),
-        LaunchError::Socket(_) | LaunchError::Nursery { .. } => CellEnd::Broken(text),
-        _ if spec.program == Program::Fixture => CellEnd::Broken(text),
-        _ => CellEnd::Failed(text),
+    match error.fault() {
+        Fault::Peer => CellEnd::Failed(text),
+        Fault::Unsupported => CellEnd::Unsupported(text),
+        Fault::Host => CellEnd::Unprovable(text),
+        Fault::Own => CellEnd::Broken(text),
     }
 }
 

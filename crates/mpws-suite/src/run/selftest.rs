@@ -59,7 +59,8 @@ pub fn handshake() -> Result<String, String> {
             Ok("an MPTCP connection between two hosts was seen on the wire".to_owned())
         }
         other => Err(format!(
-            "the wire does not show the MPTCP connection that was made: {other:?}"
+            "the wire does not show the MPTCP connection that was made, but {}",
+            other.map_or_else(|| "none".to_owned(), |truth| truth.to_string())
         )),
     }
 }

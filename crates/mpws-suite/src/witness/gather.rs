@@ -36,7 +36,7 @@ pub(crate) fn gather(cell: &mut Cell, end: Result<(), CellEnd>) -> Result<Gather
         .capture()
         .map_err(|error| CellEnd::broken("the wire gave no capture", &error))?;
     // After the capture: what the wire has handed on by then has reached its kernel.
-    let (client_moved, server_moved) = cell.witness.deltas()?;
+    let (client_moved, server_moved) = cell.kernels.deltas()?;
     let (placed, came) = placed(cell)?;
     let refusal = refusal(cell);
     let exits = [Side::Client, Side::Server].map(|side| end_peer(cell.peer(side)));

@@ -3,6 +3,7 @@
 use mpws_codec::deflate::{Compressor, WindowBits};
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::{Behaviour, RawFrame, Step};
+use mpws_model::shown;
 use mpws_peers::protocol::{ConnectionEnded, ConnectionReceive, ServerStop};
 use mpws_trace::Rule;
 
@@ -250,8 +251,8 @@ fn closes(cell: &mut Cell, step: Step, codes: &[u16]) -> Result<(), CellEnd> {
     let code = end.as_ref().and_then(|end| end.code);
     cell.check(
         "close code at the server",
-        &format!("one of {codes:?}"),
-        &format!("{code:?}"),
+        &format!("one of {}", shown(codes)),
+        &shown(&code),
         code.is_some_and(|code| codes.contains(&code)),
     );
     cell.record("close code at the server", code);

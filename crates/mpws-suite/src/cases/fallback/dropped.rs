@@ -2,6 +2,7 @@
 
 use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::{Action, MptcpMatch, Rule};
+use mpws_model::shown;
 use mpws_peers::protocol::SocketProtocol;
 use mpws_trace::Cause;
 
@@ -266,8 +267,8 @@ fn refused_with<T>(cell: &mut Cell, outcome: Outcome<T>, errnos: &'static [i32])
     let held = seen.iter().any(|errno| errnos.contains(errno));
     cell.check(
         "errno of the refused connection",
-        &format!("{errnos:?}"),
-        &format!("{seen:?}"),
+        &format!("one of {}", shown(errnos)),
+        &shown(&seen),
         held,
     );
 }

@@ -1,6 +1,7 @@
 //! Options and libraries: what they leave as the user set it, what they set by themselves, and what
 //! they make of a refusal.
 
+use mpws_model::shown;
 use mpws_peers::protocol::{SocketFacts, SocketId, SocketOption, SocketProtocol, SocketSet};
 use mpws_trace::Cause;
 
@@ -188,7 +189,7 @@ fn judge(cell: &mut Cell, whose: &str, facts: &SocketFacts) {
             _ => value,
         };
         cell.equal(
-            &format!("{option:?} of the {whose} socket"),
+            &format!("{} of the {whose} socket", shown(&option)),
             &Some(expected),
             &facts.options.get(&option).copied(),
         );
@@ -203,7 +204,7 @@ fn record_changes(cell: &mut Cell, before: &SocketFacts, after: &SocketFacts) {
     }
     for (option, value) in &after.options {
         if before.options.get(option) != Some(value) {
-            changes.push(format!("{option:?}"));
+            changes.push(shown(option));
         }
     }
     cell.record("options that the library changed", changes);
@@ -233,7 +234,7 @@ fn refuse(cell: &mut Cell, side: Side, socket: SocketId) -> Result<(), CellEnd> 
                 Some(errno.unwrap_or(0))
             }
         };
-        cell.equal(&format!("errno of {option:?}"), &expected, &seen);
+        cell.equal(&format!("errno of {}", shown(&option)), &expected, &seen);
     }
     Ok(())
 }

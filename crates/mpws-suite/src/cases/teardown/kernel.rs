@@ -410,10 +410,7 @@ pub(super) fn in_order(cell: &mut Cell) -> Result<(), CellEnd> {
 }
 
 /// Waits until both kernels have as many stream sockets as before.
-pub(crate) fn returns_to(
-    cell: &mut Cell,
-    before: [crate::witness::InUse; 2],
-) -> Result<(), CellEnd> {
+pub(crate) fn returns_to(cell: &mut Cell, before: [mpws_harness::InUse; 2]) -> Result<(), CellEnd> {
     let name = "sockets in use at both hosts return to what they were";
     let after = cell.wait_for("the socket counts to return", |cell| {
         let now = cell.sockets_in_use()?;

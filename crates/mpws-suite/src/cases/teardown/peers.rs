@@ -3,6 +3,7 @@
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::{Behaviour, Step};
 use mpws_lab::rule::{Action, Rule};
+use mpws_model::shown;
 use mpws_peers::protocol::{ConnectionEnd, ConnectionEnded, ConnectionId, ConnectionSend, Nothing};
 
 use super::kernel::{CLOSE_TIMEOUT_S, in_order};
@@ -204,7 +205,7 @@ const KEEPALIVE_ENDS_IT: Case = Case {
         cell.check(
             "close code that the client's API reports",
             "1006 or 1011",
-            &format!("{:?}", end.code),
+            &shown(&end.code),
             codes.contains(&end.code),
         );
         cell.record("close code that the client's API reports", end.code);
