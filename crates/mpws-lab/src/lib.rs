@@ -11,7 +11,8 @@
 //! let lab = Lab::two_hosts(2)?;
 //! let server = lab.host("server").address(1, Ip::V4);
 //! let rule = lab.install(&Rule::new("strip", Action::Rewrite(Rewrite::StripMptcp)).syn())?;
-//! let socket = lab.host("client").socket(libc::AF_INET, libc::SOCK_STREAM, 262)?;
+//! let client = lab.host("client");
+//! let socket = client.socket(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_MPTCP)?;
 //! // … connect to `server`, talk, and then ask the wire what it saw:
 //! println!("{server}: {} SYNs stripped", lab.hits(rule)?);
 //! let capture = lab.capture()?;

@@ -103,7 +103,7 @@ pub(crate) fn pid_of(process: BorrowedFd<'_>) -> io::Result<u32> {
 /// Whether this process has CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW: what it takes to make and fill network
 /// namespaces without a user namespace.
 pub(crate) fn may_make_namespaces() -> bool {
-    const NEEDED: u64 = 1 << 21 | 1 << 12 | 1 << 13;
+    const NEEDED: u64 = 1 << CAP_SYS_ADMIN | 1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW;
     std::fs::read_to_string("/proc/self/status")
         .ok()
         .and_then(|status| {
@@ -219,24 +219,23 @@ pub(crate) struct Offload {
     set: u32,
 }
 
-/// TSO, GSO, GRO and transmit checksum (`ETHTOOL_GTSO` and so on of `linux/ethtool.h`), the last first because
-/// it takes the others with it.
+/// Transmit checksum, which takes the others with it, then TSO, GSO and GRO.
 pub(crate) const OFFLOADS: [Offload; 4] = [
     Offload {
-        ask: 0x16,
-        set: 0x17,
+        ask: ETHTOOL_GTXCSUM,
+        set: ETHTOOL_STXCSUM,
     },
     Offload {
-        ask: 0x1e,
-        set: 0x1f,
+        ask: ETHTOOL_GTSO,
+        set: ETHTOOL_STSO,
     },
     Offload {
-        ask: 0x23,
-        set: 0x24,
+        ask: ETHTOOL_GGSO,
+        set: ETHTOOL_SGSO,
     },
     Offload {
-        ask: 0x2b,
-        set: 0x2c,
+        ask: ETHTOOL_GGRO,
+        set: ETHTOOL_SGRO,
     },
 ];
 
@@ -281,3 +280,16 @@ fn descriptor(result: libc::c_long) -> io::Result<OwnedFd> {
         _ => Err(io::Error::last_os_error()),
     }
 }
+
+// Numbers that libc has not: `linux/capability.h`, and commands of `linux/ethtool.h`.
+const CAP_NET_ADMIN: u32 = 12;
+const CAP_NET_RAW: u32 = 13;
+const CAP_SYS_ADMIN: u32 = 21;
+const ETHTOOL_GTXCSUM: u32 = 0x16;
+const ETHTOOL_STXCSUM: u32 = 0x17;
+const ETHTOOL_GTSO: u32 = 0x1e;
+const ETHTOOL_STSO: u32 = 0x1f;
+const ETHTOOL_GGSO: u32 = 0x23;
+const ETHTOOL_SGSO: u32 = 0x24;
+const ETHTOOL_GGRO: u32 = 0x2b;
+const ETHTOOL_SGRO: u32 = 0x2c;

@@ -11,6 +11,9 @@ use crate::middlebox::{BalanceBy, Middlebox};
 use crate::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
 use crate::shape::{Chance, Shape};
 use mpws_codec::mptcp::Subtype;
+use mpws_codec::mptcp::options::{
+    KIND_SACK, KIND_SACK_PERMITTED, KIND_TIMESTAMPS, KIND_WINDOW_SCALE,
+};
 use std::fmt;
 
 /// A key of a [`PathSpec`](super::PathSpec).
@@ -370,9 +373,3 @@ fn nearest(name: &str) -> Option<&'static str> {
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
 }
-
-/// Kinds of TCP options (RFC 7323, RFC 2018).
-const KIND_WINDOW_SCALE: u8 = 3;
-const KIND_SACK_PERMITTED: u8 = 4;
-const KIND_SACK: u8 = 5;
-const KIND_TIMESTAMPS: u8 = 8;

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub const TCP: i32 = libc::IPPROTO_TCP;
-pub const MPTCP: i32 = 262;
+pub const MPTCP: i32 = libc::IPPROTO_MPTCP;
 pub const PORT: u16 = 8080;
 /// How long anything may take before a test says that it did not happen.
 pub const PATIENCE: Duration = Duration::from_secs(10);

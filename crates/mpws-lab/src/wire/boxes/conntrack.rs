@@ -5,9 +5,9 @@
 
 use super::flows::Flows;
 use super::outlet::{OnSegments, Outlet};
-use super::segment::{KIND_SCALE, Segment, before};
+use super::segment::{Segment, before};
 use crate::topology::End;
-use mpws_codec::mptcp::options;
+use mpws_codec::mptcp::options::{self, KIND_WINDOW_SCALE};
 use std::time::Instant;
 
 #[derive(Debug, Default)]
@@ -124,7 +124,7 @@ impl Tracked {
 fn scale(syn: &Segment) -> Option<u8> {
     options::iter(syn.options())
         .map_while(Result::ok)
-        .find(|option| option.kind() == KIND_SCALE)
+        .find(|option| option.kind() == KIND_WINDOW_SCALE)
         .and_then(|option| option.bytes.get(2).copied())
 }
 

@@ -4,7 +4,7 @@ use crate::topology::End;
 use etherparse::{
     Ethernet2Header, IpHeaders, NetHeaders, PacketHeaders, TcpHeader, TransportHeader,
 };
-use mpws_codec::mptcp::options;
+use mpws_codec::mptcp::options::{self, KIND_MSS, KIND_SACK};
 use std::net::{IpAddr, SocketAddr};
 
 /// A TCP segment with its headers, in a frame of its own.
@@ -241,11 +241,6 @@ impl Segment {
 pub(crate) fn before(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b)).cast_signed() < 0
 }
-
-/// Kinds of TCP options that boxes know (RFC 9293 section 3.1, RFC 7323 section 2.2, RFC 2018 section 3).
-pub(crate) const KIND_MSS: u8 = 2;
-pub(crate) const KIND_SCALE: u8 = 3;
-const KIND_SACK: u8 = 5;
 
 /// What a path of the lab carries, in bytes.
 const MTU: usize = 1500;

@@ -6,8 +6,9 @@
 
 use super::flows::Flows;
 use super::outlet::{OnSegments, Outlet};
-use super::segment::{KIND_MSS, Segment};
+use super::segment::Segment;
 use crate::topology::End;
+use mpws_codec::mptcp::options::KIND_MSS;
 use std::time::Instant;
 
 /// Connections that began before it was there, or from the path's second host, pass unchanged.

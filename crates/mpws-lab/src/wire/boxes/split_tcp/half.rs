@@ -3,7 +3,8 @@
 //! It keeps what a relay needs (RFC 9293 section 3.10): order, acknowledgement, the other end's window, and sending
 //! again from the first byte that is not acknowledged. It has no congestion control: it talks over a path of the lab.
 
-use crate::wire::boxes::segment::{KIND_MSS, Segment, before};
+use crate::wire::boxes::segment::{Segment, before};
+use mpws_codec::mptcp::options::KIND_MSS;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
