@@ -28,8 +28,8 @@ impl Applied {
 }
 
 impl Lab {
-    /// Puts a condition on a path: its boxes behind those that stand there, and the link's qualities, if it names any,
-    /// in the place of those that hold, in both directions.
+    /// Puts a condition on a path: its boxes behind those that stand there, and the link's
+    /// qualities, if it names any, in the place of those that hold, in both directions.
     ///
     /// # Errors
     /// When the lab has no such path, or the condition cannot hold there. Then nothing has changed.

@@ -10,7 +10,8 @@ pub enum StartError {
     /// The description of hosts and paths is wrong; the text says how.
     #[error("not a lab: {0}")]
     Topology(String),
-    /// This host cannot have labs, at least not for this user. [`StartError::remedy`] says what helps.
+    /// This host cannot have labs, at least not for this user. [`StartError::remedy`] says what
+    /// helps.
     #[error("this host cannot have labs: {step}")]
     Unsupported {
         /// What the host refused.

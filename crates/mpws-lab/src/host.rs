@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 /// A host: a network namespace of its own. Clones are the same host.
 ///
-/// All errors are those of the system call that failed inside the host, or `BrokenPipe` when the lab has ended.
+/// All errors are those of the system call that failed inside the host, or `BrokenPipe` when the
+/// lab has ended.
 #[derive(Clone, Debug)]
 pub struct Host {
     shared: Arc<Shared>,
@@ -56,7 +57,8 @@ impl Host {
         topology::interface(path)
     }
 
-    /// Sets a sysctl of this host, for example `net.mptcp.enabled`. Only `net.` names belong to a host.
+    /// Sets a sysctl of this host, for example `net.mptcp.enabled`. Only `net.` names belong to a
+    /// host.
     pub fn set_sysctl(&self, name: &str, value: &str) -> io::Result<()> {
         let request = Request::SetSysctl {
             host: self.index,
@@ -142,8 +144,8 @@ impl Host {
         self.descriptor(&Request::Namespace { host: self.index })
     }
 
-    /// All namespaces that a program of this host is in, for a process that enters them by itself and is then
-    /// [adopted](Self::adopt).
+    /// All namespaces that a program of this host is in, for a process that enters them by itself
+    /// and is then [adopted](Self::adopt).
     pub fn namespaces(&self) -> io::Result<Namespaces> {
         let reply = self
             .shared
@@ -159,21 +161,22 @@ impl Host {
         }
     }
 
-    /// Takes charge of a process that was not spawned by the lab but has entered this host and the lab's PID
-    /// namespace, so that it can be waited for and killed as if it had been.
+    /// Takes charge of a process that was not spawned by the lab but has entered this host and the
+    /// lab's PID namespace, so that it can be waited for and killed as if it had been.
     ///
-    /// `pid` is its id in the lab's PID namespace. The process has to hold still until this returns: one that ends
-    /// before is not found.
+    /// `pid` is its id in the lab's PID namespace. The process has to hold still until this
+    /// returns: one that ends before is not found.
     ///
     /// # Errors
-    /// Also `ECHILD` for a process that is no child of the lab's first process (its parent must have ended), and
-    /// `InvalidInput` for one that is not in this host.
+    /// Also `ECHILD` for a process that is no child of the lab's first process (its parent must
+    /// have ended), and `InvalidInput` for one that is not in this host.
     pub fn adopt(&self, pid: i32) -> io::Result<Process> {
         let host = self.index;
         self.process(&Request::Adopt { host, pid }, &[])
     }
 
-    /// Takes the host's end of a path down or up again, as `ip link set` does. Other hosts are not told.
+    /// Takes the host's end of a path down or up again, as `ip link set` does. Other hosts are not
+    /// told.
     pub fn set_link(&self, path: u8, up: bool) -> io::Result<()> {
         let request = Request::SetLink {
             host: self.index,
@@ -183,11 +186,12 @@ impl Host {
         self.done(&request, &[])
     }
 
-    /// Takes the host's own address on a path away, as `ip address del` does. Routes and neighbours stay, and so do sockets
-    /// that use it.
+    /// Takes the host's own address on a path away, as `ip address del` does. Routes and neighbours
+    /// stay, and so do sockets that use it.
     ///
     /// # Errors
-    /// Also `AddrNotAvailable` when it is gone already, and `ENODEV` for a path that does not end here.
+    /// Also `AddrNotAvailable` when it is gone already, and `ENODEV` for a path that does not end
+    /// here.
     pub fn remove_address(&self, path: u8, ip: Ip) -> io::Result<()> {
         let request = Request::RemoveAddress {
             host: self.index,
@@ -199,8 +203,8 @@ impl Host {
 
     /// Runs a program in this host and in the lab's PID namespace; standard input is `/dev/null`.
     ///
-    /// It sees the file system of the caller, `/proc` included, in which its process id is another than it thinks. To
-    /// itself it is root; outside it has no more rights than the caller.
+    /// It sees the file system of the caller, `/proc` included, in which its process id is another
+    /// than it thinks. To itself it is root; outside it has no more rights than the caller.
     ///
     /// # Errors
     /// Also `NotFound` for an entry point that this executable lacks.

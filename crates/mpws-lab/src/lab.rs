@@ -57,39 +57,43 @@ impl Builder {
         self
     }
 
-    /// Adds a host that lives in a network namespace which somebody else made, such as a container's: its ends of paths
-    /// are put there, and the kernel takes them away soon after the lab has ended.
+    /// Adds a host that lives in a network namespace which somebody else made, such as a
+    /// container's: its ends of paths are put there, and the kernel takes them away soon after the
+    /// lab has ended.
     ///
-    /// The namespace must be fresh: without any interface that a new one does not have by itself, and not the caller's
-    /// own. Only root without a user namespace can do this ([`StartError::remedy`] says so where it fails for that).
+    /// The namespace must be fresh: without any interface that a new one does not have by itself,
+    /// and not the caller's own. Only root without a user namespace can do this
+    /// ([`StartError::remedy`] says so where it fails for that).
     pub fn host_in(mut self, name: impl Into<String>, network: OwnedFd) -> Self {
         self.hosts.push((name.into(), Some(Arc::new(network))));
         self
     }
 
-    /// Adds a path between two hosts. Paths are numbered from 1 in the order in which they were added.
+    /// Adds a path between two hosts. Paths are numbered from 1 in the order in which they were
+    /// added.
     pub fn path(mut self, first: impl Into<String>, second: impl Into<String>) -> Self {
         self.paths.push((first.into(), second.into()));
         self
     }
 
-    /// Keeps only the first so many bytes of each packet in the capture, at least [`MIN_SNAPLEN`](crate::MIN_SNAPLEN):
-    /// for bulk transfers, of which the headers tell enough.
+    /// Keeps only the first so many bytes of each packet in the capture, at least
+    /// [`MIN_SNAPLEN`](crate::MIN_SNAPLEN): for bulk transfers, of which the headers tell enough.
     pub fn snaplen(mut self, bytes: u32) -> Self {
         self.recording.snaplen = Some(bytes);
         self
     }
 
-    /// Bounds the capture, and with it the memory that the lab takes; 1 GiB without this. Traffic goes on when the
-    /// capture is full, but [`Lab::capture`] then is an error.
+    /// Bounds the capture, and with it the memory that the lab takes; 1 GiB without this. Traffic
+    /// goes on when the capture is full, but [`Lab::capture`] then is an error.
     pub fn capture_limit(mut self, bytes: u64) -> Self {
         self.recording.limit = bytes;
         self
     }
 
-    /// Gives the wire room for at least so many frames of 2 KiB that wait while its thread has no processor, 1 to
-    /// [`MAX_BACKLOG`], which it has without this. Less makes a lab cheaper to start: 16 MiB take some 6 ms of processor time.
-    /// What may be on its way at once has to fit; where it does not, [`Lab::capture`] is an error.
+    /// Gives the wire room for at least so many frames of 2 KiB that wait while its thread has no
+    /// processor, 1 to [`MAX_BACKLOG`], which it has without this. Less makes a lab cheaper to
+    /// start: 16 MiB take some 6 ms of processor time. What may be on its way at once has to fit;
+    /// where it does not, [`Lab::capture`] is an error.
     pub fn backlog(mut self, frames: u32) -> Self {
         self.backlog = frames;
         self
@@ -135,7 +139,8 @@ impl Builder {
     }
 }
 
-/// Hosts, paths and a wire that live as long as this value. All methods may be called from many threads.
+/// Hosts, paths and a wire that live as long as this value. All methods may be called from many
+/// threads.
 ///
 /// Everything in the lab is killed on drop.
 #[derive(Debug)]
@@ -223,7 +228,8 @@ impl Lab {
         u8::try_from(self.shared.topology.paths.len()).unwrap_or(u8::MAX)
     }
 
-    /// Applies a rule, after all that are installed, to every packet that the wire takes from now on.
+    /// Applies a rule, after all that are installed, to every packet that the wire takes from now
+    /// on.
     ///
     /// # Errors
     /// When the rule names a host or path that the lab lacks, or can never do what it says.
@@ -261,8 +267,8 @@ impl Lab {
         }
     }
 
-    /// Places a middlebox on a path, behind those that stand there: the first is the nearest to the host that the path
-    /// named first.
+    /// Places a middlebox on a path, behind those that stand there: the first is the nearest to the
+    /// host that the path named first.
     ///
     /// # Errors
     /// When the lab has no such path, or the box can never do there what it says.
@@ -289,8 +295,8 @@ impl Lab {
         }
     }
 
-    /// How many packets a middlebox did not just let by, of all that were sent before this call; what it sent on its
-    /// own, when a time had come, counts too.
+    /// How many packets a middlebox did not just let by, of all that were sent before this call;
+    /// what it sent on its own, when a time had come, counts too.
     ///
     /// # Errors
     /// `NotFound` for a box that does not stand on a path any more.
@@ -301,12 +307,14 @@ impl Lab {
         }
     }
 
-    /// Gives a path a shape, from now on: what comes from the host `from`, or both directions, each with a queue of its
-    /// own. It takes the place of the shape before; [`Shape::default`] takes a shape away. Packets that are on
-    /// their way arrive as they would have, and before those that come after them.
+    /// Gives a path a shape, from now on: what comes from the host `from`, or both directions, each
+    /// with a queue of its own. It takes the place of the shape before; [`Shape::default`] takes a
+    /// shape away. Packets that are on their way arrive as they would have, and before those that
+    /// come after them.
     ///
     /// # Errors
-    /// When the lab has no such path, the path does not reach that host, or the shape cannot be ([`Shape::check`]).
+    /// When the lab has no such path, the path does not reach that host, or the shape cannot be
+    /// ([`Shape::check`]).
     pub fn shape(&self, path: u8, from: Option<&str>, shape: &Shape) -> Result<(), PathError> {
         let topology = &self.shared.topology;
         if !topology.has_path(path) {
@@ -333,11 +341,12 @@ impl Lab {
         }
     }
 
-    /// All that crossed the wire up to this call, as pcapng in a memory file of its own that stands at its start.
+    /// All that crossed the wire up to this call, as pcapng in a memory file of its own that stands
+    /// at its start.
     ///
-    /// Each path is an interface (`path1`, …). Packets stand as their sender sent them, outbound when they come
-    /// from the host that its path named first. Packet comments say what happened to a packet:
-    /// [`mpws_packet::Act::of_comments`] reads them.
+    /// Each path is an interface (`path1`, …). Packets stand as their sender sent them, outbound
+    /// when they come from the host that its path named first. Packet comments say what happened to
+    /// a packet: [`mpws_packet::Act::of_comments`] reads them.
     ///
     /// A packet that was changed stands there as it was sent ([`Did::Rewritten`]), and what was
     /// delivered instead follows at once ([`Did::Replacement`]).
@@ -346,8 +355,8 @@ impl Lab {
     /// [`Did::Replacement`]: mpws_packet::Did::Replacement
     ///
     /// # Errors
-    /// When the wire lost packets for want of room, or the capture grew past [`Builder::capture_limit`]: it would not
-    /// be the truth.
+    /// When the wire lost packets for want of room, or the capture grew past
+    /// [`Builder::capture_limit`]: it would not be the truth.
     pub fn capture(&self) -> io::Result<File> {
         let mut reply = self.shared.ask(&Request::Capture, &[])?;
         match (reply.answer, reply.descriptors.pop()) {
@@ -360,8 +369,8 @@ impl Lab {
         &self.shared.topology
     }
 
-    /// Process ids of the lab: the outer process, child of this one, and the inner, first of the PID namespace.
-    /// Useful with `nsenter`.
+    /// Process ids of the lab: the outer process, child of this one, and the inner, first of the
+    /// PID namespace. Useful with `nsenter`.
     pub fn process_ids(&self) -> [u32; 2] {
         [self.outer.id(), self.inner]
     }

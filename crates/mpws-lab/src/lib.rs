@@ -1,9 +1,9 @@
 //! Hosts, paths and a recording wire in one disposable process: the network that mpws cells run in.
 //!
-//! A [`Lab`] is one process tree in namespaces of its own. Nothing has a name in the global namespaces;
-//! when the lab process ends, by [`Lab::stop`], by drop or by SIGKILL of anyone in the chain, every host,
-//! interface and peer process ends with it. Labs work for root and, where user namespaces are allowed, for
-//! ordinary users; [`probe()`] says in words what this host can do.
+//! A [`Lab`] is one process tree in namespaces of its own. Nothing has a name in the global
+//! namespaces; when the lab process ends, by [`Lab::stop`], by drop or by SIGKILL of anyone in the
+//! chain, every host, interface and peer process ends with it. Labs work for root and, where user
+//! namespaces are allowed, for ordinary users; [`probe()`] says in words what this host can do.
 //!
 //! ```no_run
 //! use mpws_lab::{Ip, Lab, rule::{Action, Rewrite, Rule}};
@@ -27,13 +27,14 @@
 //! - [`middlebox`]: machines on paths that remember what they saw, as data.
 //! - [`shape`]: rate, delay, queue and chance of a path, as data.
 //! - [`preset`]: the usual middleboxes and link qualities by name, as a user types them.
-//! - [`mod@reexec`]: entry points of the current executable, by which any program that links this crate can be
-//!   the lab process. `Lab::start` needs nothing else from the program.
+//! - [`mod@reexec`]: entry points of the current executable, by which any program that links this
+//!   crate can be the lab process. `Lab::start` needs nothing else from the program.
 //! - `lab`, `apply`, `host`, `process`, `probe`, `error`: the caller's side, all re-exported here.
 //! - `topology`, `message`, `channel`: what caller and lab process share.
 //! - `inside`: the lab process: namespaces, hosts, links, peer processes.
 //! - `wire`: forwarder, rules applied, middleboxes and links at work, capture.
-//! - `sys`: system calls that no dependency wraps; with the hook of [`reexec!`] the only unsafe code.
+//! - `sys`: system calls that no dependency wraps; with the hook of [`reexec!`] the only unsafe
+//!   code.
 
 #![deny(unsafe_code)]
 

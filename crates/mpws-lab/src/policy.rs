@@ -7,7 +7,8 @@ use seccompiler::{
 use std::collections::BTreeMap;
 use std::io;
 
-/// A seccomp filter by which a socket of protocol MPTCP fails with this errno, 1 to 4095, and all else is allowed.
+/// A seccomp filter by which a socket of protocol MPTCP fails with this errno, 1 to 4095, and all
+/// else is allowed.
 pub(crate) fn deny_mptcp(errno: i32) -> io::Result<BpfProgram> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
     let errno = u32::try_from(errno)

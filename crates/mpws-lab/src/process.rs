@@ -25,8 +25,9 @@ pub struct Spawn {
     pub stderr: OwnedFd,
     /// Where it starts; the caller's current directory where `None`.
     pub current_dir: Option<PathBuf>,
-    /// Where set, `socket(_, _, IPPROTO_MPTCP)` fails with this errno in the program and all that it starts,
-    /// as under a container policy. Installed by seccomp, with `no_new_privs`; `io_uring` is not covered.
+    /// Where set, `socket(_, _, IPPROTO_MPTCP)` fails with this errno in the program and all that
+    /// it starts, as under a container policy. Installed by seccomp, with `no_new_privs`;
+    /// `io_uring` is not covered.
     pub deny_mptcp: Option<i32>,
 }
 
@@ -79,8 +80,9 @@ impl Spawn {
         self
     }
 
-    /// What [`Spawn::deny_mptcp`] stands for, where set: a seccomp filter as the kernel takes it (an array of `struct
-    /// sock_filter` of `linux/filter.h`), for who starts the program in another way than [`Host::spawn`](crate::Host::spawn).
+    /// What [`Spawn::deny_mptcp`] stands for, where set: a seccomp filter as the kernel takes it
+    /// (an array of `struct sock_filter` of `linux/filter.h`), for who starts the program in
+    /// another way than [`Host::spawn`](crate::Host::spawn).
     ///
     /// # Errors
     /// For a number that is no errno.
@@ -97,7 +99,8 @@ pub struct Namespaces {
     pub net: OwnedFd,
     /// The lab's PID namespace. Only children of who enters it are in it.
     pub pid: OwnedFd,
-    /// The lab's user namespace, to be entered before the others; `None` where the lab is in that of its owner.
+    /// The lab's user namespace, to be entered before the others; `None` where the lab is in that
+    /// of its owner.
     pub user: Option<OwnedFd>,
 }
 
@@ -186,7 +189,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A process that is gone already needs no kill, and there is nobody to tell of another failure.
+        // A process that is gone already needs no kill, and there is nobody to tell of another
+        // failure.
         let _ = self.kill(libc::SIGKILL);
     }
 }

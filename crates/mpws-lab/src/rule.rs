@@ -1,8 +1,8 @@
 //! Rules: what the wire does to packets, as data.
 //!
-//! Rules of a lab are asked in the order in which they were installed; the first that matches a packet decides.
-//! A packet that no rule matches passes. Rules see TCP packets only; ARP, neighbour discovery and other
-//! traffic always passes.
+//! Rules of a lab are asked in the order in which they were installed; the first that matches a
+//! packet decides. A packet that no rule matches passes. Rules see TCP packets only; ARP, neighbour
+//! discovery and other traffic always passes.
 
 use mpws_packet::{InvalidName, Name};
 use serde::{Deserialize, Serialize};
@@ -42,14 +42,15 @@ pub struct Match {
     pub mptcp: Option<MptcpMatch>,
     /// Source or destination port.
     pub port: Option<u16>,
-    /// Part of the byte stream of its direction that it carries some of. Needs a connection whose SYN crossed the wire.
+    /// Part of the byte stream of its direction that it carries some of. Needs a connection whose
+    /// SYN crossed the wire.
     pub bytes: Option<Bytes>,
     /// Which of the packets that all the above selects.
     pub which: Which,
 }
 
-/// A part of a TCP byte stream, counted from 0 for the first byte after the SYN; in an MPTCP connection, of the stream
-/// of that subflow. After 4 GiB numbers begin again.
+/// A part of a TCP byte stream, counted from 0 for the first byte after the SYN; in an MPTCP
+/// connection, of the stream of that subflow. After 4 GiB numbers begin again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bytes {
@@ -111,13 +112,15 @@ pub enum Action {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Rewrite {
-    /// Overwrites all MPTCP options with NOP (kind 1), as middleboxes do that keep the header length.
+    /// Overwrites all MPTCP options with NOP (kind 1), as middleboxes do that keep the header
+    /// length.
     StripMptcp,
     /// The same for one subtype, 0 to 15.
     StripSubtype(u8),
     /// The same for TCP options of one kind, not 0 or 1, for example 8 for timestamps (RFC 7323).
     StripKind(u8),
-    /// Lowers the maximum segment size that a SYN announces (RFC 9293 section 3.7.1) to this, in bytes.
+    /// Lowers the maximum segment size that a SYN announces (RFC 9293 section 3.7.1) to this, in
+    /// bytes.
     ClampMss(u16),
     /// Exclusive-ors one byte of the TCP payload; packets that are shorter pass unchanged.
     CorruptPayload {
@@ -126,12 +129,13 @@ pub enum Rewrite {
         /// Mask, not 0.
         mask: u8,
     },
-    /// Exclusive-ors one byte of each MPTCP option of one subtype, such as the token of an MP_JOIN (RFC 8684 section 3.2);
-    /// options that are shorter pass unchanged.
+    /// Exclusive-ors one byte of each MPTCP option of one subtype, such as the token of an MP_JOIN
+    /// (RFC 8684 section 3.2); options that are shorter pass unchanged.
     FlipOptionByte {
         /// Subtype, 0 to 15.
         subtype: u8,
-        /// Offset from the kind byte of the option; from 4 on, for what stands before tells options apart.
+        /// Offset from the kind byte of the option; from 4 on, for what stands before tells options
+        /// apart.
         offset: u8,
         /// Mask, not 0.
         mask: u8,
@@ -202,7 +206,8 @@ impl Rule {
         self
     }
 
-    /// Only packets with payload from this part of the stream; a retransmission is such a packet too.
+    /// Only packets with payload from this part of the stream; a retransmission is such a packet
+    /// too.
     pub fn bytes(mut self, from: u32, to: u32) -> Self {
         self.when.bytes = Some(Bytes { from, to });
         self

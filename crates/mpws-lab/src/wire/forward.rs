@@ -1,4 +1,5 @@
-//! The loop of the wire, and the way of a frame: rules, middleboxes, link, capture, and out at the other end.
+//! The loop of the wire, and the way of a frame: rules, middleboxes, link, capture, and out at the
+//! other end.
 
 use super::boxes::{Boxes, Made, WentOn};
 use super::capture::{Capture, Direction, Place, Record};
@@ -151,8 +152,8 @@ impl Forwarder {
         });
     }
 
-    /// Takes note that a host takes its interface down or has taken it up. What is on its way on the path when it
-    /// goes down is lost.
+    /// Takes note that a host takes its interface down or has taken it up. What is on its way on
+    /// the path when it goes down is lost.
     pub(super) fn set_link(&mut self, path: u8, end: End, up: bool) -> io::Result<()> {
         self.sides[side(path, end)].down = !up;
         if !up {
@@ -191,7 +192,8 @@ impl Forwarder {
         }
     }
 
-    /// Forwards what waits, at most a ring full, so that commands get their turn, and delivers what is due meanwhile.
+    /// Forwards what waits, at most a ring full, so that commands get their turn, and delivers what
+    /// is due meanwhile.
     fn forward_waiting(&mut self) -> io::Result<()> {
         let mut frame = std::mem::take(&mut self.frame);
         for turn in 1..=self.ring.slots() {
@@ -491,7 +493,8 @@ impl Forwarder {
         }
     }
 
-    /// Sends a frame out at an end of a path now. An interface that is down loses it, as a cable does that is cut.
+    /// Sends a frame out at an end of a path now. An interface that is down loses it, as a cable
+    /// does that is cut.
     fn offer(&self, path: u8, towards: End, frame: &[u8]) {
         let index = self.sides[side(path, towards)].index;
         for _ in 0..OFFERS {

@@ -7,7 +7,8 @@ use std::collections::BinaryHeap;
 use std::io;
 use std::time::Instant;
 
-/// Most bytes that are on their way at a time, so that a path of great delay and no bound cannot fill the memory.
+/// Most bytes that are on their way at a time, so that a path of great delay and no bound cannot
+/// fill the memory.
 const LIMIT: usize = 256 << 20;
 
 /// All of them, by time of arrival, and in order where that is the same.

@@ -1,4 +1,5 @@
-//! The wire: takes every frame that a host sends, asks rules and middleboxes, records, and hands it to the other end.
+//! The wire: takes every frame that a host sends, asks rules and middleboxes, records, and hands it
+//! to the other end.
 //!
 //! One thread does all of it, in the order in which the kernel received the frames.
 

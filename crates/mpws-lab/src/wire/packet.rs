@@ -155,7 +155,8 @@ impl Packet {
         changed
     }
 
-    /// Changes the bit of the payload that a random number means, and mends the checksum; says whether there is one.
+    /// Changes the bit of the payload that a random number means, and mends the checksum; says
+    /// whether there is one.
     pub(crate) fn corrupt(&self, frame: &mut [u8], random: u32) -> bool {
         let payload = self.segment.start + self.header..self.segment.end;
         let Some(payload) = frame.get_mut(payload) else {
@@ -170,7 +171,8 @@ impl Packet {
         true
     }
 
-    /// The reset that the destination would send in answer (RFC 9293 section 3.10.7.1); none for a reset.
+    /// The reset that the destination would send in answer (RFC 9293 section 3.10.7.1); none for a
+    /// reset.
     pub(crate) fn reset(&self, frame: &[u8]) -> Option<Vec<u8>> {
         let tcp = self.tcp(frame)?;
         if tcp.rst() {

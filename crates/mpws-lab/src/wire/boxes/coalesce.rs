@@ -1,8 +1,8 @@
-//! Merges adjacent segments of a connection into one with the options of the first, as some offload engines and
-//! traffic normalisers do.
+//! Merges adjacent segments of a connection into one with the options of the first, as some offload
+//! engines and traffic normalisers do.
 //!
-//! The options of the later segments are lost, and with them their DSS mappings: unless the first mapping covers all
-//! bytes, MPTCP has to notice (RFC 8684 section 3.7).
+//! The options of the later segments are lost, and with them their DSS mappings: unless the first
+//! mapping covers all bytes, MPTCP has to notice (RFC 8684 section 3.7).
 
 use super::flows::Flows;
 use super::outlet::{OnSegments, Outlet};

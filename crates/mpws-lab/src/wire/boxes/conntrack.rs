@@ -1,5 +1,6 @@
-//! A stateful firewall: it drops what belongs to no connection that it saw begin, what lies outside the window, and
-//! what acknowledges bytes that were never sent, as connection tracking does that takes these for invalid.
+//! A stateful firewall: it drops what belongs to no connection that it saw begin, what lies outside
+//! the window, and what acknowledges bytes that were never sent, as connection tracking does that
+//! takes these for invalid.
 //!
 //! Each subflow is a TCP connection like any other to it, so that joins must pass.
 

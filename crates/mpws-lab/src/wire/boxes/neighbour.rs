@@ -1,4 +1,5 @@
-//! Answers for addresses that a box has on a path: ARP (RFC 826) and neighbour discovery (RFC 4861).
+//! Answers for addresses that a box has on a path: ARP (RFC 826) and neighbour discovery (RFC
+//! 4861).
 
 use etherparse::IpNumber;
 use etherparse::icmpv6::{TYPE_NEIGHBOR_ADVERTISEMENT, TYPE_NEIGHBOR_SOLICITATION};

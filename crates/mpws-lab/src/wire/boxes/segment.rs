@@ -151,7 +151,8 @@ impl Segment {
         self.tcp.options.as_slice()
     }
 
-    /// Sets the TCP options, padded with end-of-list to a multiple of 4; says whether they had room (40 bytes).
+    /// Sets the TCP options, padded with end-of-list to a multiple of 4; says whether they had room
+    /// (40 bytes).
     pub(crate) fn set_options(&mut self, options: &[u8]) -> bool {
         self.tcp.set_options_raw(options).is_ok()
     }
@@ -190,7 +191,8 @@ impl Segment {
             .map(u16::from_be_bytes)
     }
 
-    /// The largest payload that fits with these headers into a packet of the path's usual 1500 bytes.
+    /// The largest payload that fits with these headers into a packet of the path's usual 1500
+    /// bytes.
     pub(crate) fn room(&self) -> usize {
         MTU.saturating_sub(self.ip.header_len() + self.tcp.header_len())
     }

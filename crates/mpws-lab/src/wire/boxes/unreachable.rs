@@ -1,4 +1,5 @@
-//! A router that has lost its route: it drops, and tells the sender so by ICMP (RFC 792, RFC 4443 section 3.1).
+//! A router that has lost its route: it drops, and tells the sender so by ICMP (RFC 792, RFC 4443
+//! section 3.1).
 
 use super::outlet::{OnSegments, Outlet};
 use super::segment::Segment;
@@ -8,7 +9,8 @@ use etherparse::{Ethernet2Header, Icmpv4Type, Icmpv6Type, PacketBuilder, icmpv4}
 use std::net::IpAddr;
 use std::time::Instant;
 
-/// Segments from the path's first host are unreachable; what comes from the second has no way back either.
+/// Segments from the path's first host are unreachable; what comes from the second has no way back
+/// either.
 #[derive(Debug, Default)]
 pub(crate) struct Unreachable;
 

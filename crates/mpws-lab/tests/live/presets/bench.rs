@@ -100,7 +100,8 @@ impl Bench {
         }
     }
 
-    /// The server announces its address on path 2, and the client joins there: both directions take that path.
+    /// The server announces its address on path 2, and the client joins there: both directions take
+    /// that path.
     pub fn announce_second_path(&self) {
         for host in self.lab.hosts() {
             let limits = Limits {
@@ -118,7 +119,8 @@ impl Bench {
         manager.add_endpoint(&endpoint).expect("endpoint");
     }
 
-    /// A connection whose second subflow stands, its client's events, and the listeners, without which there is no join.
+    /// A connection whose second subflow stands, its client's events, and the listeners, without
+    /// which there is no join.
     pub fn joined(&self) -> (Pair, EventSocket, [Socket; 2]) {
         self.announce_second_path();
         let mut events = self.lab.host("client").events().expect("events");
