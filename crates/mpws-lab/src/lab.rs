@@ -102,7 +102,9 @@ impl Builder {
     /// Starts the lab. When it returns, all hosts are up and all paths carry traffic.
     ///
     /// # Errors
-    /// [`StartError::Unsupported`] where the host cannot have labs.
+    /// [`StartError::Topology`] where hosts or paths are more than a lab has, or cannot be;
+    /// [`StartError::Unsupported`] where this machine cannot have labs, with what helps;
+    /// [`StartError::Failed`] for what should not happen.
     pub fn start(self) -> Result<Lab, StartError> {
         let topology = self.topology()?;
         topology.check().map_err(StartError::Topology)?;
@@ -232,7 +234,9 @@ impl Lab {
     /// on.
     ///
     /// # Errors
-    /// When the rule names a host or path that the lab lacks, or can never do what it says.
+    /// [`InstallError::NoSuchHost`] or [`InstallError::NoSuchPath`] where the lab lacks what the rule
+    /// names, [`InstallError::Senseless`] where it can never do what it says, [`InstallError::Lab`]
+    /// when the lab has ended.
     pub fn install(&self, rule: &Rule) -> Result<RuleId, InstallError> {
         self.check(rule)?;
         match self
@@ -248,7 +252,7 @@ impl Lab {
     /// Takes a rule away. Packets that it has delayed still arrive.
     ///
     /// # Errors
-    /// `NotFound` for a rule that is not installed.
+    /// `NotFound` for a rule that is not installed; `BrokenPipe` when the lab has ended.
     pub fn remove(&self, rule: RuleId) -> io::Result<()> {
         match self.shared.ask(&Request::Remove(rule.0), &[])?.answer {
             Answer::Done => Ok(()),
@@ -259,7 +263,7 @@ impl Lab {
     /// How many packets a rule has decided so far, of all that were sent before this call.
     ///
     /// # Errors
-    /// `NotFound` for a rule that is not installed.
+    /// `NotFound` for a rule that is not installed; `BrokenPipe` when the lab has ended.
     pub fn hits(&self, rule: RuleId) -> io::Result<u64> {
         match self.shared.ask(&Request::Hits(rule.0), &[])?.answer {
             Answer::Hits(count) => Ok(count),
@@ -271,7 +275,9 @@ impl Lab {
     /// host that the path named first.
     ///
     /// # Errors
-    /// When the lab has no such path, or the box can never do there what it says.
+    /// [`PathError::NoSuchPath`] where the lab lacks the path or the one that the box names,
+    /// [`PathError::Senseless`] where the box can never do there what it says, [`PathError::Lab`]
+    /// when the lab has ended.
     pub fn place(&self, path: u8, what: &Middlebox) -> Result<BoxId, PathError> {
         if !self.shared.topology.has_path(path) {
             return Err(PathError::NoSuchPath { path });
@@ -287,7 +293,8 @@ impl Lab {
     /// Takes a middlebox away. What it remembers is forgotten, what it holds back is lost.
     ///
     /// # Errors
-    /// `NotFound` for a box that does not stand on a path any more.
+    /// `NotFound` for a box that does not stand on a path any more; `BrokenPipe` when the lab has
+    /// ended.
     pub fn remove_box(&self, id: BoxId) -> io::Result<()> {
         match self.shared.ask(&Request::RemoveBox(id.0), &[])?.answer {
             Answer::Done => Ok(()),
@@ -299,7 +306,8 @@ impl Lab {
     /// what it sent on its own, when a time had come, counts too.
     ///
     /// # Errors
-    /// `NotFound` for a box that does not stand on a path any more.
+    /// `NotFound` for a box that does not stand on a path any more; `BrokenPipe` when the lab has
+    /// ended.
     pub fn box_hits(&self, id: BoxId) -> io::Result<u64> {
         match self.shared.ask(&Request::BoxHits(id.0), &[])?.answer {
             Answer::Hits(count) => Ok(count),
@@ -313,8 +321,9 @@ impl Lab {
     /// come after them.
     ///
     /// # Errors
-    /// When the lab has no such path, the path does not reach that host, or the shape cannot be
-    /// ([`Shape::check`]).
+    /// [`PathError::NoSuchPath`] where the lab lacks the path, [`PathError::NoSuchHost`] where the
+    /// path does not reach that host, [`PathError::Senseless`] where the shape cannot be
+    /// ([`Shape::check`]), [`PathError::Lab`] when the lab has ended.
     pub fn shape(&self, path: u8, from: Option<&str>, shape: &Shape) -> Result<(), PathError> {
         let topology = &self.shared.topology;
         if !topology.has_path(path) {
@@ -355,8 +364,9 @@ impl Lab {
     /// [`Did::Replacement`]: mpws_packet::Did::Replacement
     ///
     /// # Errors
-    /// When the wire lost packets for want of room, or the capture grew past
-    /// [`Builder::capture_limit`]: it would not be the truth.
+    /// An error of kind `Other`, which says so, when the wire lost packets for want of room
+    /// ([`Builder::backlog`]) or the capture grew past [`Builder::capture_limit`]: it would not be the
+    /// truth. `BrokenPipe` when the lab has ended.
     pub fn capture(&self) -> io::Result<File> {
         let mut reply = self.shared.ask(&Request::Capture, &[])?;
         match (reply.answer, reply.descriptors.pop()) {
@@ -378,7 +388,8 @@ impl Lab {
     /// Ends the lab and waits for its processes to go.
     ///
     /// # Errors
-    /// When it had ended before, or had to be killed.
+    /// An error of kind `Other`, with the exit status, when it had ended before or had to be killed;
+    /// the kernel's own where it cannot be waited for.
     pub fn stop(mut self) -> io::Result<()> {
         let status = self.end()?;
         if status.success() {

@@ -37,6 +37,7 @@
 //!   code.
 
 #![deny(unsafe_code)]
+#![warn(clippy::missing_errors_doc)]
 
 mod apply;
 mod channel;

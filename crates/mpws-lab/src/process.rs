@@ -85,7 +85,7 @@ impl Spawn {
     /// another way than [`Host::spawn`](crate::Host::spawn).
     ///
     /// # Errors
-    /// For a number that is no errno.
+    /// `InvalidInput` for a number that is no errno, 1 to 4095.
     pub fn filter(&self) -> io::Result<Option<Vec<u8>>> {
         let program = self.deny_mptcp.map(crate::policy::deny_mptcp).transpose()?;
         Ok(program.as_ref().map(crate::policy::bytes))
@@ -128,7 +128,7 @@ impl Process {
     /// Its id as this process sees it.
     ///
     /// # Errors
-    /// When `/proc` does not tell, or the process is gone and reaped.
+    /// `ESRCH` when the process is gone and reaped; what read(2) says where `/proc` cannot be read.
     pub fn pid(&self) -> io::Result<u32> {
         sys::pid_of(self.descriptor.as_fd())
     }
@@ -141,7 +141,7 @@ impl Process {
     /// How it ended, or `None` while it runs.
     ///
     /// # Errors
-    /// When the lab is gone and took the answer with it.
+    /// `BrokenPipe` when the lab has ended and took the answer with it.
     pub fn try_wait(&self) -> io::Result<Option<Exit>> {
         self.wait(Duration::ZERO)
     }
@@ -149,7 +149,7 @@ impl Process {
     /// Waits until it has ended, at most `deadline`; `None` when it still runs then.
     ///
     /// # Errors
-    /// When the lab is gone and took the answer with it.
+    /// `BrokenPipe` when the lab has ended and took the answer with it.
     pub fn wait(&self, deadline: Duration) -> io::Result<Option<Exit>> {
         let known =
             |exit: &Mutex<Option<Exit>>| *exit.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,7 +173,8 @@ impl Process {
     /// Sends it a signal. A process that has ended already is no error.
     ///
     /// # Errors
-    /// For a number that is no signal.
+    /// `InvalidInput` for a number that is no signal; `PermissionDenied` where the program runs as
+    /// another user.
     pub fn kill(&self, signal: i32) -> io::Result<()> {
         match sys::pidfd_send_signal(self.descriptor.as_fd(), signal) {
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
