@@ -16,7 +16,7 @@ pub struct Applied {
 }
 
 impl Applied {
-    /// The path.
+    /// Number of the path that the condition was put on, from 1.
     pub fn path(&self) -> u8 {
         self.path
     }

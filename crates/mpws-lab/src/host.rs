@@ -30,7 +30,7 @@ impl Host {
         Self { shared, index }
     }
 
-    /// Its name.
+    /// Its name, as the lab's builder was given it.
     pub fn name(&self) -> &str {
         &self.shared.topology.hosts[self.index]
     }

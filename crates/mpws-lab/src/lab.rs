@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long an ended lab may take to go before it is killed.
-const FAREWELL: Duration = Duration::from_secs(2);
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A rule that a lab applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ pub struct RuleId(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BoxId(u64);
 
-/// Describes a lab.
+/// Describes a lab: its hosts, its paths, and what of their packets is recorded.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
@@ -162,7 +162,7 @@ impl Lab {
     /// Two hosts, `client` and `server`, and so many paths between them, 0 to 8.
     ///
     /// # Errors
-    /// As [`Builder::start`].
+    /// Those of [`Builder::start`]; [`StartError::Topology`] for more than 8 paths.
     pub fn two_hosts(paths: u8) -> Result<Self, StartError> {
         let hosts = Self::builder().host("client").host("server");
         (0..paths)
@@ -202,7 +202,7 @@ impl Lab {
         Ok(lab)
     }
 
-    /// A host.
+    /// The host of this name.
     ///
     /// # Panics
     /// When the lab has no host of this name.
@@ -407,7 +407,7 @@ impl Lab {
             Some(status) => return Ok(status),
             None => sys::pidfd_open(self.outer.id())?,
         };
-        if !sys::readable(outer.as_fd(), Instant::now().checked_add(FAREWELL))? {
+        if !sys::readable(outer.as_fd(), Instant::now().checked_add(STOP_PATIENCE))? {
             self.outer.kill()?;
         }
         self.outer.wait()

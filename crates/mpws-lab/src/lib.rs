@@ -23,18 +23,20 @@
 //! The crate judges nothing: what a capture means is the business of `mpws-trace`.
 //!
 //! # Modules
-//! - [`rule`]: what the wire does to packets, as data.
+//! - [`rule`]: lab rules: what the wire does to packets, as data.
 //! - [`middlebox`]: machines on paths that remember what they saw, as data.
 //! - [`shape`]: rate, delay, queue and chance of a path, as data.
 //! - [`preset`]: the usual middleboxes and link qualities by name, as a user types them.
 //! - [`mod@reexec`]: entry points of the current executable, by which any program that links this
 //!   crate can be the lab process. `Lab::start` needs nothing else from the program.
-//! - `lab`, `apply`, `host`, `process`, `probe`, `error`: the caller's side, all re-exported here.
+//! - `lab`, `apply`, `host`, `process`, `exit`, `probe`, `error`: the caller's side, all re-exported
+//!   here.
 //! - `topology`, `message`, `channel`: what caller and lab process share.
 //! - `inside`: the lab process: namespaces, hosts, links, peer processes.
 //! - `wire`: forwarder, rules applied, middleboxes and links at work, capture.
-//! - `sys`: system calls that no dependency wraps; with the hook of [`reexec!`] the only unsafe
-//!   code.
+//! - `sys`: system calls that no dependency wraps. The other unsafe code is the ring of `wire`,
+//!   memory that the kernel shares, and what is placed before `main`: `entry` and the hook of
+//!   [`reexec!`].
 
 #![deny(unsafe_code)]
 #![warn(clippy::missing_errors_doc)]

@@ -17,7 +17,7 @@ pub struct Spawn {
     pub program: PathBuf,
     /// Its arguments, without the program's own name.
     pub args: Vec<OsString>,
-    /// Its whole environment.
+    /// Its whole environment: names and values.
     pub env: Vec<(OsString, OsString)>,
     /// Its standard output.
     pub stdout: OwnedFd,
@@ -50,13 +50,13 @@ impl Spawn {
         Self::new(reexec::SELF, stdout, stderr).env(reexec::VARIABLE, name)
     }
 
-    /// Adds an argument.
+    /// Adds an argument, behind those that were added before.
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// Adds arguments.
+    /// Adds arguments, behind those that were added before.
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self

@@ -1,4 +1,4 @@
-//! Rules: what the wire does to packets, as data.
+//! Lab rules: what the wire does to packets, as data.
 //!
 //! Rules of a lab are asked in the order in which they were installed; the first that matches a
 //! packet decides. A packet that no rule matches passes. Rules see TCP packets only; ARP, neighbour
@@ -12,9 +12,11 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// A short name; it stands in the capture beside every packet that the rule decided.
+    /// It stands in the capture beside every packet that the rule decided. 1 to 100 bytes without
+    /// control character, `+` or `;`, and not the name of a property of links such as `loss`
+    /// ([`mpws_packet::Name`]).
     pub name: String,
-    /// Which packets.
+    /// Which packets it decides; [`Match::default`] is every TCP packet.
     pub when: Match,
     /// What happens to them.
     pub then: Action,
@@ -26,15 +28,15 @@ pub struct Rule {
 pub struct Match {
     /// Number of the path, from 1; all paths where absent.
     pub path: Option<u8>,
-    /// Name of the host that the packet comes from.
+    /// Name of the host that the packet comes from; all hosts where absent.
     pub from: Option<String>,
-    /// SYN flag.
+    /// Whether SYN is set.
     pub syn: Option<bool>,
-    /// ACK flag.
+    /// Whether ACK is set.
     pub ack: Option<bool>,
-    /// FIN flag.
+    /// Whether FIN is set.
     pub fin: Option<bool>,
-    /// RST flag.
+    /// Whether RST is set.
     pub rst: Option<bool>,
     /// Whether it carries TCP payload.
     pub payload: Option<bool>,
@@ -54,9 +56,9 @@ pub struct Match {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bytes {
-    /// First byte.
+    /// Its first byte.
     pub from: u32,
-    /// The byte after the last.
+    /// The byte after its last one; above `from`.
     pub to: u32,
 }
 
@@ -95,7 +97,7 @@ pub enum Which {
 pub enum Action {
     /// It passes, and later rules are not asked.
     Pass,
-    /// It passes later.
+    /// It passes later, by at most 1 hour.
     Delay(Duration),
     /// It is lost.
     Drop,

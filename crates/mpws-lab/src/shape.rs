@@ -11,6 +11,7 @@
 //! set, and on nothing else. Which *bytes* have that number depends on what the kernels send; to
 //! hit exactly one packet use a [rule](crate::rule).
 
+use crate::topology::MTU;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -131,7 +132,7 @@ impl Shape {
     /// The reason, in words, where a number is out of its range or one field needs another.
     pub fn check(&self) -> Result<(), &'static str> {
         const RATES: std::ops::RangeInclusive<u64> = 1_000..=100_000_000_000;
-        const MTUS: std::ops::RangeInclusive<u16> = 576..=1500;
+        const MTUS: std::ops::RangeInclusive<u16> = 576..=MTU;
         if self.rate.is_some_and(|rate| !RATES.contains(&rate)) {
             return Err("a rate is 1 kbit/s to 100 Gbit/s");
         }

@@ -14,6 +14,10 @@ pub const MAX_PATHS: u8 = 8;
 /// all its options.
 pub const MIN_SNAPLEN: u32 = 14 + 40 + 60;
 
+/// Largest IP packet that a path without a [`shape`](crate::shape) carries, in bytes: what fits one
+/// Ethernet frame.
+pub(crate) const MTU: u16 = 1500;
+
 /// Most frames that [`Builder::backlog`](crate::Builder::backlog) has room for; what a lab has
 /// without it.
 pub const MAX_BACKLOG: u32 = 8192;

@@ -23,9 +23,6 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-/// Room for one Ethernet frame without segmentation.
-const MTU: u32 = 1500;
-
 /// Routing tables and rules of paths are numbered from here.
 const FIRST_TABLE: u8 = 100;
 
@@ -61,7 +58,7 @@ fn interface(name: String) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.attributes = vec![
         LinkAttribute::IfName(name),
-        LinkAttribute::Mtu(MTU),
+        LinkAttribute::Mtu(topology::MTU.into()),
         LinkAttribute::NumTxQueues(1),
         LinkAttribute::NumRxQueues(1),
     ];

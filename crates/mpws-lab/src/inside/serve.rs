@@ -231,7 +231,7 @@ impl Server {
             }
             Ok(())
         })?;
-        // Again where it goes: an interface that is taken down says farewell to its neighbours, and
+        // Again where it goes: an interface that is taken down says so to its neighbours, and
         // what it said would be on its way over a link that is not there.
         self.wire.set_link(path, end, up)
     }

@@ -10,6 +10,7 @@ use super::value::{
 use crate::middlebox::{BalanceBy, Middlebox};
 use crate::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
 use crate::shape::{Chance, Shape};
+use crate::topology;
 use mpws_codec::mptcp::Subtype;
 use mpws_codec::mptcp::options::{
     KIND_SACK, KIND_SACK_PERMITTED, KIND_TIMESTAMPS, KIND_WINDOW_SCALE,
@@ -249,7 +250,7 @@ impl LinkItem {
                 shape.mtu(bytes, icmp)
             }
             Self::Icmp(icmp) => {
-                let bytes = shape.mtu.map_or(1500, |mtu| mtu.bytes);
+                let bytes = shape.mtu.map_or(topology::MTU, |mtu| mtu.bytes);
                 shape.mtu(bytes, icmp == Switch::On)
             }
             Self::Seed(Seed(seed)) => shape.seed(seed),

@@ -1,6 +1,6 @@
 //! A TCP segment as a value: taken apart, changed, and put together again with good checksums.
 
-use crate::topology::End;
+use crate::topology::{End, MTU};
 use etherparse::{
     Ethernet2Header, IpHeaders, NetHeaders, PacketHeaders, TcpHeader, TransportHeader,
 };
@@ -194,7 +194,7 @@ impl Segment {
     /// The largest payload that fits with these headers into a packet of the path's usual 1500
     /// bytes.
     pub(crate) fn room(&self) -> usize {
-        MTU.saturating_sub(self.ip.header_len() + self.tcp.header_len())
+        usize::from(MTU).saturating_sub(self.ip.header_len() + self.tcp.header_len())
     }
 
     /// A bare segment in the same direction: no flags, options, payload; numbers of 0.
@@ -243,9 +243,6 @@ impl Segment {
 pub(crate) fn before(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b)).cast_signed() < 0
 }
-
-/// What a path of the lab carries, in bytes.
-const MTU: usize = 1500;
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A lab with MPTCP and so many paths, and its counters at the start.
-pub struct Bench {
+pub struct Rig {
     pub lab: Lab,
     before: [Counters; 2],
 }
@@ -24,7 +24,7 @@ pub const ENDPOINT: AddressId = AddressId(7);
 
 pub type Pair = (Socket, Socket);
 
-impl Bench {
+impl Rig {
     /// Nothing where this host cannot have one.
     pub fn of(paths: u8) -> Option<Self> {
         let two = Lab::builder().host("client").host("server");
