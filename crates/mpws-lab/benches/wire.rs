@@ -1,6 +1,8 @@
-//! What the wire costs and how exact it is, beside a kernel bridge between the same veth ends in the same run.
+//! What the wire costs and how exact it is, beside a kernel bridge between the same veth ends in
+//! the same run.
 //!
-//! `cargo bench -p mpws-lab --bench wire`. Needs a quiet machine: two processors carry sender, wire and receiver.
+//! `cargo bench -p mpws-lab --bench wire`. Needs a quiet machine: two processors carry sender, wire
+//! and receiver.
 
 use mpws_lab::shape::Shape;
 use mpws_lab::{Ip, Lab, MIN_SNAPLEN};
@@ -52,8 +54,8 @@ type Row = (&'static str, fn() -> Option<Rate>);
 struct Rate {
     /// Mbit of payload a second.
     throughput: f64,
-    /// Milliseconds of processor time for each Gbit, of sender, receiver and lab together, which depends less on what
-    /// else the machine does.
+    /// Milliseconds of processor time for each Gbit, of sender, receiver and lab together, which
+    /// depends less on what else the machine does.
     cost: f64,
 }
 
@@ -108,7 +110,8 @@ fn wire(snaplen: Option<u32>) -> Option<Rate> {
     Some(rate(lab, throughput, before))
 }
 
-/// The same hosts with a bridge of the kernel between two veth pairs; `None` where it cannot be made.
+/// The same hosts with a bridge of the kernel between two veth pairs; `None` where it cannot be
+/// made.
 fn bridge(offload: bool) -> Option<Rate> {
     if !nix::unistd::geteuid().is_root() {
         return None;
@@ -196,7 +199,8 @@ fn transfer(lab: &Lab, address: SocketAddr) -> f64 {
     BULK as f64 * 8.0 / time.as_secs_f64() / 1e6
 }
 
-/// How far a delay is off: time stamps of the kernel at the receiver, less those at the wire, less the delay.
+/// How far a delay is off: time stamps of the kernel at the receiver, less those at the wire, less
+/// the delay.
 fn delay() {
     let lab = Lab::two_hosts(1).expect("lab");
     let shape = Shape::default().delay(DELAY);

@@ -16,7 +16,7 @@ pub struct Applied {
 }
 
 impl Applied {
-    /// The path.
+    /// Number of the path that the condition was put on, from 1.
     pub fn path(&self) -> u8 {
         self.path
     }
@@ -28,11 +28,13 @@ impl Applied {
 }
 
 impl Lab {
-    /// Puts a condition on a path: its boxes behind those that stand there, and the link's qualities, if it names any,
-    /// in the place of those that hold, in both directions.
+    /// Puts a condition on a path: its boxes behind those that stand there, and the link's
+    /// qualities, if it names any, in the place of those that hold, in both directions.
     ///
     /// # Errors
-    /// When the lab has no such path, or the condition cannot hold there. Then nothing has changed.
+    /// [`PathError::NoSuchPath`] where the lab lacks the path or one that the condition names,
+    /// [`PathError::Senseless`] where the condition cannot hold there: then nothing has changed.
+    /// [`PathError::Lab`] when the lab has ended.
     pub fn apply(&self, path: u8, spec: &PathSpec) -> Result<Applied, PathError> {
         let topology = self.topology();
         if !topology.has_path(path) {
@@ -62,7 +64,7 @@ impl Lab {
     /// Takes a condition away again.
     ///
     /// # Errors
-    /// As [`Lab::remove_box`] and [`Lab::shape`].
+    /// [`PathError::Lab`] when the lab has ended, or when a box of the condition was removed before.
     pub fn lift(&self, applied: Applied) -> Result<(), PathError> {
         for (_, id) in &applied.boxes {
             self.remove_box(*id)?;
@@ -76,7 +78,7 @@ impl Lab {
     /// How many packets the boxes of a condition did not just let by; see [`Lab::box_hits`].
     ///
     /// # Errors
-    /// `NotFound` when one of them was removed.
+    /// `NotFound` when one of them was removed; `BrokenPipe` when the lab has ended.
     pub fn applied_hits(&self, applied: &Applied) -> io::Result<u64> {
         let hits = applied.boxes.iter().map(|(_, id)| self.box_hits(*id));
         hits.sum()

@@ -10,20 +10,21 @@ pub enum StartError {
     /// The description of hosts and paths is wrong; the text says how.
     #[error("not a lab: {0}")]
     Topology(String),
-    /// This host cannot have labs, at least not for this user. [`StartError::remedy`] says what helps.
+    /// This host cannot have labs, at least not for this user. [`StartError::remedy`] says what
+    /// helps.
     #[error("this host cannot have labs: {step}")]
     Unsupported {
         /// What the host refused.
         step: StartStep,
-        /// With which error.
+        /// The error of the system call that was refused.
         source: io::Error,
     },
     /// Something failed that should not: a defect of the lab, or a host out of memory or processes.
     #[error("the lab failed to start: {step}")]
     Failed {
-        /// What failed.
+        /// The step that failed.
         step: StartStep,
-        /// With which error.
+        /// The error of the system call, or of the conversation with the lab process.
         source: io::Error,
     },
 }
@@ -151,7 +152,7 @@ pub enum InstallError {
     Senseless {
         /// Name of the rule.
         rule: String,
-        /// Why.
+        /// Why, in words.
         reason: &'static str,
     },
     /// The lab did not answer.
@@ -172,7 +173,7 @@ pub enum PathError {
     /// The path has no end at a host of this name.
     #[error("path {path} does not reach a host named {host:?}")]
     NoSuchHost {
-        /// The path.
+        /// Number of the path, from 1.
         path: u8,
         /// What was taken for one of its hosts.
         host: String,
@@ -180,7 +181,7 @@ pub enum PathError {
     /// It can never do what it says; the text says why.
     #[error("{reason}")]
     Senseless {
-        /// Why.
+        /// Why, in words.
         reason: &'static str,
     },
     /// The lab did not answer.

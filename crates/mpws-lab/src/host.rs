@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 /// A host: a network namespace of its own. Clones are the same host.
 ///
-/// All errors are those of the system call that failed inside the host, or `BrokenPipe` when the lab has ended.
+/// All errors are those of the system call that failed inside the host, or `BrokenPipe` when the
+/// lab has ended.
 #[derive(Clone, Debug)]
 pub struct Host {
     shared: Arc<Shared>,
@@ -29,7 +30,7 @@ impl Host {
         Self { shared, index }
     }
 
-    /// Its name.
+    /// Its name, as the lab's builder was given it.
     pub fn name(&self) -> &str {
         &self.shared.topology.hosts[self.index]
     }
@@ -56,7 +57,13 @@ impl Host {
         topology::interface(path)
     }
 
-    /// Sets a sysctl of this host, for example `net.mptcp.enabled`. Only `net.` names belong to a host.
+    /// Sets a sysctl of this host, for example `net.mptcp.enabled`. Only `net.` names belong to a
+    /// host.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name that is none of a host, `NotFound` where the kernel has no such
+    /// sysctl, the kernel's own error where it refuses the value; `BrokenPipe` when the lab has
+    /// ended.
     pub fn set_sysctl(&self, name: &str, value: &str) -> io::Result<()> {
         let request = Request::SetSysctl {
             host: self.index,
@@ -67,6 +74,10 @@ impl Host {
     }
 
     /// Reads a sysctl of this host, without the final newline.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name that is none of a host, `NotFound` where the kernel has no such
+    /// sysctl; `BrokenPipe` when the lab has ended.
     pub fn sysctl(&self, name: &str) -> io::Result<String> {
         let request = Request::Sysctl {
             host: self.index,
@@ -79,6 +90,13 @@ impl Host {
     }
 
     /// Makes a socket in this host. It stays there wherever it is used. It is close-on-exec.
+    ///
+    /// The numbers are those of socket(2), for example `AF_INET`, `SOCK_STREAM` and
+    /// `IPPROTO_MPTCP` of `libc`.
+    ///
+    /// # Errors
+    /// What socket(2) says in the host, for example `EPROTONOSUPPORT` or `ENOPROTOOPT` where it has
+    /// no MPTCP; `BrokenPipe` when the lab has ended.
     pub fn socket(&self, domain: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
         self.descriptor(&Request::Socket {
             host: self.index,
@@ -89,6 +107,10 @@ impl Host {
     }
 
     /// Opens a file of the host's `/proc/net` for reading, for example `net/netstat`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a path that is not below `net`, `NotFound` where there is no such file;
+    /// `BrokenPipe` when the lab has ended.
     pub fn open_proc(&self, path: &str) -> io::Result<File> {
         let request = Request::OpenProc {
             host: self.index,
@@ -100,7 +122,8 @@ impl Host {
     /// The host's network counters, MPTCP's among them, as they are now.
     ///
     /// # Errors
-    /// Also when the kernel's text cannot be read as counters.
+    /// Those of [`Host::open_proc`]; an error of [`Counters::read_from`] inside, where the kernel's
+    /// text cannot be read as counters.
     pub fn counters(&self) -> io::Result<Counters> {
         let mut file = self.open_proc("net/netstat")?;
         Counters::read_from(&mut file).map_err(io::Error::other)
@@ -115,6 +138,9 @@ impl Host {
     }
 
     /// The kernel's socket diagnosis for this host.
+    ///
+    /// # Errors
+    /// Those of [`Host::socket`].
     pub fn diag(&self) -> io::Result<Diag> {
         let kind = libc::SOCK_RAW;
         let socket = self.socket(libc::AF_NETLINK, kind, libc::NETLINK_SOCK_DIAG)?;
@@ -138,12 +164,18 @@ impl Host {
     }
 
     /// The network namespace itself, for `setns` or a container launcher.
+    ///
+    /// # Errors
+    /// What open(2) says of the file in `/proc`; `BrokenPipe` when the lab has ended.
     pub fn namespace(&self) -> io::Result<OwnedFd> {
         self.descriptor(&Request::Namespace { host: self.index })
     }
 
-    /// All namespaces that a program of this host is in, for a process that enters them by itself and is then
-    /// [adopted](Self::adopt).
+    /// All namespaces that a program of this host is in, for a process that enters them by itself
+    /// and is then [adopted](Self::adopt).
+    ///
+    /// # Errors
+    /// What open(2) says of the files in `/proc`; `BrokenPipe` when the lab has ended.
     pub fn namespaces(&self) -> io::Result<Namespaces> {
         let reply = self
             .shared
@@ -159,21 +191,26 @@ impl Host {
         }
     }
 
-    /// Takes charge of a process that was not spawned by the lab but has entered this host and the lab's PID
-    /// namespace, so that it can be waited for and killed as if it had been.
+    /// Takes charge of a process that was not spawned by the lab but has entered this host and the
+    /// lab's PID namespace, so that it can be waited for and killed as if it had been.
     ///
-    /// `pid` is its id in the lab's PID namespace. The process has to hold still until this returns: one that ends
-    /// before is not found.
+    /// `pid` is its id in the lab's PID namespace. The process has to hold still until this
+    /// returns: one that ends before is not found.
     ///
     /// # Errors
-    /// Also `ECHILD` for a process that is no child of the lab's first process (its parent must have ended), and
-    /// `InvalidInput` for one that is not in this host.
+    /// `ECHILD` for a process that is no child of the lab's first process (its parent must
+    /// have ended), and `InvalidInput` for one that is not in this host;
+    /// `BrokenPipe` when the lab has ended.
     pub fn adopt(&self, pid: i32) -> io::Result<Process> {
         let host = self.index;
         self.process(&Request::Adopt { host, pid }, &[])
     }
 
-    /// Takes the host's end of a path down or up again, as `ip link set` does. Other hosts are not told.
+    /// Takes the host's end of a path down or up again, as `ip link set` does. Other hosts are not
+    /// told.
+    ///
+    /// # Errors
+    /// `ENODEV` for a path that does not end here; `BrokenPipe` when the lab has ended.
     pub fn set_link(&self, path: u8, up: bool) -> io::Result<()> {
         let request = Request::SetLink {
             host: self.index,
@@ -183,11 +220,12 @@ impl Host {
         self.done(&request, &[])
     }
 
-    /// Takes the host's own address on a path away, as `ip address del` does. Routes and neighbours stay, and so do sockets
-    /// that use it.
+    /// Takes the host's own address on a path away, as `ip address del` does. Routes and neighbours
+    /// stay, and so do sockets that use it.
     ///
     /// # Errors
-    /// Also `AddrNotAvailable` when it is gone already, and `ENODEV` for a path that does not end here.
+    /// `AddrNotAvailable` when it is gone already, `ENODEV` for a path that does not end here;
+    /// `BrokenPipe` when the lab has ended.
     pub fn remove_address(&self, path: u8, ip: Ip) -> io::Result<()> {
         let request = Request::RemoveAddress {
             host: self.index,
@@ -199,11 +237,14 @@ impl Host {
 
     /// Runs a program in this host and in the lab's PID namespace; standard input is `/dev/null`.
     ///
-    /// It sees the file system of the caller, `/proc` included, in which its process id is another than it thinks. To
-    /// itself it is root; outside it has no more rights than the caller.
+    /// It sees the file system of the caller, `/proc` included, in which its process id is another
+    /// than it thinks. To itself it is root; outside it has no more rights than the caller.
     ///
     /// # Errors
-    /// Also `NotFound` for an entry point that this executable lacks.
+    /// `NotFound` for a program that is not there and for an entry point that this executable lacks,
+    /// `PermissionDenied` for a file that may not be executed, `InvalidInput` where
+    /// [`Spawn::deny_mptcp`] is no errno, `EMSGSIZE` where arguments and environment have more than
+    /// 128 KiB; `BrokenPipe` when the lab has ended.
     pub fn spawn(&self, spawn: Spawn) -> io::Result<Process> {
         if spawn.program.as_os_str() == reexec::SELF {
             let names = spawn

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long an ended lab may take to go before it is killed.
-const FAREWELL: Duration = Duration::from_secs(2);
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A rule that a lab applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ pub struct RuleId(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BoxId(u64);
 
-/// Describes a lab.
+/// Describes a lab: its hosts, its paths, and what of their packets is recorded.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
@@ -57,39 +57,43 @@ impl Builder {
         self
     }
 
-    /// Adds a host that lives in a network namespace which somebody else made, such as a container's: its ends of paths
-    /// are put there, and the kernel takes them away soon after the lab has ended.
+    /// Adds a host that lives in a network namespace which somebody else made, such as a
+    /// container's: its ends of paths are put there, and the kernel takes them away soon after the
+    /// lab has ended.
     ///
-    /// The namespace must be fresh: without any interface that a new one does not have by itself, and not the caller's
-    /// own. Only root without a user namespace can do this ([`StartError::remedy`] says so where it fails for that).
+    /// The namespace must be fresh: without any interface that a new one does not have by itself,
+    /// and not the caller's own. Only root without a user namespace can do this
+    /// ([`StartError::remedy`] says so where it fails for that).
     pub fn host_in(mut self, name: impl Into<String>, network: OwnedFd) -> Self {
         self.hosts.push((name.into(), Some(Arc::new(network))));
         self
     }
 
-    /// Adds a path between two hosts. Paths are numbered from 1 in the order in which they were added.
+    /// Adds a path between two hosts. Paths are numbered from 1 in the order in which they were
+    /// added.
     pub fn path(mut self, first: impl Into<String>, second: impl Into<String>) -> Self {
         self.paths.push((first.into(), second.into()));
         self
     }
 
-    /// Keeps only the first so many bytes of each packet in the capture, at least [`MIN_SNAPLEN`](crate::MIN_SNAPLEN):
-    /// for bulk transfers, of which the headers tell enough.
+    /// Keeps only the first so many bytes of each packet in the capture, at least
+    /// [`MIN_SNAPLEN`](crate::MIN_SNAPLEN): for bulk transfers, of which the headers tell enough.
     pub fn snaplen(mut self, bytes: u32) -> Self {
         self.recording.snaplen = Some(bytes);
         self
     }
 
-    /// Bounds the capture, and with it the memory that the lab takes; 1 GiB without this. Traffic goes on when the
-    /// capture is full, but [`Lab::capture`] then is an error.
+    /// Bounds the capture, and with it the memory that the lab takes; 1 GiB without this. Traffic
+    /// goes on when the capture is full, but [`Lab::capture`] then is an error.
     pub fn capture_limit(mut self, bytes: u64) -> Self {
         self.recording.limit = bytes;
         self
     }
 
-    /// Gives the wire room for at least so many frames of 2 KiB that wait while its thread has no processor, 1 to
-    /// [`MAX_BACKLOG`], which it has without this. Less makes a lab cheaper to start: 16 MiB take some 6 ms of processor time.
-    /// What may be on its way at once has to fit; where it does not, [`Lab::capture`] is an error.
+    /// Gives the wire room for at least so many frames of 2 KiB that wait while its thread has no
+    /// processor, 1 to [`MAX_BACKLOG`], which it has without this. Less makes a lab cheaper to
+    /// start: 16 MiB take some 6 ms of processor time. What may be on its way at once has to fit;
+    /// where it does not, [`Lab::capture`] is an error.
     pub fn backlog(mut self, frames: u32) -> Self {
         self.backlog = frames;
         self
@@ -98,7 +102,9 @@ impl Builder {
     /// Starts the lab. When it returns, all hosts are up and all paths carry traffic.
     ///
     /// # Errors
-    /// [`StartError::Unsupported`] where the host cannot have labs.
+    /// [`StartError::Topology`] where hosts or paths are more than a lab has, or cannot be;
+    /// [`StartError::Unsupported`] where this machine cannot have labs, with what helps;
+    /// [`StartError::Failed`] for what should not happen.
     pub fn start(self) -> Result<Lab, StartError> {
         let topology = self.topology()?;
         topology.check().map_err(StartError::Topology)?;
@@ -135,7 +141,8 @@ impl Builder {
     }
 }
 
-/// Hosts, paths and a wire that live as long as this value. All methods may be called from many threads.
+/// Hosts, paths and a wire that live as long as this value. All methods may be called from many
+/// threads.
 ///
 /// Everything in the lab is killed on drop.
 #[derive(Debug)]
@@ -155,7 +162,7 @@ impl Lab {
     /// Two hosts, `client` and `server`, and so many paths between them, 0 to 8.
     ///
     /// # Errors
-    /// As [`Builder::start`].
+    /// Those of [`Builder::start`]; [`StartError::Topology`] for more than 8 paths.
     pub fn two_hosts(paths: u8) -> Result<Self, StartError> {
         let hosts = Self::builder().host("client").host("server");
         (0..paths)
@@ -195,7 +202,7 @@ impl Lab {
         Ok(lab)
     }
 
-    /// A host.
+    /// The host of this name.
     ///
     /// # Panics
     /// When the lab has no host of this name.
@@ -223,10 +230,13 @@ impl Lab {
         u8::try_from(self.shared.topology.paths.len()).unwrap_or(u8::MAX)
     }
 
-    /// Applies a rule, after all that are installed, to every packet that the wire takes from now on.
+    /// Applies a rule, after all that are installed, to every packet that the wire takes from now
+    /// on.
     ///
     /// # Errors
-    /// When the rule names a host or path that the lab lacks, or can never do what it says.
+    /// [`InstallError::NoSuchHost`] or [`InstallError::NoSuchPath`] where the lab lacks what the rule
+    /// names, [`InstallError::Senseless`] where it can never do what it says, [`InstallError::Lab`]
+    /// when the lab has ended.
     pub fn install(&self, rule: &Rule) -> Result<RuleId, InstallError> {
         self.check(rule)?;
         match self
@@ -242,7 +252,7 @@ impl Lab {
     /// Takes a rule away. Packets that it has delayed still arrive.
     ///
     /// # Errors
-    /// `NotFound` for a rule that is not installed.
+    /// `NotFound` for a rule that is not installed; `BrokenPipe` when the lab has ended.
     pub fn remove(&self, rule: RuleId) -> io::Result<()> {
         match self.shared.ask(&Request::Remove(rule.0), &[])?.answer {
             Answer::Done => Ok(()),
@@ -253,7 +263,7 @@ impl Lab {
     /// How many packets a rule has decided so far, of all that were sent before this call.
     ///
     /// # Errors
-    /// `NotFound` for a rule that is not installed.
+    /// `NotFound` for a rule that is not installed; `BrokenPipe` when the lab has ended.
     pub fn hits(&self, rule: RuleId) -> io::Result<u64> {
         match self.shared.ask(&Request::Hits(rule.0), &[])?.answer {
             Answer::Hits(count) => Ok(count),
@@ -261,11 +271,13 @@ impl Lab {
         }
     }
 
-    /// Places a middlebox on a path, behind those that stand there: the first is the nearest to the host that the path
-    /// named first.
+    /// Places a middlebox on a path, behind those that stand there: the first is the nearest to the
+    /// host that the path named first.
     ///
     /// # Errors
-    /// When the lab has no such path, or the box can never do there what it says.
+    /// [`PathError::NoSuchPath`] where the lab lacks the path or the one that the box names,
+    /// [`PathError::Senseless`] where the box can never do there what it says, [`PathError::Lab`]
+    /// when the lab has ended.
     pub fn place(&self, path: u8, what: &Middlebox) -> Result<BoxId, PathError> {
         if !self.shared.topology.has_path(path) {
             return Err(PathError::NoSuchPath { path });
@@ -281,7 +293,8 @@ impl Lab {
     /// Takes a middlebox away. What it remembers is forgotten, what it holds back is lost.
     ///
     /// # Errors
-    /// `NotFound` for a box that does not stand on a path any more.
+    /// `NotFound` for a box that does not stand on a path any more; `BrokenPipe` when the lab has
+    /// ended.
     pub fn remove_box(&self, id: BoxId) -> io::Result<()> {
         match self.shared.ask(&Request::RemoveBox(id.0), &[])?.answer {
             Answer::Done => Ok(()),
@@ -289,11 +302,12 @@ impl Lab {
         }
     }
 
-    /// How many packets a middlebox did not just let by, of all that were sent before this call; what it sent on its
-    /// own, when a time had come, counts too.
+    /// How many packets a middlebox did not just let by, of all that were sent before this call;
+    /// what it sent on its own, when a time had come, counts too.
     ///
     /// # Errors
-    /// `NotFound` for a box that does not stand on a path any more.
+    /// `NotFound` for a box that does not stand on a path any more; `BrokenPipe` when the lab has
+    /// ended.
     pub fn box_hits(&self, id: BoxId) -> io::Result<u64> {
         match self.shared.ask(&Request::BoxHits(id.0), &[])?.answer {
             Answer::Hits(count) => Ok(count),
@@ -301,12 +315,15 @@ impl Lab {
         }
     }
 
-    /// Gives a path a shape, from now on: what comes from the host `from`, or both directions, each with a queue of its
-    /// own. It takes the place of the shape before; [`Shape::default`] takes a shape away. Packets that are on
-    /// their way arrive as they would have, and before those that come after them.
+    /// Gives a path a shape, from now on: what comes from the host `from`, or both directions, each
+    /// with a queue of its own. It takes the place of the shape before; [`Shape::default`] takes a
+    /// shape away. Packets that are on their way arrive as they would have, and before those that
+    /// come after them.
     ///
     /// # Errors
-    /// When the lab has no such path, the path does not reach that host, or the shape cannot be ([`Shape::check`]).
+    /// [`PathError::NoSuchPath`] where the lab lacks the path, [`PathError::NoSuchHost`] where the
+    /// path does not reach that host, [`PathError::Senseless`] where the shape cannot be
+    /// ([`Shape::check`]), [`PathError::Lab`] when the lab has ended.
     pub fn shape(&self, path: u8, from: Option<&str>, shape: &Shape) -> Result<(), PathError> {
         let topology = &self.shared.topology;
         if !topology.has_path(path) {
@@ -333,11 +350,12 @@ impl Lab {
         }
     }
 
-    /// All that crossed the wire up to this call, as pcapng in a memory file of its own that stands at its start.
+    /// All that crossed the wire up to this call, as pcapng in a memory file of its own that stands
+    /// at its start.
     ///
-    /// Each path is an interface (`path1`, …). Packets stand as their sender sent them, outbound when they come
-    /// from the host that its path named first. Packet comments say what happened to a packet:
-    /// [`mpws_packet::Act::of_comments`] reads them.
+    /// Each path is an interface (`path1`, …). Packets stand as their sender sent them, outbound
+    /// when they come from the host that its path named first. Packet comments say what happened to
+    /// a packet: [`mpws_packet::Act::of_comments`] reads them.
     ///
     /// A packet that was changed stands there as it was sent ([`Did::Rewritten`]), and what was
     /// delivered instead follows at once ([`Did::Replacement`]).
@@ -346,8 +364,9 @@ impl Lab {
     /// [`Did::Replacement`]: mpws_packet::Did::Replacement
     ///
     /// # Errors
-    /// When the wire lost packets for want of room, or the capture grew past [`Builder::capture_limit`]: it would not
-    /// be the truth.
+    /// An error of kind `Other`, which says so, when the wire lost packets for want of room
+    /// ([`Builder::backlog`]) or the capture grew past [`Builder::capture_limit`]: it would not be the
+    /// truth. `BrokenPipe` when the lab has ended.
     pub fn capture(&self) -> io::Result<File> {
         let mut reply = self.shared.ask(&Request::Capture, &[])?;
         match (reply.answer, reply.descriptors.pop()) {
@@ -360,8 +379,8 @@ impl Lab {
         &self.shared.topology
     }
 
-    /// Process ids of the lab: the outer process, child of this one, and the inner, first of the PID namespace.
-    /// Useful with `nsenter`.
+    /// Process ids of the lab: the outer process, child of this one, and the inner, first of the
+    /// PID namespace. Useful with `nsenter`.
     pub fn process_ids(&self) -> [u32; 2] {
         [self.outer.id(), self.inner]
     }
@@ -369,7 +388,8 @@ impl Lab {
     /// Ends the lab and waits for its processes to go.
     ///
     /// # Errors
-    /// When it had ended before, or had to be killed.
+    /// An error of kind `Other`, with the exit status, when it had ended before or had to be killed;
+    /// the kernel's own where it cannot be waited for.
     pub fn stop(mut self) -> io::Result<()> {
         let status = self.end()?;
         if status.success() {
@@ -387,7 +407,7 @@ impl Lab {
             Some(status) => return Ok(status),
             None => sys::pidfd_open(self.outer.id())?,
         };
-        if !sys::readable(outer.as_fd(), Instant::now().checked_add(FAREWELL))? {
+        if !sys::readable(outer.as_fd(), Instant::now().checked_add(STOP_PATIENCE))? {
             self.outer.kill()?;
         }
         self.outer.wait()

@@ -1,5 +1,5 @@
-//! What the owner of a lab asks, and what the lab process answers: one JSON message each way, descriptors
-//! beside it.
+//! What the owner of a lab asks, and what the lab process answers: one JSON message each way,
+//! descriptors beside it.
 
 use crate::error::StartStep;
 use crate::exit::Exit;
@@ -13,7 +13,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-/// Longest message, in bytes. Below what a socket buffer holds by default, so that one send never blocks for long.
+/// Longest message, in bytes. Below what a socket buffer holds by default, so that one send never
+/// blocks for long.
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 
 /// Most descriptors beside one message.
@@ -109,7 +110,8 @@ pub(crate) enum Answer {
     Up {
         inner: u32,
     },
-    /// Beside it: the host's network namespace, the lab's PID namespace and, where it has one, its user namespace.
+    /// Beside it: the host's network namespace, the lab's PID namespace and, where it has one, its
+    /// user namespace.
     Namespaces,
     Text(String),
     Exit(Option<Exit>),

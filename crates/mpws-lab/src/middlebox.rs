@@ -1,8 +1,9 @@
 //! Middleboxes: machines on a path that remember what they saw, as data.
 //!
-//! A rule judges one packet at a time; a middlebox keeps state between packets, holds them back, and makes packets
-//! that nobody sent. Boxes stand on their path in the order in which they were placed, the first nearest to the
-//! host that the path named first. A packet meets the rules of the lab first, then the boxes.
+//! A rule judges one packet at a time; a middlebox keeps state between packets, holds them back,
+//! and makes packets that nobody sent. Boxes stand on their path in the order in which they were
+//! placed, the first nearest to the host that the path named first. A packet meets the rules of the
+//! lab first, then the boxes.
 //!
 //! [`preset`](crate::preset) gives the usual ones names.
 
@@ -19,10 +20,11 @@ use std::time::Duration;
 pub enum Middlebox {
     /// Lets everything by, as a bridge does.
     Bridge,
-    /// Applies a rule. Unlike rules of the lab, of which the first decides, several can stand in a row.
+    /// Applies a rule. Unlike rules of the lab, of which the first decides, several can stand in a
+    /// row.
     Rule(Rule),
-    /// Network address and port translation (RFC 5382): to the second host, the first one has the addresses
-    /// 10.`path`.0.100 and fd00:`path`::64, and other ports.
+    /// Network address and port translation (RFC 5382): to the second host, the first one has the
+    /// addresses 10.`path`.0.100 and fd00:`path`::64, and other ports.
     Nat {
         /// A connection's mapping is lost when nothing came for so long; never where absent.
         idle: Option<Duration>,
@@ -32,8 +34,8 @@ pub enum Middlebox {
     /// Gives connections other initial sequence numbers (ISN): rewrites sequence numbers both
     /// ways, SACK blocks too.
     Isn,
-    /// An application gateway: searches and replaces in the payload of each packet, and mends sequence numbers. What
-    /// would not fit into the packet is not replaced.
+    /// An application gateway: searches and replaces in the payload of each packet, and mends
+    /// sequence numbers. What would not fit into the packet is not replaced.
     Replace {
         /// Not empty.
         search: String,
@@ -50,8 +52,8 @@ pub enum Middlebox {
         /// How long a packet waits for the next.
         wait: Duration,
     },
-    /// Answers SYNs of the first host itself, without the options that it does not know, and asks the second host when
-    /// the first has confirmed.
+    /// Answers SYNs of the first host itself, without the options that it does not know, and asks
+    /// the second host when the first has confirmed.
     SynProxy,
     /// Ends each TCP connection and begins another behind it, without MPTCP.
     SplitTcp,

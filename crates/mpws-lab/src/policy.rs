@@ -7,15 +7,20 @@ use seccompiler::{
 use std::collections::BTreeMap;
 use std::io;
 
-/// A seccomp filter by which a socket of protocol MPTCP fails with this errno, 1 to 4095, and all else is allowed.
+/// A seccomp filter by which a socket of protocol MPTCP fails with this errno, 1 to 4095, and all
+/// else is allowed.
 pub(crate) fn deny_mptcp(errno: i32) -> io::Result<BpfProgram> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
     let errno = u32::try_from(errno)
         .ok()
         .filter(|errno| (1..=4095).contains(errno))
         .ok_or_else(invalid)?;
+    /// Which argument of socket(2) is the protocol, counted from 0.
+    const PROTOCOL: u8 = 2;
+    const MPTCP: u64 = libc::IPPROTO_MPTCP as u64;
     let build = || {
-        let protocol = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, MPTCP)?;
+        let protocol =
+            SeccompCondition::new(PROTOCOL, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, MPTCP)?;
         let rules = BTreeMap::from([(libc::SYS_socket, vec![SeccompRule::new(vec![protocol])?])]);
         let target = std::env::consts::ARCH.try_into()?;
         let (other, denied) = (SeccompAction::Allow, SeccompAction::Errno(errno));
@@ -33,9 +38,6 @@ pub(crate) fn bytes(program: &BpfProgram) -> Vec<u8> {
     });
     instructions.flatten().collect()
 }
-
-/// `IPPROTO_MPTCP` of `linux/in.h`.
-const MPTCP: u64 = 262;
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ pub struct Spawn {
     pub program: PathBuf,
     /// Its arguments, without the program's own name.
     pub args: Vec<OsString>,
-    /// Its whole environment.
+    /// Its whole environment: names and values.
     pub env: Vec<(OsString, OsString)>,
     /// Its standard output.
     pub stdout: OwnedFd,
@@ -25,8 +25,9 @@ pub struct Spawn {
     pub stderr: OwnedFd,
     /// Where it starts; the caller's current directory where `None`.
     pub current_dir: Option<PathBuf>,
-    /// Where set, `socket(_, _, IPPROTO_MPTCP)` fails with this errno in the program and all that it starts,
-    /// as under a container policy. Installed by seccomp, with `no_new_privs`; `io_uring` is not covered.
+    /// Where set, `socket(_, _, IPPROTO_MPTCP)` fails with this errno in the program and all that
+    /// it starts, as under a container policy. Installed by seccomp, with `no_new_privs`;
+    /// `io_uring` is not covered.
     pub deny_mptcp: Option<i32>,
 }
 
@@ -49,13 +50,13 @@ impl Spawn {
         Self::new(reexec::SELF, stdout, stderr).env(reexec::VARIABLE, name)
     }
 
-    /// Adds an argument.
+    /// Adds an argument, behind those that were added before.
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// Adds arguments.
+    /// Adds arguments, behind those that were added before.
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
@@ -79,11 +80,12 @@ impl Spawn {
         self
     }
 
-    /// What [`Spawn::deny_mptcp`] stands for, where set: a seccomp filter as the kernel takes it (an array of `struct
-    /// sock_filter` of `linux/filter.h`), for who starts the program in another way than [`Host::spawn`](crate::Host::spawn).
+    /// What [`Spawn::deny_mptcp`] stands for, where set: a seccomp filter as the kernel takes it
+    /// (an array of `struct sock_filter` of `linux/filter.h`), for who starts the program in
+    /// another way than [`Host::spawn`](crate::Host::spawn).
     ///
     /// # Errors
-    /// For a number that is no errno.
+    /// `InvalidInput` for a number that is no errno, 1 to 4095.
     pub fn filter(&self) -> io::Result<Option<Vec<u8>>> {
         let program = self.deny_mptcp.map(crate::policy::deny_mptcp).transpose()?;
         Ok(program.as_ref().map(crate::policy::bytes))
@@ -97,7 +99,8 @@ pub struct Namespaces {
     pub net: OwnedFd,
     /// The lab's PID namespace. Only children of who enters it are in it.
     pub pid: OwnedFd,
-    /// The lab's user namespace, to be entered before the others; `None` where the lab is in that of its owner.
+    /// The lab's user namespace, to be entered before the others; `None` where the lab is in that
+    /// of its owner.
     pub user: Option<OwnedFd>,
 }
 
@@ -125,7 +128,7 @@ impl Process {
     /// Its id as this process sees it.
     ///
     /// # Errors
-    /// When `/proc` does not tell, or the process is gone and reaped.
+    /// `ESRCH` when the process is gone and reaped; what read(2) says where `/proc` cannot be read.
     pub fn pid(&self) -> io::Result<u32> {
         sys::pid_of(self.descriptor.as_fd())
     }
@@ -138,7 +141,7 @@ impl Process {
     /// How it ended, or `None` while it runs.
     ///
     /// # Errors
-    /// When the lab is gone and took the answer with it.
+    /// `BrokenPipe` when the lab has ended and took the answer with it.
     pub fn try_wait(&self) -> io::Result<Option<Exit>> {
         self.wait(Duration::ZERO)
     }
@@ -146,7 +149,7 @@ impl Process {
     /// Waits until it has ended, at most `deadline`; `None` when it still runs then.
     ///
     /// # Errors
-    /// When the lab is gone and took the answer with it.
+    /// `BrokenPipe` when the lab has ended and took the answer with it.
     pub fn wait(&self, deadline: Duration) -> io::Result<Option<Exit>> {
         let known =
             |exit: &Mutex<Option<Exit>>| *exit.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +173,8 @@ impl Process {
     /// Sends it a signal. A process that has ended already is no error.
     ///
     /// # Errors
-    /// For a number that is no signal.
+    /// `InvalidInput` for a number that is no signal; `PermissionDenied` where the program runs as
+    /// another user.
     pub fn kill(&self, signal: i32) -> io::Result<()> {
         match sys::pidfd_send_signal(self.descriptor.as_fd(), signal) {
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
@@ -186,7 +190,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A process that is gone already needs no kill, and there is nobody to tell of another failure.
+        // A process that is gone already needs no kill, and there is nobody to tell of another
+        // failure.
         let _ = self.kill(libc::SIGKILL);
     }
 }

@@ -1,9 +1,10 @@
 //! Entry points of the current executable, chosen by an environment variable.
 //!
-//! A program that needs a second process of itself (the lab process, a fixture peer, a deliberately broken
-//! peer in a test) registers a function with [`reexec!`](crate::reexec!). It runs in place of `main` when the
-//! executable is started with `MPWS_REEXEC` set to its name. So a test binary can be a peer, although its
-//! `main` belongs to the test harness, and nothing else has to be built or found.
+//! A program that needs a second process of itself (the lab process, a fixture peer, a deliberately
+//! broken peer in a test) registers a function with [`reexec!`](crate::reexec!). It runs in place
+//! of `main` when the executable is started with `MPWS_REEXEC` set to its name. So a test binary
+//! can be a peer, although its `main` belongs to the test harness, and nothing else has to be built
+//! or found.
 //!
 //! ```no_run
 //! mpws_lab::reexec!("silent-peer", || loop {
@@ -17,9 +18,9 @@
 //! # }
 //! ```
 //!
-//! The function runs before `main`, on the main thread, from the executable's initialisers; the variable is
-//! gone from the environment then. Where a binary prefers to do it in its `main`, it calls [`register`] for each
-//! entry point and then [`enter`].
+//! The function runs before `main`, on the main thread, from the executable's initialisers; the
+//! variable is gone from the environment then. Where a binary prefers to do it in its `main`, it
+//! calls [`register`] for each entry point and then [`enter`].
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
@@ -31,8 +32,8 @@ use std::{env, io};
 /// The variable that names the entry point.
 pub const VARIABLE: &str = "MPWS_REEXEC";
 
-/// The variable that names another executable for [`command`], where the current one lacks the entry points:
-/// a Python interpreter that has loaded the lab as a module, for example.
+/// The variable that names another executable for [`command`], where the current one lacks the
+/// entry points: a Python interpreter that has loaded the lab as a module, for example.
 pub const EXECUTABLE: &str = "MPWS_LAB_EXE";
 
 /// The current executable, whatever has become of its file.
@@ -53,8 +54,8 @@ macro_rules! reexec {
             extern "C" fn hook() {
                 $crate::reexec::register($name, $entry);
             }
-            // Before initialisers without a number, of which the one that runs the chosen entry point is one: an
-            // entry point may start others, so all have to be known when it runs.
+            // Before initialisers without a number, of which the one that runs the chosen entry
+            // point is one: an entry point may start others, so all have to be known when it runs.
             #[used]
             #[unsafe(link_section = ".init_array.10000")]
             static HOOK: extern "C" fn() = hook;
@@ -67,10 +68,11 @@ pub fn register(name: &'static str, entry: Entry) {
     entries().push((name, entry));
 }
 
-/// Runs the registered entry point that this process was started for, if there is one; then it never returns.
+/// Runs the registered entry point that this process was started for, if there is one; then it
+/// never returns.
 ///
-/// To be called while there is one thread only. A panic of the entry point is exit code 101. It happens by itself
-/// before `main`; a binary that registers in its `main` calls it there.
+/// To be called while there is one thread only. A panic of the entry point is exit code 101. It
+/// happens by itself before `main`; a binary that registers in its `main` calls it there.
 pub fn enter() {
     let Some(wanted) = env::var_os(VARIABLE) else {
         return;

@@ -1,8 +1,8 @@
-//! Rules: what the wire does to packets, as data.
+//! Lab rules: what the wire does to packets, as data.
 //!
-//! Rules of a lab are asked in the order in which they were installed; the first that matches a packet decides.
-//! A packet that no rule matches passes. Rules see TCP packets only; ARP, neighbour discovery and other
-//! traffic always passes.
+//! Rules of a lab are asked in the order in which they were installed; the first that matches a
+//! packet decides. A packet that no rule matches passes. Rules see TCP packets only; ARP, neighbour
+//! discovery and other traffic always passes.
 
 use mpws_packet::{InvalidName, Name};
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,11 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// A short name; it stands in the capture beside every packet that the rule decided.
+    /// It stands in the capture beside every packet that the rule decided. 1 to 100 bytes without
+    /// control character, `+` or `;`, and not the name of a property of links such as `loss`
+    /// ([`mpws_packet::Name`]).
     pub name: String,
-    /// Which packets.
+    /// Which packets it decides; [`Match::default`] is every TCP packet.
     pub when: Match,
     /// What happens to them.
     pub then: Action,
@@ -26,15 +28,15 @@ pub struct Rule {
 pub struct Match {
     /// Number of the path, from 1; all paths where absent.
     pub path: Option<u8>,
-    /// Name of the host that the packet comes from.
+    /// Name of the host that the packet comes from; all hosts where absent.
     pub from: Option<String>,
-    /// SYN flag.
+    /// Whether SYN is set.
     pub syn: Option<bool>,
-    /// ACK flag.
+    /// Whether ACK is set.
     pub ack: Option<bool>,
-    /// FIN flag.
+    /// Whether FIN is set.
     pub fin: Option<bool>,
-    /// RST flag.
+    /// Whether RST is set.
     pub rst: Option<bool>,
     /// Whether it carries TCP payload.
     pub payload: Option<bool>,
@@ -42,20 +44,21 @@ pub struct Match {
     pub mptcp: Option<MptcpMatch>,
     /// Source or destination port.
     pub port: Option<u16>,
-    /// Part of the byte stream of its direction that it carries some of. Needs a connection whose SYN crossed the wire.
+    /// Part of the byte stream of its direction that it carries some of. Needs a connection whose
+    /// SYN crossed the wire.
     pub bytes: Option<Bytes>,
     /// Which of the packets that all the above selects.
     pub which: Which,
 }
 
-/// A part of a TCP byte stream, counted from 0 for the first byte after the SYN; in an MPTCP connection, of the stream
-/// of that subflow. After 4 GiB numbers begin again.
+/// A part of a TCP byte stream, counted from 0 for the first byte after the SYN; in an MPTCP
+/// connection, of the stream of that subflow. After 4 GiB numbers begin again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bytes {
-    /// First byte.
+    /// Its first byte.
     pub from: u32,
-    /// The byte after the last.
+    /// The byte after its last one; above `from`.
     pub to: u32,
 }
 
@@ -94,7 +97,7 @@ pub enum Which {
 pub enum Action {
     /// It passes, and later rules are not asked.
     Pass,
-    /// It passes later.
+    /// It passes later, by at most 1 hour.
     Delay(Duration),
     /// It is lost.
     Drop,
@@ -111,13 +114,15 @@ pub enum Action {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Rewrite {
-    /// Overwrites all MPTCP options with NOP (kind 1), as middleboxes do that keep the header length.
+    /// Overwrites all MPTCP options with NOP (kind 1), as middleboxes do that keep the header
+    /// length.
     StripMptcp,
     /// The same for one subtype, 0 to 15.
     StripSubtype(u8),
     /// The same for TCP options of one kind, not 0 or 1, for example 8 for timestamps (RFC 7323).
     StripKind(u8),
-    /// Lowers the maximum segment size that a SYN announces (RFC 9293 section 3.7.1) to this, in bytes.
+    /// Lowers the maximum segment size that a SYN announces (RFC 9293 section 3.7.1) to this, in
+    /// bytes.
     ClampMss(u16),
     /// Exclusive-ors one byte of the TCP payload; packets that are shorter pass unchanged.
     CorruptPayload {
@@ -126,12 +131,13 @@ pub enum Rewrite {
         /// Mask, not 0.
         mask: u8,
     },
-    /// Exclusive-ors one byte of each MPTCP option of one subtype, such as the token of an MP_JOIN (RFC 8684 section 3.2);
-    /// options that are shorter pass unchanged.
+    /// Exclusive-ors one byte of each MPTCP option of one subtype, such as the token of an MP_JOIN
+    /// (RFC 8684 section 3.2); options that are shorter pass unchanged.
     FlipOptionByte {
         /// Subtype, 0 to 15.
         subtype: u8,
-        /// Offset from the kind byte of the option; from 4 on, for what stands before tells options apart.
+        /// Offset from the kind byte of the option; from 4 on, for what stands before tells options
+        /// apart.
         offset: u8,
         /// Mask, not 0.
         mask: u8,
@@ -202,7 +208,8 @@ impl Rule {
         self
     }
 
-    /// Only packets with payload from this part of the stream; a retransmission is such a packet too.
+    /// Only packets with payload from this part of the stream; a retransmission is such a packet
+    /// too.
     pub fn bytes(mut self, from: u32, to: u32) -> Self {
         self.when.bytes = Some(Bytes { from, to });
         self

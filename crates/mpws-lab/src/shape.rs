@@ -1,14 +1,17 @@
 //! Shaping: what a path does to all packets of a direction, as a link would.
 //!
-//! A frame that has rules and middleboxes behind it waits in the queue until the frames before it are sent, is
-//! sent at the rate, and arrives after the delay. All times are absolute: they follow from the time at which the
-//! kernel handed the frame to the wire, so a wire that is late does not make the next frame late.
+//! A frame that has rules and middleboxes behind it waits in the queue until the frames before it
+//! are sent, is sent at the rate, and arrives after the delay. All times are absolute: they follow
+//! from the time at which the kernel handed the frame to the wire, so a wire that is late does not
+//! make the next frame late.
 //!
-//! Loss, duplicates, reordering, corruption and the MTU concern TCP and UDP packets; rate, queue and delay concern
-//! every frame. Chance is drawn from a generator of the path and direction: which packets are hit depends on the
-//! seed and on their number in that direction since the shape was set, and on nothing else. Which *bytes* have
-//! that number depends on what the kernels send; to hit exactly one packet use a [rule](crate::rule).
+//! Loss, duplicates, reordering, corruption and the MTU concern TCP and UDP packets; rate, queue
+//! and delay concern every frame. Chance is drawn from a generator of the path and direction: which
+//! packets are hit depends on the seed and on their number in that direction since the shape was
+//! set, and on nothing else. Which *bytes* have that number depends on what the kernels send; to
+//! hit exactly one packet use a [rule](crate::rule).
 
+use crate::topology::MTU;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -21,10 +24,11 @@ pub struct Shape {
     pub rate: Option<u64>,
     /// How long a frame travels after it was sent; at most 60 s.
     pub delay: Duration,
-    /// So much the delay is shorter or longer, evenly distributed; at most the delay itself. Frames keep their order.
+    /// So much the delay is shorter or longer, evenly distributed; at most the delay itself. Frames
+    /// keep their order.
     pub jitter: Duration,
-    /// Bytes that wait to be sent, the frame that is being sent included. A frame that would make it more is lost,
-    /// unless none waits. Without it the queue has no bound.
+    /// Bytes that wait to be sent, the frame that is being sent included. A frame that would make
+    /// it more is lost, unless none waits. Without it the queue has no bound.
     pub queue: Option<u32>,
     /// A packet is lost after it was sent.
     pub loss: Chance,
@@ -32,7 +36,8 @@ pub struct Shape {
     pub reorder: Chance,
     /// A packet arrives twice; the second takes no time to send.
     pub duplicate: Chance,
-    /// One bit of the TCP payload is changed and the checksum mended. Packets without payload stay as they are.
+    /// One bit of the TCP payload is changed and the checksum mended. Packets without payload stay
+    /// as they are.
     pub corrupt: Chance,
     /// The largest IP packet that the path carries; without it what the hosts' interfaces send.
     pub mtu: Option<Mtu>,
@@ -40,16 +45,16 @@ pub struct Shape {
     pub seed: u64,
 }
 
-/// A bound on the length of IP packets. Larger ones are lost: the hosts of a lab set Don't Fragment, and nothing is
-/// fragmented on the way.
+/// A bound on the length of IP packets. Larger ones are lost: the hosts of a lab set Don't
+/// Fragment, and nothing is fragmented on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mtu {
-    /// Bytes of the IP packet, header included; 576 to 1500. IPv6 needs 1280 (RFC 8200 section 5): hosts cannot make
-    /// their packets smaller.
+    /// Bytes of the IP packet, header included; 576 to 1500. IPv6 needs 1280 (RFC 8200 section 5):
+    /// hosts cannot make their packets smaller.
     pub bytes: u16,
-    /// Whether the sender is told, by ICMP Fragmentation Needed (RFC 1191) or Packet Too Big (RFC 4443). Without it
-    /// the path is a black hole for large packets.
+    /// Whether the sender is told, by ICMP Fragmentation Needed (RFC 1191) or Packet Too Big (RFC
+    /// 4443). Without it the path is a black hole for large packets.
     pub icmp: bool,
 }
 
@@ -127,7 +132,7 @@ impl Shape {
     /// The reason, in words, where a number is out of its range or one field needs another.
     pub fn check(&self) -> Result<(), &'static str> {
         const RATES: std::ops::RangeInclusive<u64> = 1_000..=100_000_000_000;
-        const MTUS: std::ops::RangeInclusive<u16> = 576..=1500;
+        const MTUS: std::ops::RangeInclusive<u16> = 576..=MTU;
         if self.rate.is_some_and(|rate| !RATES.contains(&rate)) {
             return Err("a rate is 1 kbit/s to 100 Gbit/s");
         }

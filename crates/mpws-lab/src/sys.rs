@@ -13,7 +13,8 @@ use std::time::Instant;
 
 /// Takes over a descriptor that a system call has just made for this process.
 pub(crate) fn own(descriptor: RawFd) -> OwnedFd {
-    // SAFETY: all callers pass a descriptor that the kernel has just returned, so nobody else owns it.
+    // SAFETY: all callers pass a descriptor that the kernel has just returned, so nobody else owns
+    // it.
     unsafe { OwnedFd::from_raw_fd(descriptor) }
 }
 
@@ -34,15 +35,18 @@ pub(crate) fn memory_file(name: &str) -> io::Result<File> {
     Ok(memfd_create(name, MFdFlags::MFD_CLOEXEC)?.into())
 }
 
-/// Makes the process ready for an entry point: what the runtime does before `main`, and the variable gone.
+/// Makes the process ready for an entry point: what the runtime does before `main`, and the
+/// variable gone.
 pub(crate) fn prepare_entry(variable: &str) {
-    // SAFETY: entry points run while the process has one thread, so nobody reads the environment meanwhile.
+    // SAFETY: entry points run while the process has one thread, so nobody reads the environment
+    // meanwhile.
     unsafe { std::env::remove_var(variable) };
     // SAFETY: ignoring a signal installs no handler. Before main the runtime has not done it yet.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
-/// Ends the process at once, without running destructors of code whose initialisers may not have run.
+/// Ends the process at once, without running destructors of code whose initialisers may not have
+/// run.
 pub(crate) fn exit_now(code: i32) -> ! {
     use std::io::Write;
     // A standard output that cannot be written has nobody who reads it.
@@ -100,10 +104,10 @@ pub(crate) fn pid_of(process: BorrowedFd<'_>) -> io::Result<u32> {
         .ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
 }
 
-/// Whether this process has CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW: what it takes to make and fill network
-/// namespaces without a user namespace.
+/// Whether this process has CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW: what it takes to make and
+/// fill network namespaces without a user namespace.
 pub(crate) fn may_make_namespaces() -> bool {
-    const NEEDED: u64 = 1 << 21 | 1 << 12 | 1 << 13;
+    const NEEDED: u64 = 1 << CAP_SYS_ADMIN | 1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW;
     std::fs::read_to_string("/proc/self/status")
         .ok()
         .and_then(|status| {
@@ -115,8 +119,8 @@ pub(crate) fn may_make_namespaces() -> bool {
         .is_some_and(|effective| effective & NEEDED == NEEDED)
 }
 
-/// Takes the control socket from standard input, leaves `/dev/null` there, and closes every other descriptor
-/// but standard output and error, so that nothing of the owner's stays open in the lab.
+/// Takes the control socket from standard input, leaves `/dev/null` there, and closes every other
+/// descriptor but standard output and error, so that nothing of the owner's stays open in the lab.
 pub(crate) fn take_control() -> io::Result<OwnedFd> {
     // SAFETY: duplicates a number; the result is checked below.
     let control = unsafe { libc::fcntl(0, libc::F_DUPFD_CLOEXEC, 3) };
@@ -133,7 +137,8 @@ pub(crate) fn take_control() -> io::Result<OwnedFd> {
     let first = control.as_raw_fd();
     for (low, high) in [(3, first - 1), (first + 1, RawFd::MAX)] {
         if low <= high {
-            // SAFETY: this runs first in a fresh process, so no Rust value owns any of these descriptors.
+            // SAFETY: this runs first in a fresh process, so no Rust value owns any of these
+            // descriptors.
             unsafe { libc::syscall(libc::SYS_close_range, low, high, 0) };
         }
     }
@@ -144,7 +149,8 @@ pub(crate) fn take_control() -> io::Result<OwnedFd> {
 ///
 /// The lab forks while it has one thread, so that the child may do whatever it likes.
 pub(crate) fn fork() -> io::Result<Option<nix::unistd::Pid>> {
-    // SAFETY: the only caller has a single thread, so no lock can be held by a thread that the child lacks.
+    // SAFETY: the only caller has a single thread, so no lock can be held by a thread that the
+    // child lacks.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Parent { child } => Ok(Some(child)),
         nix::unistd::ForkResult::Child => Ok(None),
@@ -162,9 +168,9 @@ pub(crate) fn die_with_parent() -> io::Result<()> {
     }
 }
 
-/// Asks the scheduler to run this thread soon after it wakes: timers without slack, and short slices of time, which
-/// bring earlier turns (sched_setattr(2), `sched_runtime` of ordinary threads since Linux 6.12). Kernels that
-/// know neither leave the thread as it is.
+/// Asks the scheduler to run this thread soon after it wakes: timers without slack, and short
+/// slices of time, which bring earlier turns (sched_setattr(2), `sched_runtime` of ordinary threads
+/// since Linux 6.12). Kernels that know neither leave the thread as it is.
 pub(crate) fn be_prompt() {
     /// `struct sched_attr`, first version.
     #[repr(C)]
@@ -184,7 +190,8 @@ pub(crate) fn be_prompt() {
     const SLICE: u64 = 100_000;
     let mut attributes = Attributes::default();
     let own = std::ptr::from_mut(&mut attributes);
-    // SAFETY: takes numbers only; 0 means this thread, and the kernel writes at most the length given.
+    // SAFETY: takes numbers only; 0 means this thread, and the kernel writes at most the length
+    // given.
     let known = unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, 1);
         libc::syscall(libc::SYS_sched_getattr, 0, own, LENGTH, 0)
@@ -219,24 +226,23 @@ pub(crate) struct Offload {
     set: u32,
 }
 
-/// TSO, GSO, GRO and transmit checksum (`ETHTOOL_GTSO` and so on of `linux/ethtool.h`), the last first because
-/// it takes the others with it.
+/// Transmit checksum, which takes the others with it, then TSO, GSO and GRO.
 pub(crate) const OFFLOADS: [Offload; 4] = [
     Offload {
-        ask: 0x16,
-        set: 0x17,
+        ask: ETHTOOL_GTXCSUM,
+        set: ETHTOOL_STXCSUM,
     },
     Offload {
-        ask: 0x1e,
-        set: 0x1f,
+        ask: ETHTOOL_GTSO,
+        set: ETHTOOL_STSO,
     },
     Offload {
-        ask: 0x23,
-        set: 0x24,
+        ask: ETHTOOL_GGSO,
+        set: ETHTOOL_SGSO,
     },
     Offload {
-        ask: 0x2b,
-        set: 0x2c,
+        ask: ETHTOOL_GGRO,
+        set: ETHTOOL_SGRO,
     },
 ];
 
@@ -266,7 +272,8 @@ fn ethtool(socket: BorrowedFd<'_>, name: &str, command: u32, data: u32) -> io::R
         *to = from.cast_signed();
     }
     request.ifr_ifru.ifru_data = std::ptr::from_mut(&mut value).cast();
-    // SAFETY: the request and the value it points to outlive the call; these commands take an ethtool_value.
+    // SAFETY: the request and the value it points to outlive the call; these commands take an
+    // ethtool_value.
     let result =
         unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
     if result < 0 {
@@ -281,3 +288,16 @@ fn descriptor(result: libc::c_long) -> io::Result<OwnedFd> {
         _ => Err(io::Error::last_os_error()),
     }
 }
+
+// Numbers that libc has not: `linux/capability.h`, and commands of `linux/ethtool.h`.
+const CAP_NET_ADMIN: u32 = 12;
+const CAP_NET_RAW: u32 = 13;
+const CAP_SYS_ADMIN: u32 = 21;
+const ETHTOOL_GTXCSUM: u32 = 0x16;
+const ETHTOOL_STXCSUM: u32 = 0x17;
+const ETHTOOL_GTSO: u32 = 0x1e;
+const ETHTOOL_STSO: u32 = 0x1f;
+const ETHTOOL_GGSO: u32 = 0x23;
+const ETHTOOL_SGSO: u32 = 0x24;
+const ETHTOOL_GGRO: u32 = 0x2b;
+const ETHTOOL_SGRO: u32 = 0x2c;

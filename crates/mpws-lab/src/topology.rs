@@ -10,10 +10,16 @@ pub const MAX_HOSTS: usize = 8;
 /// Most paths that one lab holds.
 pub const MAX_PATHS: u8 = 8;
 
-/// Least that a capture keeps of each packet, in bytes: the headers of Ethernet, IPv6 and TCP with all its options.
+/// Least that a capture keeps of each packet, in bytes: the headers of Ethernet, IPv6 and TCP with
+/// all its options.
 pub const MIN_SNAPLEN: u32 = 14 + 40 + 60;
 
-/// Most frames that [`Builder::backlog`](crate::Builder::backlog) has room for; what a lab has without it.
+/// Largest IP packet that a path without a [`shape`](crate::shape) carries, in bytes: what fits one
+/// Ethernet frame.
+pub(crate) const MTU: u16 = 1500;
+
+/// Most frames that [`Builder::backlog`](crate::Builder::backlog) has room for; what a lab has
+/// without it.
 pub const MAX_BACKLOG: u32 = 8192;
 
 /// Which end of a path: the host that was named first or the other.
@@ -44,7 +50,8 @@ impl End {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Topology {
     pub(crate) hosts: Vec<String>,
-    /// Hosts whose network namespace somebody else made, in rising order; the descriptors come beside the topology.
+    /// Hosts whose network namespace somebody else made, in rising order; the descriptors come
+    /// beside the topology.
     pub(crate) entered: Vec<usize>,
     pub(crate) paths: Vec<(usize, usize)>,
     pub(crate) recording: Recording,

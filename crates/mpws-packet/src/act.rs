@@ -33,7 +33,8 @@ pub enum Did {
     Duplicated(By),
     /// `drop`: it was lost.
     Dropped(By),
-    /// `reset`: it was lost, and its sender got a TCP reset in answer, which is a record of its own.
+    /// `reset`: it was lost, and its sender got a TCP reset in answer, which is a record of its
+    /// own.
     Reset(By),
     /// `rewrite`: it was changed; the next record is what went on, [`Did::Replacement`].
     Rewritten(By),

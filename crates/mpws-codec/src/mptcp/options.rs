@@ -178,6 +178,21 @@ pub const KIND_END: u8 = 0;
 /// No-operation (RFC 9293 section 3.1).
 pub const KIND_NOP: u8 = 1;
 
+/// Maximum segment size (RFC 9293 section 3.1).
+pub const KIND_MSS: u8 = 2;
+
+/// Window scale (RFC 7323 section 2).
+pub const KIND_WINDOW_SCALE: u8 = 3;
+
+/// SACK-permitted (RFC 2018 section 2).
+pub const KIND_SACK_PERMITTED: u8 = 4;
+
+/// Selective acknowledgement, SACK (RFC 2018 section 3).
+pub const KIND_SACK: u8 = 5;
+
+/// Timestamps (RFC 7323 section 3).
+pub const KIND_TIMESTAMPS: u8 = 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,5 @@
-//! Hosts: each a thread that lives in a network namespace of its own and does there what it is asked.
+//! Hosts: each a thread that lives in a network namespace of its own and does there what it is
+//! asked.
 
 use crate::error::StartStep;
 use crate::inside::links;
@@ -24,8 +25,8 @@ pub(crate) struct HostThread {
     jobs: Sender<Job>,
 }
 
-/// What every host has before it has paths: no addresses but those of the topology, and none of the traffic by
-/// which IPv6 finds them.
+/// What every host has before it has paths: no addresses but those of the topology, and none of the
+/// traffic by which IPv6 finds them.
 const SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv6.conf.default.accept_dad", "0"),
     ("net.ipv6.conf.default.accept_ra", "0"),
@@ -33,7 +34,8 @@ const SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv6.conf.default.router_solicitations", "0"),
 ];
 
-/// An engine may have switched IPv6 off in a namespace that it made. Loopback has its own switch, which follows.
+/// An engine may have switched IPv6 off in a namespace that it made. Loopback has its own switch,
+/// which follows.
 const SYSCTLS_WHERE_ENTERED: &[(&str, &str)] = &[("net.ipv6.conf.all.disable_ipv6", "0")];
 
 /// Where a host lives.
@@ -116,7 +118,8 @@ impl HostThread {
     }
 }
 
-/// A host whose namespace is being made. Hosts are made side by side, because that takes the kernel a while.
+/// A host whose namespace is being made. Hosts are made side by side, because that takes the kernel
+/// a while.
 pub(crate) struct PendingHost {
     host: HostThread,
     outcome: std::sync::mpsc::Receiver<io::Result<()>>,

@@ -1,7 +1,7 @@
 //! Interfaces of a lab: veth pairs between hosts and wire, their addresses, neighbours and routes.
 //!
-//! Neighbours are static and duplicate address detection is off, so a path carries nothing but what the hosts'
-//! programs send, and the first packet needs no other before it.
+//! Neighbours are static and duplicate address detection is off, so a path carries nothing but what
+//! the hosts' programs send, and the first packet needs no other before it.
 
 use crate::inside::route::RouteSocket;
 use crate::sys;
@@ -23,9 +23,6 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-/// Room for one Ethernet frame without segmentation.
-const MTU: u32 = 1500;
-
 /// Routing tables and rules of paths are numbered from here.
 const FIRST_TABLE: u8 = 100;
 
@@ -34,8 +31,8 @@ pub(crate) fn wire_interface(path: u8, end: End) -> String {
     format!("wire{path}-{}", end.number())
 }
 
-/// Makes the veth pair of one side of a path: the wire's end in the caller's network namespace, the host's end in
-/// the host's. Both are down.
+/// Makes the veth pair of one side of a path: the wire's end in the caller's network namespace, the
+/// host's end in the host's. Both are down.
 pub(crate) fn add_side(
     wire: &RouteSocket,
     path: u8,
@@ -55,12 +52,13 @@ pub(crate) fn add_side(
     wire.set(RouteNetlinkMessage::NewLink(ours))
 }
 
-/// One queue, so that packets cannot overtake each other and hosts with many processors spend no memory on it.
+/// One queue, so that packets cannot overtake each other and hosts with many processors spend no
+/// memory on it.
 fn interface(name: String) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.attributes = vec![
         LinkAttribute::IfName(name),
-        LinkAttribute::Mtu(MTU),
+        LinkAttribute::Mtu(topology::MTU.into()),
         LinkAttribute::NumTxQueues(1),
         LinkAttribute::NumRxQueues(1),
     ];
@@ -94,9 +92,9 @@ pub(crate) fn set_up(route: &RouteSocket, name: &str, up: bool) -> io::Result<()
 
 /// Gives the host's end of a path its addresses, static neighbours and routes. May be repeated.
 ///
-/// Beside the subnet's own route there is a rule: what has this end's source address leaves by this path, whatever
-/// its destination. Without it a subflow from the second path's address to the first path's server would leave by
-/// the first path.
+/// Beside the subnet's own route there is a rule: what has this end's source address leaves by this
+/// path, whatever its destination. Without it a subflow from the second path's address to the first
+/// path's server would leave by the first path.
 pub(crate) fn address(route: &RouteSocket, path: u8, end: End) -> io::Result<()> {
     let index = index(&topology::interface(path))?;
     let table = FIRST_TABLE + path;

@@ -65,7 +65,8 @@ fn outer(control: OwnedFd) -> io::Result<i32> {
         Ok(None) => {
             drop(life);
             sys::die_with_parent()?;
-            // The parent may have died before the kernel knew; then the pipe has no writer any more.
+            // The parent may have died before the kernel knew; then the pipe has no writer any
+            // more.
             if sys::readable(alive.as_fd(), Some(Instant::now()))? {
                 return Ok(BROKEN);
             }

@@ -1,4 +1,5 @@
-//! Requests to the kernel's routing netlink family, one at a time. What they mean is `links`' business.
+//! Requests to the kernel's routing netlink family, one at a time. What they mean is `links`'
+//! business.
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,

@@ -218,8 +218,8 @@ impl Server {
 
     fn set_link(&self, host: usize, path: u8, up: bool) -> io::Result<()> {
         let end = self.end_of(host, path)?;
-        // The wire knows first that a link goes and last that it is there: whatever it sends meanwhile is lost, and
-        // it must not say otherwise.
+        // The wire knows first that a link goes and last that it is there: whatever it sends
+        // meanwhile is lost, and it must not say otherwise.
         if !up {
             self.wire.set_link(path, end, false)?;
         }
@@ -231,8 +231,8 @@ impl Server {
             }
             Ok(())
         })?;
-        // Again where it goes: an interface that is taken down says farewell to its neighbours, and what it said
-        // would be on its way over a link that is not there.
+        // Again where it goes: an interface that is taken down says so to its neighbours, and
+        // what it said would be on its way over a link that is not there.
         self.wire.set_link(path, end, up)
     }
 

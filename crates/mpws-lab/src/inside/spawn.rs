@@ -23,7 +23,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Runs it in the network namespace of the current thread. Returns its process id when it executes.
+    /// Runs it in the network namespace of the current thread. Returns its process id when it
+    /// executes.
     pub(crate) fn start(self) -> io::Result<i32> {
         let mut command = Command::new(self.program);
         command
@@ -68,8 +69,8 @@ impl Children {
         self.0.get(&pid).copied().ok_or_else(unknown)
     }
 
-    /// Collects all that have ended, also those that nobody asks for: this is the first process of its PID
-    /// namespace, and inherits every orphan.
+    /// Collects all that have ended, also those that nobody asks for: this is the first process of
+    /// its PID namespace, and inherits every orphan.
     pub(crate) fn reap(&mut self) {
         while let Ok(status) = waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
             let (pid, exit) = match status {

@@ -9,7 +9,7 @@ pub enum SpecError {
         "`{given}` does not begin with the number of a path, 1 to 8, and a colon, as in `1:strip`"
     )]
     NoPath {
-        /// The text.
+        /// What was given, its first 40 characters.
         given: String,
     },
     /// There is nothing between two commas, or nothing at all.
@@ -18,7 +18,7 @@ pub enum SpecError {
     /// There is no such key.
     #[error("unknown key `{key}`{}", did_you_mean(.nearest))]
     UnknownKey {
-        /// The key.
+        /// The key, as it was given.
         key: String,
         /// The key or preset whose name is the nearest.
         nearest: Option<&'static str>,
@@ -26,7 +26,7 @@ pub enum SpecError {
     /// The key needs a value.
     #[error("`{key}` needs a value: {wants}")]
     NoValue {
-        /// The key.
+        /// The key, as it was given.
         key: String,
         /// What would be one.
         wants: &'static str,
@@ -34,15 +34,15 @@ pub enum SpecError {
     /// The key has no value.
     #[error("`{key}` takes no value")]
     UnwantedValue {
-        /// The key.
+        /// The key, as it was given.
         key: String,
     },
     /// The value is none for this key.
     #[error("`{key}={value}`: {why}; {wants}")]
     BadValue {
-        /// The key.
+        /// The key, as it was given.
         key: String,
-        /// The value.
+        /// The value, as it was given.
         value: String,
         /// What is wrong with it.
         why: &'static str,
@@ -52,21 +52,21 @@ pub enum SpecError {
     /// A link has each quality once.
     #[error("`{key}` is given twice")]
     Twice {
-        /// The key.
+        /// The key, as it was given.
         key: &'static str,
     },
     /// No link can be like that.
     #[error("{reason}")]
     Link {
-        /// Why not.
+        /// Why not, in words.
         reason: &'static str,
     },
     /// A key makes sense beside another only.
     #[error("`{key}` says something only beside `{beside}`")]
     Alone {
-        /// The key.
+        /// The key, as it was given.
         key: &'static str,
-        /// The other.
+        /// The key without which it says nothing.
         beside: &'static str,
     },
 }

@@ -10,7 +10,11 @@ use super::value::{
 use crate::middlebox::{BalanceBy, Middlebox};
 use crate::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
 use crate::shape::{Chance, Shape};
+use crate::topology;
 use mpws_codec::mptcp::Subtype;
+use mpws_codec::mptcp::options::{
+    KIND_SACK, KIND_SACK_PERMITTED, KIND_TIMESTAMPS, KIND_WINDOW_SCALE,
+};
 use std::fmt;
 
 /// A key of a [`PathSpec`](super::PathSpec).
@@ -246,7 +250,7 @@ impl LinkItem {
                 shape.mtu(bytes, icmp)
             }
             Self::Icmp(icmp) => {
-                let bytes = shape.mtu.map_or(1500, |mtu| mtu.bytes);
+                let bytes = shape.mtu.map_or(topology::MTU, |mtu| mtu.bytes);
                 shape.mtu(bytes, icmp == Switch::On)
             }
             Self::Seed(Seed(seed)) => shape.seed(seed),
@@ -370,9 +374,3 @@ fn nearest(name: &str) -> Option<&'static str> {
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
 }
-
-/// Kinds of TCP options (RFC 7323, RFC 2018).
-const KIND_WINDOW_SCALE: u8 = 3;
-const KIND_SACK_PERMITTED: u8 = 4;
-const KIND_SACK: u8 = 5;
-const KIND_TIMESTAMPS: u8 = 8;

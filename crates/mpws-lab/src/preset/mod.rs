@@ -1,10 +1,10 @@
 //! Conditions of a path by name: usual middleboxes and link qualities, as a user types them.
 //!
 //! A [`PathSpec`] is a list of `key` or `key=value`, separated by commas, for example
-//! `rate=20mbit,delay=30ms,strip=mp_join`. Boxes stand in the order in which they are named, the first nearest to the
-//! path's first host; link qualities hold for both directions, behind the boxes. [`OnPath`] names the path too:
-//! `1:strip=syn`. [`KEYS`] are all keys, [`PRESETS`] the middlebox models that are known to matter to MPTCP, with what
-//! each does to a connection.
+//! `rate=20mbit,delay=30ms,strip=mp_join`. Boxes stand in the order in which they are named, the
+//! first nearest to the path's first host; link qualities hold for both directions, behind the
+//! boxes. [`OnPath`] names the path too: `1:strip=syn`. [`KEYS`] are all keys, [`PRESETS`] the
+//! middlebox models that are known to matter to MPTCP, with what each does to a connection.
 //!
 //! ```
 //! use mpws_lab::preset::{OnPath, PathSpec};

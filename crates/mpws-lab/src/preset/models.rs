@@ -3,7 +3,7 @@
 /// A condition with a name of its own. The name stands for its condition wherever a key can stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
-    /// Its name.
+    /// Its name, as users type it.
     pub name: &'static str,
     /// Number of the model, 1 to 24; several presets may show one model.
     pub model: u8,

@@ -23,7 +23,7 @@ pub struct PathSpec {
 pub struct OnPath {
     /// Number of the path, from 1.
     pub path: u8,
-    /// Its condition.
+    /// What stands on that path and how its link is.
     pub spec: PathSpec,
 }
 

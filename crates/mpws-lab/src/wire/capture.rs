@@ -45,7 +45,8 @@ pub(crate) struct Capture {
     written: u64,
     /// Bytes of each packet that are kept.
     snaplen: usize,
-    /// Bytes after which the capture says that it is not whole any more, instead of filling the memory.
+    /// Bytes after which the capture says that it is not whole any more, instead of filling the
+    /// memory.
     limit: u64,
     full: bool,
 }

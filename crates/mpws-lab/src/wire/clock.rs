@@ -1,5 +1,5 @@
-//! The two clocks of the wire: the kernel stamps packets by the time of day, and nobody waits by a clock that may
-//! be set.
+//! The two clocks of the wire: the kernel stamps packets by the time of day, and nobody waits by a
+//! clock that may be set.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,10 +11,12 @@ pub(super) struct Clock {
     epoch: u64,
 }
 
-/// The clocks are asked one after the other, and the thread may lose the processor between; the best of so many.
+/// The clocks are asked one after the other, and the thread may lose the processor between; the
+/// best of so many.
 const SAMPLES: usize = 16;
 
-/// A clock that differs from what it was by more than this was set, or the thread lost the processor.
+/// A clock that differs from what it was by more than this was set, or the thread lost the
+/// processor.
 const SET: Duration = Duration::from_millis(1);
 
 impl Clock {
@@ -39,7 +41,8 @@ impl Clock {
     pub(super) fn moment(&mut self, stamp: u64) -> Instant {
         let now = Instant::now();
         if distance(now, self.instant(nanoseconds_since_epoch())) > SET {
-            // Where it was only the processor, the old moment stays: another differs by nanoseconds.
+            // Where it was only the processor, the old moment stays: another differs by
+            // nanoseconds.
             let new = Self::new();
             if distance(new.instant, self.instant(new.epoch)) > SET {
                 *self = new;

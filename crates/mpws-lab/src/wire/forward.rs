@@ -1,10 +1,11 @@
-//! The loop of the wire, and the way of a frame: rules, middleboxes, link, capture, and out at the other end.
+//! The loop of the wire, and the way of a frame: rules, middleboxes, link, capture, and out at the
+//! other end.
 
 use super::boxes::{Boxes, Made, WentOn};
 use super::capture::{Capture, Direction, Place, Record};
 use super::clock::{self, Clock};
-use super::held::Held;
 use super::icmp;
+use super::in_flight::InFlight;
 use super::link::{Link, Outcome, Question};
 use super::packet::{self, Packet};
 use super::port::Port;
@@ -42,7 +43,7 @@ pub(crate) struct Forwarder {
     pub(super) rules: Rules,
     pub(super) boxes: Boxes,
     capture: Capture,
-    held: Held,
+    in_flight: InFlight,
     clock: Clock,
     frame: Vec<u8>,
 }
@@ -103,7 +104,7 @@ impl Forwarder {
             rules: Rules::default(),
             boxes: Boxes::default(),
             capture: Capture::new(paths, recording)?,
-            held: Held::default(),
+            in_flight: InFlight::default(),
             clock: Clock::new(),
             frame: Vec::with_capacity(2048),
         };
@@ -117,7 +118,7 @@ impl Forwarder {
         Ok(forwarder)
     }
 
-    pub(super) fn run(&mut self, commands: &Receiver<Command>, bell: &EventFd) -> io::Result<()> {
+    pub(super) fn run(&mut self, commands: &Receiver<Command>, wake: &EventFd) -> io::Result<()> {
         loop {
             self.forward_waiting()?;
             match commands.try_recv() {
@@ -126,7 +127,7 @@ impl Forwarder {
                     self.forward_waiting()?;
                     command(self);
                 }
-                Err(TryRecvError::Empty) => self.wait(bell)?,
+                Err(TryRecvError::Empty) => self.wait(wake)?,
                 Err(TryRecvError::Disconnected) => return Ok(()),
             }
         }
@@ -151,8 +152,8 @@ impl Forwarder {
         });
     }
 
-    /// Takes note that a host takes its interface down or has taken it up. What is on its way on the path when it
-    /// goes down is lost.
+    /// Takes note that a host takes its interface down or has taken it up. What is on its way on
+    /// the path when it goes down is lost.
     pub(super) fn set_link(&mut self, path: u8, end: End, up: bool) -> io::Result<()> {
         self.sides[side(path, end)].down = !up;
         if !up {
@@ -162,7 +163,7 @@ impl Forwarder {
                     link.clear(now);
                 }
             }
-            for frame in self.held.cut(path) {
+            for frame in self.in_flight.cut(path) {
                 if let Some(place) = frame.place {
                     self.capture.lost_with_link(place)?;
                 }
@@ -171,27 +172,28 @@ impl Forwarder {
         Ok(())
     }
 
-    fn wait(&self, bell: &EventFd) -> io::Result<()> {
-        let due = [self.held.due(), self.boxes.due()]
+    fn wait(&self, wake: &EventFd) -> io::Result<()> {
+        let due = [self.in_flight.due(), self.boxes.due()]
             .into_iter()
             .flatten()
             .min();
         let timeout = due.map(|due| TimeSpec::from(due.saturating_duration_since(Instant::now())));
         let mut set = [
             PollFd::new(self.ring.descriptor(), PollFlags::POLLIN),
-            PollFd::new(bell.as_fd(), PollFlags::POLLIN),
+            PollFd::new(wake.as_fd(), PollFlags::POLLIN),
         ];
         match ppoll(&mut set, timeout, None) {
             Ok(_) | Err(nix::Error::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        match bell.read() {
+        match wake.read() {
             Ok(_) | Err(nix::Error::EAGAIN) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Forwards what waits, at most a ring full, so that commands get their turn, and delivers what is due meanwhile.
+    /// Forwards what waits, at most a ring full, so that commands get their turn, and delivers what
+    /// is due meanwhile.
     fn forward_waiting(&mut self) -> io::Result<()> {
         let mut frame = std::mem::take(&mut self.frame);
         for turn in 1..=self.ring.slots() {
@@ -453,11 +455,11 @@ impl Forwarder {
     }
 
     fn deliver_due(&mut self) -> io::Result<()> {
-        while let Some(due) = self.held.due() {
+        while let Some(due) = self.in_flight.due() {
             if due > Instant::now() {
                 break;
             }
-            if let Some(frame) = self.held.pop(due) {
+            if let Some(frame) = self.in_flight.pop(due) {
                 self.offer(frame.path, frame.towards, &frame.bytes);
             }
         }
@@ -483,7 +485,7 @@ impl Forwarder {
         place: Option<Place>,
     ) -> io::Result<()> {
         match due {
-            Some(due) => self.held.push(due, path, towards, frame, place),
+            Some(due) => self.in_flight.push(due, path, towards, frame, place),
             None => {
                 self.offer(path, towards, &frame);
                 Ok(())
@@ -491,7 +493,8 @@ impl Forwarder {
         }
     }
 
-    /// Sends a frame out at an end of a path now. An interface that is down loses it, as a cable does that is cut.
+    /// Sends a frame out at an end of a path now. An interface that is down loses it, as a cable
+    /// does that is cut.
     fn offer(&self, path: u8, towards: End, frame: &[u8]) {
         let index = self.sides[side(path, towards)].index;
         for _ in 0..OFFERS {

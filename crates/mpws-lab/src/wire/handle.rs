@@ -21,7 +21,7 @@ use std::thread;
 /// The handle of the wire's thread.
 pub(crate) struct Wire {
     commands: SyncSender<Command>,
-    bell: Arc<EventFd>,
+    wake: Arc<EventFd>,
 }
 
 impl Wire {
@@ -29,16 +29,16 @@ impl Wire {
     pub(crate) fn start(topology: &Topology, ports: Vec<Port>) -> io::Result<Self> {
         let paths = u8::try_from(topology.paths.len())
             .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        let bell = Arc::new(bell);
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        let wake = Arc::new(wake);
         let (commands, queue) = sync_channel(1);
         let mut forwarder = Forwarder::new(paths, ports, topology.recording, topology.backlog)?;
-        let ring_bell = Arc::clone(&bell);
+        let wakes = Arc::clone(&wake);
         thread::Builder::new()
             .name("wire".to_owned())
             .spawn(move || {
                 sys::be_prompt();
-                let run = AssertUnwindSafe(|| forwarder.run(&queue, &ring_bell));
+                let run = AssertUnwindSafe(|| forwarder.run(&queue, &wakes));
                 // Hosts that talk over a dead wire would look like hosts behind a bad network.
                 match catch_unwind(run) {
                     Ok(Ok(())) => {}
@@ -46,7 +46,7 @@ impl Wire {
                     Err(_) => sys::exit_now(exit::BROKEN),
                 }
             })?;
-        Ok(Self { commands, bell })
+        Ok(Self { commands, wake })
     }
 
     pub(crate) fn install(&self, rule: Rule) -> io::Result<u64> {
@@ -113,7 +113,7 @@ impl Wire {
             let _ = done.send(job(forwarder));
         };
         self.commands.send(Box::new(job)).map_err(|_| gone())?;
-        self.bell.write(1)?;
+        self.wake.write(1)?;
         outcome.recv().map_err(|_| gone())?
     }
 }

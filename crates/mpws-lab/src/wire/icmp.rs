@@ -1,10 +1,10 @@
 //! What a router says to the sender of a packet that is larger than the next link carries.
 
 use etherparse::icmpv4::DestUnreachableHeader;
-use etherparse::{Icmpv4Type, Icmpv6Type, NetSlice, PacketBuilder, SlicedPacket};
+use etherparse::{Ethernet2Header, Icmpv4Type, Icmpv6Type, NetSlice, PacketBuilder, SlicedPacket};
 
-/// Fragmentation Needed (RFC 1191 section 4) or Packet Too Big (RFC 4443 section 3.2) in answer to a frame, as if from
-/// the packet's destination; `None` for what is no IP packet.
+/// Fragmentation Needed (RFC 1191 section 4) or Packet Too Big (RFC 4443 section 3.2) in answer to
+/// a frame, as if from the packet's destination; `None` for what is no IP packet.
 pub(super) fn too_big(frame: &[u8], mtu: u16) -> Option<Vec<u8>> {
     let sliced = SlicedPacket::from_ethernet(frame).ok()?;
     let (to, from) = (frame.get(0..6)?, frame.get(6..12)?);
@@ -31,7 +31,7 @@ pub(super) fn too_big(frame: &[u8], mtu: u16) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-const ETHERNET: usize = 14;
+const ETHERNET: usize = Ethernet2Header::LEN;
 
 /// TTL and hop limit.
 const HOPS: u8 = 64;

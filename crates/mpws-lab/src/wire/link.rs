@@ -14,7 +14,8 @@ pub(super) struct Link {
     chance: Pcg32,
     /// When the frames that wait are sent.
     free_at: Instant,
-    /// What the division of bits by rate left over since the link was last idle, in nanoseconds times rate.
+    /// What the division of bits by rate left over since the link was last idle, in nanoseconds
+    /// times rate.
     carry: u64,
     /// When the last frame that keeps its order arrives.
     last: Instant,
@@ -164,7 +165,8 @@ impl Link {
     }
 }
 
-/// Spreads a small number over all bits (the finaliser of SplitMix64): generators whose seeds are alike begin alike.
+/// Spreads a small number over all bits (the finaliser of SplitMix64): generators whose seeds are
+/// alike begin alike.
 fn spread(seed: u64) -> u64 {
     let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let seed = (seed ^ seed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

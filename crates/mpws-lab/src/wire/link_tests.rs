@@ -18,8 +18,8 @@ fn packet(now: Instant, length: usize) -> Question {
     }
 }
 
-fn due(course: Outcome) -> Option<Instant> {
-    match course {
+fn due(outcome: Outcome) -> Option<Instant> {
+    match outcome {
         Outcome::Arrives(arrival) => Some(arrival.due),
         _ => None,
     }

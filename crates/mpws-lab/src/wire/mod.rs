@@ -1,4 +1,5 @@
-//! The wire: takes every frame that a host sends, asks rules and middleboxes, records, and hands it to the other end.
+//! The wire: takes every frame that a host sends, asks rules and middleboxes, records, and hands it
+//! to the other end.
 //!
 //! One thread does all of it, in the order in which the kernel received the frames.
 
@@ -7,8 +8,8 @@ mod capture;
 mod clock;
 mod forward;
 mod handle;
-mod held;
 mod icmp;
+mod in_flight;
 mod link;
 mod packet;
 mod port;

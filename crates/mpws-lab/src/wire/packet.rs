@@ -1,8 +1,12 @@
 //! One TCP packet in its Ethernet frame: what rules ask of it, and what they do to it.
 
 use crate::rule::Rewrite;
-use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TcpSlice, TransportSlice};
-use mpws_codec::mptcp::{Subtype, edit, options};
+use etherparse::{
+    EtherType, Ethernet2Header, IpNumber, Ipv6Header, NetSlice, PacketBuilder, SlicedPacket,
+    TcpHeader, TcpSlice, TransportSlice,
+};
+use mpws_codec::mptcp::options::{self, KIND_MSS};
+use mpws_codec::mptcp::{Subtype, edit};
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -17,37 +21,47 @@ pub(crate) struct Packet {
 
 /// Length of the IP packet in a frame if it carries TCP or UDP, in bytes.
 pub(crate) fn length(frame: &[u8]) -> Option<usize> {
-    const ETHERNET: usize = 14;
-    let protocol = match frame.get(12..14)? {
-        [0x08, 0x00] => frame.get(ETHERNET + 9)?,
-        [0x86, 0xdd] => frame.get(ETHERNET + 6)?,
+    let protocol = match ether_type(frame)? {
+        EtherType::IPV4 => frame.get(ETHERNET + 9)?,
+        EtherType::IPV6 => frame.get(ETHERNET + 6)?,
         _ => return None,
     };
-    matches!(protocol, 6 | 17).then(|| frame.len() - ETHERNET)
+    let shaped = matches!(IpNumber(*protocol), IpNumber::TCP | IpNumber::UDP);
+    shaped.then(|| frame.len() - ETHERNET)
 }
 
-/// Whether a frame carries a TCP SYN, as far as can be told at a glance; IPv6 extension headers are not looked behind.
+/// Whether a frame carries a TCP SYN, as far as can be told at a glance; IPv6 extension headers are
+/// not looked behind.
 pub(crate) fn is_syn(frame: &[u8]) -> bool {
+    /// Place of the flags in the TCP header, and SYN among them (RFC 9293 section 3.1).
     const FLAGS: usize = 13;
-    const SYN: u8 = 2;
-    let header = match frame {
-        [_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x00, version, ..]
-            if frame.get(23) == Some(&6) =>
-        {
-            14 + usize::from(version & 0x0f) * 4
-        }
-        [_, _, _, _, _, _, _, _, _, _, _, _, 0x86, 0xdd, ..] if frame.get(20) == Some(&6) => {
-            14 + 40
-        }
-        _ => return false,
+    const SYN: u8 = 1 << 1;
+    let flags = || {
+        let (protocol, length) = match ether_type(frame)? {
+            // The lower half of the first byte counts words of 4 bytes.
+            EtherType::IPV4 => {
+                let words = usize::from(frame.get(ETHERNET)? & 0x0f);
+                (frame.get(ETHERNET + 9)?, words * 4)
+            }
+            EtherType::IPV6 => (frame.get(ETHERNET + 6)?, Ipv6Header::LEN),
+            _ => return None,
+        };
+        let tcp = IpNumber(*protocol) == IpNumber::TCP;
+        frame.get(ETHERNET + length + FLAGS).filter(|_| tcp)
     };
-    frame
-        .get(header + FLAGS)
-        .is_some_and(|flags| flags & SYN != 0)
+    flags().is_some_and(|flags| flags & SYN != 0)
 }
+
+fn ether_type(frame: &[u8]) -> Option<EtherType> {
+    let bytes = frame.get(12..ETHERNET)?.try_into().ok()?;
+    Some(EtherType(u16::from_be_bytes(bytes)))
+}
+
+/// Bytes of an Ethernet header.
+const ETHERNET: usize = Ethernet2Header::LEN;
 
 /// Fixed part of the TCP header, in bytes.
-const FIXED: usize = 20;
+const FIXED: usize = TcpHeader::MIN_LEN;
 
 impl Packet {
     /// `None` for what is no whole TCP packet; rules do not see it.
@@ -141,7 +155,8 @@ impl Packet {
         changed
     }
 
-    /// Changes the bit of the payload that a random number means, and mends the checksum; says whether there is one.
+    /// Changes the bit of the payload that a random number means, and mends the checksum; says
+    /// whether there is one.
     pub(crate) fn corrupt(&self, frame: &mut [u8], random: u32) -> bool {
         let payload = self.segment.start + self.header..self.segment.end;
         let Some(payload) = frame.get_mut(payload) else {
@@ -156,7 +171,8 @@ impl Packet {
         true
     }
 
-    /// The reset that the destination would send in answer (RFC 9293 section 3.10.7.1); none for a reset.
+    /// The reset that the destination would send in answer (RFC 9293 section 3.10.7.1); none for a
+    /// reset.
     pub(crate) fn reset(&self, frame: &[u8]) -> Option<Vec<u8>> {
         let tcp = self.tcp(frame)?;
         if tcp.rst() {
@@ -211,10 +227,9 @@ impl Packet {
 
 /// Only SYNs have the option (RFC 9293 section 3.7.1).
 fn clamp_mss(bytes: &mut [u8], limit: u16) -> bool {
-    const KIND: u8 = 2;
     let found = options::iter(bytes)
         .map_while(Result::ok)
-        .find(|option| option.kind() == KIND && option.bytes.len() == 4)
+        .find(|option| option.kind() == KIND_MSS && option.bytes.len() == 4)
         .map(|option| option.offset + 2..option.offset + 4);
     let Some(value) = found.and_then(|range| bytes.get_mut(range)) else {
         return false;

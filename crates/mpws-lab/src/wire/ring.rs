@@ -1,6 +1,6 @@
-//! The packet socket of the wire: one for all its interfaces, so that packets of different paths keep their
-//! order, with a receive ring (packet(7), `PACKET_RX_RING`), whose room, unlike that of a socket buffer, an
-//! ordinary user may choose.
+//! The packet socket of the wire: one for all its interfaces, so that packets of different paths
+//! keep their order, with a receive ring (packet(7), `PACKET_RX_RING`), whose room, unlike that of
+//! a socket buffer, an ordinary user may choose.
 
 #![expect(unsafe_code, reason = "shared memory with the kernel")]
 
@@ -36,12 +36,14 @@ pub(crate) struct Ring {
     lost: u64,
 }
 
-// SAFETY: the memory belongs to this value alone on this side, and no method hands out a reference to it.
+// SAFETY: the memory belongs to this value alone on this side, and no method hands out a reference
+// to it.
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// Opens it on all interfaces of the current network namespace, with room for at least `backlog` frames, which the
-    /// topology keeps between 1 and [`MAX_BACKLOG`](crate::MAX_BACKLOG).
+    /// Opens it on all interfaces of the current network namespace, with room for at least
+    /// `backlog` frames, which the topology keeps between 1 and
+    /// [`MAX_BACKLOG`](crate::MAX_BACKLOG).
     pub(crate) fn open(backlog: u32) -> io::Result<Self> {
         let slots = (backlog as usize).next_multiple_of(BLOCK / SLOT);
         // Protocol 0 receives nothing until it is bound, when all options are set.
@@ -49,7 +51,8 @@ impl Ring {
         let version = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
         set(&socket, libc::PACKET_VERSION, &version)?;
         set(&socket, libc::PACKET_IGNORE_OUTGOING, &1_i32)?;
-        // The queue of an interface whose other end has just come up loses what it is given, for up to a second.
+        // The queue of an interface whose other end has just come up loses what it is given, for up
+        // to a second.
         set(&socket, libc::PACKET_QDISC_BYPASS, &1_i32)?;
         let request = libc::tpacket_req {
             tp_block_size: BLOCK as u32,
@@ -111,13 +114,14 @@ impl Ring {
     pub(crate) fn take(&mut self, frame: &mut Vec<u8>) -> Option<Arrival> {
         // SAFETY: `next` is below `slots`, so the slot lies within the mapping.
         let slot = unsafe { self.memory.add(self.next * SLOT) };
-        // SAFETY: a slot begins with tpacket2_hdr, whose first field is the status word; slots are aligned to
-        // 2048; the kernel accesses it atomically too.
+        // SAFETY: a slot begins with tpacket2_hdr, whose first field is the status word; slots are
+        // aligned to 2048; the kernel accesses it atomically too.
         let status = unsafe { AtomicU32::from_ptr(slot.as_ptr().cast()) };
         if status.load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
             return None;
         }
-        // SAFETY: with TP_STATUS_USER set the slot is ours, and the kernel has filled header and address.
+        // SAFETY: with TP_STATUS_USER set the slot is ours, and the kernel has filled header and
+        // address.
         let (header, address) = unsafe {
             let header: libc::tpacket2_hdr = slot.cast().read();
             let offset = (size_of::<libc::tpacket2_hdr>()).next_multiple_of(16);

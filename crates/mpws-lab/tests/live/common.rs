@@ -8,12 +8,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub const TCP: i32 = libc::IPPROTO_TCP;
-pub const MPTCP: i32 = 262;
+pub const MPTCP: i32 = libc::IPPROTO_MPTCP;
 pub const PORT: u16 = 8080;
 /// How long anything may take before a test says that it did not happen.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A lab of a client, a server and so many paths; `None` where this host cannot have one, and says why.
+/// A lab of a client, a server and so many paths; `None` where this host cannot have one, and says
+/// why.
 pub fn two_hosts(paths: u8) -> Option<Lab> {
     outcome(Lab::two_hosts(paths))
 }
@@ -113,7 +114,8 @@ pub fn install(lab: &Lab, rule: Rule) -> RuleId {
     lab.install(&rule).expect("rule")
 }
 
-/// How far a counter of a host moves while something happens; `None` where the kernel has no such counter.
+/// How far a counter of a host moves while something happens; `None` where the kernel has no such
+/// counter.
 pub fn moved(host: &Host, counter: &str, happens: impl FnOnce()) -> Option<u64> {
     let before = host.counters().expect("counters").value(counter)?;
     happens();

@@ -1,4 +1,5 @@
-//! Whoever is killed, nothing of a lab stays: runner, outer process, inner process; as root and as ordinary user.
+//! Whoever is killed, nothing of a lab stays: runner, outer process, inner process; as root and as
+//! ordinary user.
 
 use crate::common::*;
 use mpws_lab::{Host, Lab, Spawn, StartError, reexec};
@@ -20,8 +21,8 @@ mpws_lab::reexec!("death-user", use_everything);
 /// Some user who is not root.
 pub const USER: u32 = 12345;
 
-/// What a runner tells of its lab, as numbers in one line: process ids of outer, inner and a peer, then the
-/// network namespaces of the hosts.
+/// What a runner tells of its lab, as numbers in one line: process ids of outer, inner and a peer,
+/// then the network namespaces of the hosts.
 const FIELDS: usize = 5;
 
 fn start() -> Result<Lab, String> {
@@ -34,8 +35,8 @@ fn start() -> Result<Lab, String> {
     })
 }
 
-/// Has a lab with a peer until its standard input ends. Beside outer and inner process and peer nobody has its
-/// standard error, so whoever reads that learns when the last of them is gone.
+/// Has a lab with a peer until its standard input ends. Beside outer and inner process and peer
+/// nobody has its standard error, so whoever reads that learns when the last of them is gone.
 fn runner() -> i32 {
     let lab = match start() {
         Ok(lab) => lab,

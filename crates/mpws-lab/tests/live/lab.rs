@@ -1,4 +1,5 @@
-//! Labs start, their hosts reach each other and nothing else, and what a host is asked is done there.
+//! Labs start, their hosts reach each other and nothing else, and what a host is asked is done
+//! there.
 
 use crate::common::*;
 use mpws_lab::{Builder, InstallError, Ip, Lab, StartError, rule};

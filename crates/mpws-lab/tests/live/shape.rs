@@ -1,5 +1,5 @@
-//! Paths that behave like links, as root and as an ordinary user. Times are judged by what the capture says of
-//! them, which does not depend on how fast this machine is.
+//! Paths that behave like links, as root and as an ordinary user. Times are judged by what the
+//! capture says of them, which does not depend on how fast this machine is.
 
 use crate::common::*;
 use crate::death::{USER, as_user};
@@ -122,7 +122,8 @@ fn two_paths_have_their_rate_and_delay_each() {
             scope.spawn(move || transfer(&pair, 1_000_000));
         }
     });
-    // All of them: now and then the kernel says something to its neighbours, and that takes time on the link too.
+    // All of them: now and then the kernel says something to its neighbours, and that takes time on
+    // the link too.
     let (_, packets) = read(lab.capture().expect("capture"));
     for (path, rate) in (0..).zip(rates) {
         let on_link = |packet: &Recorded| {
@@ -265,7 +266,8 @@ fn messages_of_the_path(lab: &Lab, ip: Ip) -> u64 {
 fn a_sender_that_is_not_told_of_the_mtu_sends_into_a_black_hole() {
     let Some(lab) = two_hosts(1) else { return };
     let client = lab.host("client");
-    // Otherwise it would go on for minutes: the kernel tries smaller packets after the first retransmissions.
+    // Otherwise it would go on for minutes: the kernel tries smaller packets after the first
+    // retransmissions.
     for (name, value) in [("tcp_mtu_probing", "1"), ("tcp_retries1", "1")] {
         let name = format!("net.ipv4.{name}");
         client.set_sysctl(&name, value).expect("sysctl");
@@ -409,8 +411,8 @@ fn a_shape_concerns_its_direction_and_can_be_taken_away() {
 fn what_waits_on_a_link_that_goes_down_is_lost() {
     let Some(lab) = two_hosts(1) else { return };
     let [mut client, mut server] = datagrams(&lab);
-    // Long enough to take the link down meanwhile, and less than the patience: what an interface says of itself while
-    // it goes down may take that time, and what follows waits behind it.
+    // Long enough to take the link down meanwhile, and less than the patience: what an interface
+    // says of itself while it goes down may take that time, and what follows waits behind it.
     shape(&lab, None, Shape::default().delay(PATIENCE / 2));
     client.write_all(b"lost").expect("send");
     server.write_all(b"lost too").expect("send");

@@ -5,7 +5,8 @@ use std::{net::SocketAddr, sync::Arc};
 use bytes::Bytes;
 use etherparse::{LaxIpSlice, TcpSlice, err, ip_number};
 use mpws_codec::mptcp::{
-    CapableForm, Dss, MpCapable, MpJoin, MptcpOption, TcpOptions, options::KIND_END,
+    CapableForm, Dss, MpCapable, MpJoin, MptcpOption, TcpOptions,
+    options::{KIND_END, KIND_MSS},
 };
 
 use super::direction::Direction;
@@ -227,5 +228,3 @@ fn too_short(record: &PacketRecord) -> Unread {
         Unread::Malformed
     }
 }
-
-const KIND_MSS: u8 = 2;

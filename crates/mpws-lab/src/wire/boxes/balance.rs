@@ -1,8 +1,8 @@
-//! A load balancer that does not know that joins belong to connections: it sends them to another server, which does
-//! not know their token and resets them (RFC 8684 section 3.2).
+//! A load balancer that does not know that joins belong to connections: it sends them to another
+//! server, which does not know their token and resets them (RFC 8684 section 3.2).
 //!
-//! Either a real other host serves them, at the end of another path, or the box speaks for a server that knows no
-//! token.
+//! Either a real other host serves them, at the end of another path, or the box speaks for a server
+//! that knows no token.
 
 use super::machine::Handling;
 use super::outlet::{OnSegments, Outlet};
@@ -139,7 +139,8 @@ impl OnSegments for Return {
 }
 
 impl Leg {
-    /// The connection as the other server sees it: from the far end of its own path, with the client's port.
+    /// The connection as the other server sees it: from the far end of its own path, with the
+    /// client's port.
     fn flow(self, near: &Flow) -> Flow {
         let ip = if near.first.is_ipv4() { Ip::V4 } else { Ip::V6 };
         let at = |end, port| SocketAddr::new(topology::address(self.path, end, ip), port);

@@ -10,7 +10,8 @@ use crate::middlebox::Middlebox;
 use crate::topology::{End, Topology};
 use std::io;
 
-/// The machines that the description of a box on this path means, each with the path where it stands.
+/// The machines that the description of a box on this path means, each with the path where it
+/// stands.
 pub(crate) fn build(
     description: &Middlebox,
     topology: &Topology,

@@ -1,8 +1,8 @@
-//! Merges adjacent segments of a connection into one with the options of the first, as some offload engines and
-//! traffic normalisers do.
+//! Merges adjacent segments of a connection into one with the options of the first, as some offload
+//! engines and traffic normalisers do.
 //!
-//! The options of the later segments are lost, and with them their DSS mappings: unless the first mapping covers all
-//! bytes, MPTCP has to notice (RFC 8684 section 3.7).
+//! The options of the later segments are lost, and with them their DSS mappings: unless the first
+//! mapping covers all bytes, MPTCP has to notice (RFC 8684 section 3.7).
 
 use super::flows::Flows;
 use super::outlet::{OnSegments, Outlet};
@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct Coalesce {
     wait: Duration,
-    flows: Flows<[Option<Held>; 2]>,
+    flows: Flows<[Option<HeldBack>; 2]>,
 }
 
 /// A segment that waits for its successor.
 #[derive(Debug)]
-struct Held {
+struct HeldBack {
     segment: Segment,
     due: Instant,
 }
@@ -56,7 +56,7 @@ impl OnSegments for Coalesce {
             && held.take_in(&segment)
         {
             held.due = held.due.min(due);
-        } else if let Some(held) = waiting.replace(Held { segment, due }) {
+        } else if let Some(held) = waiting.replace(HeldBack { segment, due }) {
             out.forged(from.other(), &held.segment);
         }
     }
@@ -77,7 +77,7 @@ impl OnSegments for Coalesce {
     }
 }
 
-impl Held {
+impl HeldBack {
     /// Appends the segment if it is the next and fits.
     fn take_in(&mut self, next: &Segment) -> bool {
         let own = &mut self.segment;

@@ -1,13 +1,14 @@
-//! A stateful firewall: it drops what belongs to no connection that it saw begin, what lies outside the window, and
-//! what acknowledges bytes that were never sent, as connection tracking does that takes these for invalid.
+//! A stateful firewall: it drops what belongs to no connection that it saw begin, what lies outside
+//! the window, and what acknowledges bytes that were never sent, as connection tracking does that
+//! takes these for invalid.
 //!
 //! Each subflow is a TCP connection like any other to it, so that joins must pass.
 
 use super::flows::Flows;
 use super::outlet::{OnSegments, Outlet};
-use super::segment::{KIND_SCALE, Segment, before};
+use super::segment::{Segment, before};
 use crate::topology::End;
-use mpws_codec::mptcp::options;
+use mpws_codec::mptcp::options::{self, KIND_WINDOW_SCALE};
 use std::time::Instant;
 
 #[derive(Debug, Default)]
@@ -124,7 +125,7 @@ impl Tracked {
 fn scale(syn: &Segment) -> Option<u8> {
     options::iter(syn.options())
         .map_while(Result::ok)
-        .find(|option| option.kind() == KIND_SCALE)
+        .find(|option| option.kind() == KIND_WINDOW_SCALE)
         .and_then(|option| option.bytes.get(2).copied())
 }
 

@@ -1,8 +1,10 @@
-//! A broken server: it sends options that it does not know back in its SYN/ACK, as some embedded stacks do.
+//! A broken server: it sends options that it does not know back in its SYN/ACK, as some embedded
+//! stacks do.
 //!
-//! The real server behind the box never sees the MPTCP options of the SYN. Its SYN/ACK carries them as they were sent:
-//! an MP_CAPABLE without a key, an MP_JOIN without an HMAC. The client has to take the former for TCP and the latter
-//! for a failed join, and must not hang (RFC 8684 sections 3.1 and 3.2).
+//! The real server behind the box never sees the MPTCP options of the SYN. Its SYN/ACK carries them
+//! as they were sent: an MP_CAPABLE without a key, an MP_JOIN without an HMAC. The client has to
+//! take the former for TCP and the latter for a failed join, and must not hang (RFC 8684 sections
+//! 3.1 and 3.2).
 
 use super::flows::Flows;
 use super::outlet::{OnSegments, Outlet};

@@ -1,7 +1,7 @@
 //! Rewrites the sequence numbers of both directions, as firewalls do that randomise initial ones.
 //!
-//! MPTCP counts the bytes of a subflow from its initial sequence number (RFC 8684 section 3.3.1), so that a new
-//! one does it no harm.
+//! MPTCP counts the bytes of a subflow from its initial sequence number (RFC 8684 section 3.3.1),
+//! so that a new one does it no harm.
 
 use super::flows::Flows;
 use super::outlet::{OnSegments, Outlet};

@@ -1,9 +1,10 @@
-//! Network address and port translation (RFC 5382): the path's first host is inside, and to the outside it has the
-//! translator's address and ports.
+//! Network address and port translation (RFC 5382): the path's first host is inside, and to the
+//! outside it has the translator's address and ports.
 //!
-//! MPTCP names a subflow's addresses by number, and joins by token, so that translation does them no harm
-//! (RFC 8684 section 3.2). When a mapping is lost, the connection dies silently: what comes from inside leaves from a
-//! new port that the outside does not know, what comes from outside is dropped.
+//! MPTCP names a subflow's addresses by number, and joins by token, so that translation does them
+//! no harm (RFC 8684 section 3.2). When a mapping is lost, the connection dies silently: what comes
+//! from inside leaves from a new port that the outside does not know, what comes from outside is
+//! dropped.
 
 use super::machine::{Machine, Parcel};
 use super::neighbour;
@@ -42,7 +43,8 @@ struct Mapping {
 }
 
 impl Nat {
-    /// Mappings are lost that are idle for as long as `idle`, and all of them once, after `flush` segments.
+    /// Mappings are lost that are idle for as long as `idle`, and all of them once, after `flush`
+    /// segments.
     pub(crate) fn new(path: u8, idle: Option<Duration>, flush: Option<u64>) -> Self {
         Self {
             path,
@@ -136,7 +138,8 @@ impl Machine for Nat {
         if let Some(segment) = Segment::parse(&frame) {
             return self.segment(from, segment, now, &mut out);
         }
-        // The outside asks who has the translator's address; frames to it go to the inside's interface.
+        // The outside asks who has the translator's address; frames to it go to the inside's
+        // interface.
         let hardware = topology::hardware_address(self.path, End::First);
         let own = [Ip::V4, Ip::V6].map(|ip| address(self.path, ip));
         match (from, neighbour::answer(&frame, &own, hardware)) {

@@ -1,5 +1,8 @@
-//! Answers for addresses that a box has on a path: ARP (RFC 826) and neighbour discovery (RFC 4861).
+//! Answers for addresses that a box has on a path: ARP (RFC 826) and neighbour discovery (RFC
+//! 4861).
 
+use etherparse::IpNumber;
+use etherparse::icmpv6::{TYPE_NEIGHBOR_ADVERTISEMENT, TYPE_NEIGHBOR_SOLICITATION};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The answer to a frame that asks for one of these addresses; `None` for any other frame.
@@ -31,16 +34,14 @@ fn arp(frame: &[u8], own: &[IpAddr], hardware: [u8; 6]) -> Option<Vec<u8>> {
 }
 
 fn solicitation(frame: &[u8], own: &[IpAddr], hardware: [u8; 6]) -> Option<Vec<u8>> {
-    const SOLICITATION: u8 = 135;
-    const ADVERTISEMENT: u8 = 136;
-    const ICMPV6: u8 = 58;
     let address = |range: std::ops::Range<usize>| {
         let octets: [u8; 16] = frame.get(range)?.try_into().ok()?;
         Some(Ipv6Addr::from(octets))
     };
     let asker = address(22..38)?;
     let wanted = address(62..78)?;
-    let asks = *frame.get(20)? == ICMPV6 && *frame.get(54)? == SOLICITATION;
+    let asks =
+        *frame.get(20)? == IpNumber::IPV6_ICMP.0 && *frame.get(54)? == TYPE_NEIGHBOR_SOLICITATION;
     if !asks || asker.is_unspecified() || !own.contains(&wanted.into()) {
         return None;
     }
@@ -52,7 +53,7 @@ fn solicitation(frame: &[u8], own: &[IpAddr], hardware: [u8; 6]) -> Option<Vec<u
     // RFC 4861 section 7.1.2: a hop limit below 255 is not believed. Flags: solicited, override.
     let packet = etherparse::PacketBuilder::ethernet2(hardware, to)
         .ipv6(wanted.octets(), asker.octets(), 255)
-        .icmpv6_raw(ADVERTISEMENT, 0, [0x60, 0, 0, 0]);
+        .icmpv6_raw(TYPE_NEIGHBOR_ADVERTISEMENT, 0, [0x60, 0, 0, 0]);
     let mut answer = Vec::new();
     packet.write(&mut answer, &body).ok()?;
     Some(answer)

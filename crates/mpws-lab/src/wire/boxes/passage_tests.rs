@@ -3,8 +3,8 @@
 use super::*;
 use std::time::Duration;
 
-/// Appends its letter to what it lets by; answers `!` by a frame back, keeps `-`, sends twice on `2`, and hands
-/// `>` to path 2.
+/// Appends its letter to what it lets by; answers `!` by a frame back, keeps `-`, sends twice on
+/// `2`, and hands `>` to path 2.
 struct Letter(u8);
 
 impl Machine for Letter {

@@ -1,8 +1,8 @@
-//! Searches and replaces in the payload, as application gateways do: the length changes, and sequence numbers,
-//! acknowledgements and SACK blocks of both directions are kept consistent.
+//! Searches and replaces in the payload, as application gateways do: the length changes, and
+//! sequence numbers, acknowledgements and SACK blocks of both directions are kept consistent.
 //!
-//! It looks at each segment by itself; what is spread over two segments is not found. TCP notices nothing, but the
-//! mappings and checksums of MPTCP do (RFC 8684 section 3.7).
+//! It looks at each segment by itself; what is spread over two segments is not found. TCP notices
+//! nothing, but the mappings and checksums of MPTCP do (RFC 8684 section 3.7).
 
 use super::flows::Flows;
 use super::outlet::{OnSegments, Outlet};
@@ -24,7 +24,8 @@ pub(crate) struct Replace {
 #[derive(Debug, Default)]
 struct Edits(Vec<Edit>);
 
-/// From the sequence number `after` on, the bytes stand `shift` further on than their sender thinks.
+/// From the sequence number `after` on, the bytes stand `shift` further on than their sender
+/// thinks.
 #[derive(Clone, Copy, Debug)]
 struct Edit {
     after: u32,
@@ -41,7 +42,8 @@ impl Replace {
         }
     }
 
-    /// The new payload and after how many bytes of the old one the length had changed; `None` where nothing is found.
+    /// The new payload and after how many bytes of the old one the length had changed; `None` where
+    /// nothing is found.
     fn edit(&self, payload: &[u8], room: usize) -> Option<(Vec<u8>, Vec<usize>)> {
         let mut edited = Vec::with_capacity(payload.len());
         let (mut ends, mut at) = (Vec::new(), 0);
@@ -125,7 +127,8 @@ impl Edits {
         number.wrapping_add(last.map_or(0, |edit| edit.shift))
     }
 
-    /// Which byte of the sender arrived there; within a replacement, the one before which it stands.
+    /// Which byte of the sender arrived there; within a replacement, the one before which it
+    /// stands.
     fn back(&self, number: u32) -> u32 {
         let last = self
             .0

@@ -1,7 +1,7 @@
 //! Cuts segments into smaller ones, each with the options of the whole, as offload engines do.
 //!
-//! A DSS mapping is allowed to cover several segments and to come more than once (RFC 8684 section 3.3.1), so that
-//! MPTCP goes on.
+//! A DSS mapping is allowed to cover several segments and to come more than once (RFC 8684 section
+//! 3.3.1), so that MPTCP goes on.
 
 use super::outlet::{OnSegments, Outlet};
 use super::segment::Segment;

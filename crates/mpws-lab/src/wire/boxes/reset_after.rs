@@ -1,5 +1,5 @@
-//! Cuts connections in mid-flow: both ends get a reset with the sequence number that they wait for, so that they
-//! believe it (RFC 5961 section 3.2).
+//! Cuts connections in mid-flow: both ends get a reset with the sequence number that they wait for,
+//! so that they believe it (RFC 5961 section 3.2).
 
 use super::flows::Flows;
 use super::outlet::{OnSegments, Outlet};

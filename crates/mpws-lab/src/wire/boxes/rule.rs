@@ -1,4 +1,5 @@
-//! A rule as a box: what it leaves over goes on to the next box, so that several can stand in a row.
+//! A rule as a box: what it leaves over goes on to the next box, so that several can stand in a
+//! row.
 
 use super::machine::{Handling, Machine, Parcel};
 use super::outlet::Outlet;

@@ -1,10 +1,10 @@
 //! A TCP segment as a value: taken apart, changed, and put together again with good checksums.
 
-use crate::topology::End;
+use crate::topology::{End, MTU};
 use etherparse::{
     Ethernet2Header, IpHeaders, NetHeaders, PacketHeaders, TcpHeader, TransportHeader,
 };
-use mpws_codec::mptcp::options;
+use mpws_codec::mptcp::options::{self, KIND_MSS, KIND_SACK};
 use std::net::{IpAddr, SocketAddr};
 
 /// A TCP segment with its headers, in a frame of its own.
@@ -151,7 +151,8 @@ impl Segment {
         self.tcp.options.as_slice()
     }
 
-    /// Sets the TCP options, padded with end-of-list to a multiple of 4; says whether they had room (40 bytes).
+    /// Sets the TCP options, padded with end-of-list to a multiple of 4; says whether they had room
+    /// (40 bytes).
     pub(crate) fn set_options(&mut self, options: &[u8]) -> bool {
         self.tcp.set_options_raw(options).is_ok()
     }
@@ -190,9 +191,10 @@ impl Segment {
             .map(u16::from_be_bytes)
     }
 
-    /// The largest payload that fits with these headers into a packet of the path's usual 1500 bytes.
+    /// The largest payload that fits with these headers into a packet of the path's usual 1500
+    /// bytes.
     pub(crate) fn room(&self) -> usize {
-        MTU.saturating_sub(self.ip.header_len() + self.tcp.header_len())
+        usize::from(MTU).saturating_sub(self.ip.header_len() + self.tcp.header_len())
     }
 
     /// A bare segment in the same direction: no flags, options, payload; numbers of 0.
@@ -241,14 +243,6 @@ impl Segment {
 pub(crate) fn before(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b)).cast_signed() < 0
 }
-
-/// Kinds of TCP options that boxes know (RFC 9293 section 3.1, RFC 7323 section 2.2, RFC 2018 section 3).
-pub(crate) const KIND_MSS: u8 = 2;
-pub(crate) const KIND_SCALE: u8 = 3;
-const KIND_SACK: u8 = 5;
-
-/// What a path of the lab carries, in bytes.
-const MTU: usize = 1500;
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,15 @@
-//! A SYN proxy, as firewalls have against SYN floods: it answers the SYN itself, without the options that it does not
-//! know, asks the server only when the client has shown itself, and translates sequence numbers from then on.
+//! A SYN proxy, as firewalls have against SYN floods: it answers the SYN itself, without the
+//! options that it does not know, asks the server only when the client has shown itself, and
+//! translates sequence numbers from then on.
 //!
-//! To the client this is a TCP server (RFC 8684 section 3.1). Neither window scale nor SACK nor timestamps are
-//! negotiated, since the proxy answers before it knows what the server can do.
+//! To the client this is a TCP server (RFC 8684 section 3.1). Neither window scale nor SACK nor
+//! timestamps are negotiated, since the proxy answers before it knows what the server can do.
 
 use super::flows::Flows;
 use super::outlet::{OnSegments, Outlet};
-use super::segment::{KIND_MSS, Segment};
+use super::segment::Segment;
 use crate::topology::End;
+use mpws_codec::mptcp::options::KIND_MSS;
 use std::time::Instant;
 
 /// Connections that began before it was there, or from the path's second host, pass unchanged.

@@ -1,14 +1,16 @@
-//! A router that has lost its route: it drops, and tells the sender so by ICMP (RFC 792, RFC 4443 section 3.1).
+//! A router that has lost its route: it drops, and tells the sender so by ICMP (RFC 792, RFC 4443
+//! section 3.1).
 
 use super::outlet::{OnSegments, Outlet};
 use super::segment::Segment;
 use crate::topology::End;
 use etherparse::icmpv6::DestUnreachableCode;
-use etherparse::{Icmpv4Type, Icmpv6Type, PacketBuilder, icmpv4};
+use etherparse::{Ethernet2Header, Icmpv4Type, Icmpv6Type, PacketBuilder, icmpv4};
 use std::net::IpAddr;
 use std::time::Instant;
 
-/// Segments from the path's first host are unreachable; what comes from the second has no way back either.
+/// Segments from the path's first host are unreachable; what comes from the second has no way back
+/// either.
 #[derive(Debug, Default)]
 pub(crate) struct Unreachable;
 
@@ -31,7 +33,7 @@ impl OnSegments for Unreachable {
 fn message(segment: &Segment, frame: &[u8]) -> Option<Vec<u8>> {
     /// What both versions may quote without doubt: IP header and the first bytes of TCP (RFC 792).
     const QUOTE: usize = 128;
-    let packet = frame.get(14..)?;
+    let packet = frame.get(Ethernet2Header::LEN..)?;
     let quote = packet.get(..packet.len().min(QUOTE))?;
     let link = PacketBuilder::ethernet2(
         frame.get(0..6)?.try_into().ok()?,

@@ -1,9 +1,9 @@
 //! Each preset does on the wire and to the kernels what it promises.
 
-mod bench;
 mod midway;
 mod opening;
 mod paths;
+mod rig;
 
 use mpws_lab::preset::PRESETS;
 

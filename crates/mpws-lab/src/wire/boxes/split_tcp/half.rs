@@ -1,9 +1,11 @@
 //! One half of a split connection: a small TCP endpoint.
 //!
-//! It keeps what a relay needs (RFC 9293 section 3.10): order, acknowledgement, the other end's window, and sending
-//! again from the first byte that is not acknowledged. It has no congestion control: it talks over a path of the lab.
+//! It keeps what a relay needs (RFC 9293 section 3.10): order, acknowledgement, the other end's
+//! window, and sending again from the first byte that is not acknowledged. It has no congestion
+//! control: it talks over a path of the lab.
 
-use crate::wire::boxes::segment::{KIND_MSS, Segment, before};
+use crate::wire::boxes::segment::{Segment, before};
+use mpws_codec::mptcp::options::KIND_MSS;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,8 @@ const WAIT: Duration = Duration::from_millis(250);
 /// How often it sends again before it gives the connection up.
 const TRIES: u32 = 10;
 
-/// Segment size that it announces, and what it takes where none is announced (RFC 9293 section 3.7.1).
+/// Segment size that it announces, and what it takes where none is announced (RFC 9293 section
+/// 3.7.1).
 const MSS: u16 = 1460;
 const DEFAULT_MSS: u16 = 536;
 
@@ -26,7 +29,8 @@ pub(super) struct Half {
     towards: Segment,
     state: State,
     mss: usize,
-    /// Oldest number that is not acknowledged, next to be sent, and the one after the highest that was.
+    /// Oldest number that is not acknowledged, next to be sent, and the one after the highest that
+    /// was.
     oldest: u32,
     next: u32,
     highest: u32,
@@ -247,7 +251,8 @@ impl Half {
         reset
     }
 
-    /// All that can be sent now. `room` is what the other half can hold, the window that this end is told.
+    /// All that can be sent now. `room` is what the other half can hold, the window that this end
+    /// is told.
     pub(super) fn sendable(&mut self, room: usize, now: Instant) -> Vec<Segment> {
         let mut segments = Vec::new();
         match self.state {

@@ -1,8 +1,8 @@
-//! A transparent proxy that splits each connection in two, as performance-enhancing proxies of mobile networks do:
-//! it acknowledges by itself what either end sends, and sends it on by itself.
+//! A transparent proxy that splits each connection in two, as performance-enhancing proxies of
+//! mobile networks do: it acknowledges by itself what either end sends, and sends it on by itself.
 //!
-//! Its two halves are plain TCP without options but the segment size, so that neither end has MPTCP to talk to
-//! (RFC 8684 section 3.1). A join dies there, since the SYN arrives without its option.
+//! Its two halves are plain TCP without options but the segment size, so that neither end has MPTCP
+//! to talk to (RFC 8684 section 3.1). A join dies there, since the SYN arrives without its option.
 
 mod half;
 

@@ -7,12 +7,13 @@ use std::collections::BinaryHeap;
 use std::io;
 use std::time::Instant;
 
-/// Most bytes that are on their way at a time, so that a path of great delay and no bound cannot fill the memory.
+/// Most bytes that are on their way at a time, so that a path of great delay and no bound cannot
+/// fill the memory.
 const LIMIT: usize = 256 << 20;
 
 /// All of them, by time of arrival, and in order where that is the same.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct InFlight {
     frames: BinaryHeap<Reverse<Frame>>,
     order: u64,
     bytes: usize,
@@ -29,7 +30,7 @@ pub(super) struct Frame {
     pub(super) place: Option<Place>,
 }
 
-impl Held {
+impl InFlight {
     /// Takes a frame.
     pub(super) fn push(
         &mut self,
@@ -109,45 +110,49 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn held(frames: &[(u64, u8)]) -> (Held, Instant) {
+    fn in_flight(frames: &[(u64, u8)]) -> (InFlight, Instant) {
         let start = Instant::now();
-        let mut held = Held::default();
+        let mut in_flight = InFlight::default();
         for (number, &(ms, path)) in (0..).zip(frames) {
             let due = start + Duration::from_millis(ms);
-            let pushed = held.push(due, path, End::First, vec![number], None);
+            let pushed = in_flight.push(due, path, End::First, vec![number], None);
             pushed.expect("room");
         }
-        (held, start)
+        (in_flight, start)
     }
 
-    fn numbers(held: &mut Held, until: Instant) -> Vec<u8> {
-        std::iter::from_fn(|| held.pop(until))
+    fn numbers(in_flight: &mut InFlight, until: Instant) -> Vec<u8> {
+        std::iter::from_fn(|| in_flight.pop(until))
             .map(|frame| frame.bytes[0])
             .collect()
     }
 
     #[test]
     fn frames_arrive_by_time_and_then_in_order() {
-        let (mut held, start) = held(&[(5, 1), (3, 1), (3, 2), (9, 1)]);
+        let (mut in_flight, start) = in_flight(&[(5, 1), (3, 1), (3, 2), (9, 1)]);
         let until = start + Duration::from_millis(5);
-        assert_eq!(numbers(&mut held, until), [1, 2, 0]);
-        assert_eq!(held.due(), Some(start + Duration::from_millis(9)));
+        assert_eq!(numbers(&mut in_flight, until), [1, 2, 0]);
+        assert_eq!(in_flight.due(), Some(start + Duration::from_millis(9)));
     }
 
     #[test]
     fn a_cut_takes_what_is_on_that_path() {
-        let (mut held, start) = held(&[(5, 1), (3, 2), (3, 1)]);
-        let cut: Vec<_> = held.cut(1).iter().map(|frame| frame.bytes[0]).collect();
+        let (mut in_flight, start) = in_flight(&[(5, 1), (3, 2), (3, 1)]);
+        let cut: Vec<_> = in_flight
+            .cut(1)
+            .iter()
+            .map(|frame| frame.bytes[0])
+            .collect();
         assert_eq!(cut, [2, 0]);
-        assert_eq!(numbers(&mut held, start + Duration::from_secs(1)), [1]);
-        assert_eq!(held.bytes, 0);
+        assert_eq!(numbers(&mut in_flight, start + Duration::from_secs(1)), [1]);
+        assert_eq!(in_flight.bytes, 0);
     }
 
     #[test]
     fn too_much_is_an_error_that_says_so() {
-        let mut held = Held::default();
+        let mut in_flight = InFlight::default();
         let now = Instant::now();
-        let mut push = |bytes| held.push(now, 1, End::First, vec![0; bytes], None);
+        let mut push = |bytes| in_flight.push(now, 1, End::First, vec![0; bytes], None);
         push(LIMIT).expect("room");
         let error = push(1).expect_err("full");
         assert!(error.to_string().contains("256 MiB"), "{error}");

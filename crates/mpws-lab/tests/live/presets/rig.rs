@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A lab with MPTCP and so many paths, and its counters at the start.
-pub struct Bench {
+pub struct Rig {
     pub lab: Lab,
     before: [Counters; 2],
 }
@@ -24,7 +24,7 @@ pub const ENDPOINT: AddressId = AddressId(7);
 
 pub type Pair = (Socket, Socket);
 
-impl Bench {
+impl Rig {
     /// Nothing where this host cannot have one.
     pub fn of(paths: u8) -> Option<Self> {
         let two = Lab::builder().host("client").host("server");
@@ -100,7 +100,8 @@ impl Bench {
         }
     }
 
-    /// The server announces its address on path 2, and the client joins there: both directions take that path.
+    /// The server announces its address on path 2, and the client joins there: both directions take
+    /// that path.
     pub fn announce_second_path(&self) {
         for host in self.lab.hosts() {
             let limits = Limits {
@@ -118,7 +119,8 @@ impl Bench {
         manager.add_endpoint(&endpoint).expect("endpoint");
     }
 
-    /// A connection whose second subflow stands, its client's events, and the listeners, without which there is no join.
+    /// A connection whose second subflow stands, its client's events, and the listeners, without
+    /// which there is no join.
     pub fn joined(&self) -> (Pair, EventSocket, [Socket; 2]) {
         self.announce_second_path();
         let mut events = self.lab.host("client").events().expect("events");
