@@ -374,3 +374,49 @@ fn nearest(name: &str) -> Option<&'static str> {
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value that the key takes, where it needs one.
+    fn example(key: &Key) -> String {
+        let value = match key.name {
+            "strip" | "blackhole" | "balance" => None,
+            "replace" => Some("cat/tiger"),
+            "drop" | "reset" => Some("syn"),
+            "nat-idle" | "coalesce" => Some("5ms"),
+            _ if key.value.is_empty() => None,
+            _ => Some("100"),
+        };
+        value.map_or(key.name.to_owned(), |value| format!("{}={value}", key.name))
+    }
+
+    #[test]
+    fn what_users_type_stands_in_the_capture() {
+        for key in BOX_KEYS {
+            let text = example(key);
+            let Ok(Item::Box(item)) = Item::parse(&text) else {
+                panic!("{text} is no box");
+            };
+            for one in item.boxes(["client", "server"]) {
+                let expected = match (&one, key.name) {
+                    (Middlebox::Rule(_), _) => text.as_str(),
+                    // Three ways to set up one machine.
+                    (_, "nat-idle" | "nat-flush-after") => "nat",
+                    (_, name) => name,
+                };
+                assert_eq!(one.name(), expected, "{text}");
+                assert!(mpws_packet::Name::new(one.name()).is_ok(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_keys_have_the_same_name() {
+        for (at, key) in KEYS.iter().enumerate() {
+            let first = KEYS.iter().position(|other| other.name == key.name);
+            assert_eq!(first, Some(at), "{}", key.name);
+        }
+    }
+}
