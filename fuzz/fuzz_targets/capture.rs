@@ -34,7 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
         });
         for direction in [Direction::ToResponder, Direction::ToInitiator] {
             connection.data_segments(direction);
-            connection.held_segments(direction);
+            connection.nagle_delays(direction);
             connection.delivered_bytes(direction);
         }
     }

@@ -265,10 +265,10 @@ impl SeenDirection {
             syn_mp_capable: sent.syn_mp_capable,
             bytes: connection.delivered_bytes(direction),
             segments: connection.data_segments(direction).len() as u64,
-            held: connection.held_segments(direction).len() as u64,
+            held: connection.nagle_delays(direction).len() as u64,
             unacknowledged: dissection
                 .data(direction)
-                .held_back()
+                .unacknowledged()
                 .map(|held| held.to_string()),
             messages: messages
                 .filter(|one| one.is_data())

@@ -16,7 +16,7 @@
 //! - `packets`: TCP packets as they were sent and as they arrived; connections; keys and HMACs;
 //!   [`TcpPacket`], [`Trace`], [`Connection`], [`Connection::join_checks`]
 //! - `tracks`: one direction of one subflow, by places in its TCP stream;
-//!   [`Connection::data_segments`], [`Connection::held_segments`]
+//!   [`Connection::data_segments`], [`Connection::nagle_delays`]
 //! - `transport`: packets sorted into connections; what carried the bytes, and why it was not
 //!   MPTCP; [`analyse`], [`Connection::transport`], [`TransportTruth`]
 //! - `stream`: the data of all subflows in order: who carried what, what is missing or came twice;
@@ -61,8 +61,8 @@ pub use packets::{
 };
 pub use plain::{KeyLog, KeyLogError, Tls};
 pub use read::{CaptureReader, LinkType, PacketRecord, ReadError, ReadProblem, read_pcapng};
-pub use report::{Dissection, Entry, Event, Fate, Opening};
+pub use report::{Delivery, Dissection, Entry, Event, Opening};
 pub use rules::{Offence, Rule};
-pub use stream::{Carriage, DataStream, HeldBack, Hole, Level, Retransmission, Share};
-pub use tracks::{Held, HoldLimits, Segment};
+pub use stream::{Carriage, DataStream, Hole, Level, Retransmission, Share, Unacknowledged};
+pub use tracks::{NagleDelay, NagleLimits, Segment};
 pub use transport::{Cause, TransportTruth, UnknownCause, analyse, analyse_packets};

@@ -1,7 +1,7 @@
 //! Everything that is known of one connection.
 
 use super::{
-    event::{Entry, Event, Fate},
+    event::{Delivery, Entry, Event},
     timeline::timeline,
 };
 use crate::{
@@ -115,7 +115,7 @@ fn application_entries(
         subflow,
         path: String::new(),
         direction,
-        fate: Fate::Arrived,
+        delivery: Delivery::Arrived,
         rule: None,
         event,
     };

@@ -24,7 +24,8 @@ pub struct Entry {
     /// Which way, as seen from the connection: also on a subflow that the responder opened.
     pub direction: Direction,
     /// What became of the packet.
-    pub fate: Fate,
+    #[serde(rename = "fate")]
+    pub delivery: Delivery,
     /// Name of the rule that did something to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -36,7 +37,7 @@ pub struct Entry {
 /// What became of a packet on the way, as far as the capture tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fate {
+pub enum Delivery {
     /// It arrived as it was sent, or there is nothing to the contrary.
     Arrived,
     /// The wire lost it.

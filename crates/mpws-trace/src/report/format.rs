@@ -11,7 +11,7 @@ use crate::{
     packets::{Connection, Direction, Proof, Role, Trace},
     plain::Tls,
     rules::Offence,
-    stream::{DataStream, HeldBack, Hole, Share},
+    stream::{DataStream, Hole, Share, Unacknowledged},
     transport::TransportTruth,
 };
 
@@ -186,7 +186,8 @@ pub struct StreamReport {
     /// What is missing, in order.
     pub holes: Vec<Hole>,
     /// What arrived and the receiver does not take.
-    pub held_back: Option<HeldBack>,
+    #[serde(rename = "held_back")]
+    pub unacknowledged: Option<Unacknowledged>,
 }
 
 impl Report {
@@ -273,7 +274,7 @@ impl StreamReport {
             unmapped_from: data.unmapped_from,
             from_start: data.from_start,
             holes: data.holes.clone(),
-            held_back: data.held_back(),
+            unacknowledged: data.unacknowledged(),
         }
     }
 }

@@ -11,7 +11,7 @@ mod text;
 mod timeline;
 
 pub use dissect::Dissection;
-pub use event::{Entry, Event, Fate, Opening};
+pub use event::{Delivery, Entry, Event, Opening};
 pub use format::{
     ConnectionReport, FileSummary, JoinReport, Report, SCHEMA, StreamReport, SubflowEnd,
     SubflowReport,

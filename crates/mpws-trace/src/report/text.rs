@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{
-    event::{Entry, Event, Fate},
+    event::{Delivery, Entry, Event},
     format::{ConnectionReport, FileSummary, Report, StreamReport, SubflowEnd, SubflowReport},
 };
 use crate::{
@@ -201,7 +201,7 @@ fn stream(name: &str, stream: &StreamReport, out: &mut impl Write) -> fmt::Resul
     if let Some(place) = stream.unmapped_from {
         notes.push(format!("without mapping from byte {place} on"));
     }
-    if let Some(held) = &stream.held_back {
+    if let Some(held) = &stream.unacknowledged {
         notes.push(held.to_string());
     }
     if !stream.from_start {
@@ -245,11 +245,11 @@ fn timeline(connection: &ConnectionReport, out: &mut impl Write) -> fmt::Result 
             carriage(message, out)?;
         }
         let rule = name(entry.rule.as_deref().unwrap_or("the wire"));
-        match (&entry.event, entry.fate) {
-            (_, Fate::Arrived) | (Event::Lost { .. }, _) => {}
-            (_, Fate::Lost) => write!(out, "  [lost by {rule}]")?,
-            (_, Fate::Changed) => write!(out, "  [changed by {rule}]")?,
-            (_, Fate::Forged) => write!(out, "  [forged by {rule}]")?,
+        match (&entry.event, entry.delivery) {
+            (_, Delivery::Arrived) | (Event::Lost { .. }, _) => {}
+            (_, Delivery::Lost) => write!(out, "  [lost by {rule}]")?,
+            (_, Delivery::Changed) => write!(out, "  [changed by {rule}]")?,
+            (_, Delivery::Forged) => write!(out, "  [forged by {rule}]")?,
         }
         writeln!(out)?;
     }

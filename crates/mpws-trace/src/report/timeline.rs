@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use mpws_codec::mptcp::{AddressId, MpJoin, MptcpOption};
 
-use super::event::{Entry, Event, Fate, Opening};
+use super::event::{Delivery, Entry, Event, Opening};
 use crate::{
     packets::{Connection, Direction, Image, JoinCheck, Packet, Proof, Role},
     stream::DataStream,
@@ -231,18 +231,18 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, packet: &Packet, event: Event) {
-        let fate = match (&packet.sent, &packet.delivered) {
-            (Some(_), None) => Fate::Lost,
-            (None, _) => Fate::Forged,
-            (Some(sent), Some(delivered)) if sent != delivered => Fate::Changed,
-            (Some(_), Some(_)) => Fate::Arrived,
+        let delivery = match (&packet.sent, &packet.delivered) {
+            (Some(_), None) => Delivery::Lost,
+            (None, _) => Delivery::Forged,
+            (Some(sent), Some(delivered)) if sent != delivered => Delivery::Changed,
+            (Some(_), Some(_)) => Delivery::Arrived,
         };
         self.entries.push(Entry {
             time_ns: packet.time_ns,
             subflow: self.index,
             path: packet.path.to_string(),
             direction: self.subflow.way(packet.direction),
-            fate,
+            delivery,
             rule: packet.rule.clone(),
             event,
         });
@@ -281,7 +281,7 @@ fn fallback(connection: &Connection) -> Option<Entry> {
         subflow: 0,
         path: packet.path.to_string(),
         direction: packet.direction,
-        fate: Fate::Arrived,
+        delivery: Delivery::Arrived,
         rule: None,
         event: Event::Fallback { cause },
     })
@@ -326,7 +326,7 @@ fn sent_again(
             subflow: one.subflow,
             path: path.cloned().unwrap_or_default(),
             direction,
-            fate: Fate::Arrived,
+            delivery: Delivery::Arrived,
             rule: None,
             event: Event::SentAgain {
                 level: one.level,

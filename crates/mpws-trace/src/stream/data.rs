@@ -60,7 +60,7 @@ pub struct Hole {
 /// Data that arrived without a gap, that the sender sends again and again, and that no DATA_ACK
 /// covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct HeldBack {
+pub struct Unacknowledged {
     /// Place of the first byte that is not acknowledged.
     pub from: u64,
     /// Bytes from there on that arrived without a gap.
@@ -185,7 +185,7 @@ impl DataStream {
     ///
     /// A receiver whose buffer is full of data out of order does this. So do acknowledgements that
     /// are lost on every path.
-    pub fn held_back(&self) -> Option<HeldBack> {
+    pub fn unacknowledged(&self) -> Option<Unacknowledged> {
         let whole = self.whole_until();
         if whole <= self.acked {
             return None;
@@ -203,7 +203,7 @@ impl DataStream {
         let (Some(first), Some(last)) = (vain.iter().min(), vain.iter().max()) else {
             return None;
         };
-        (vain.len() >= IN_VAIN).then(|| HeldBack {
+        (vain.len() >= IN_VAIN).then(|| Unacknowledged {
             from: self.acked,
             bytes: whole - self.acked,
             times: u32::try_from(vain.len()).unwrap_or(u32::MAX),
@@ -238,7 +238,7 @@ impl DataStream {
     }
 }
 
-impl fmt::Display for HeldBack {
+impl fmt::Display for Unacknowledged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             from, bytes, times, ..

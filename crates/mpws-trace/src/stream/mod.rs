@@ -3,4 +3,4 @@
 mod assemble;
 mod data;
 
-pub use data::{Carriage, DataStream, HeldBack, Hole, Level, Retransmission, Share};
+pub use data::{Carriage, DataStream, Hole, Level, Retransmission, Share, Unacknowledged};

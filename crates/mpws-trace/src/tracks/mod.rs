@@ -6,6 +6,6 @@ mod table;
 mod track;
 
 pub(crate) use ranges::{Ranges, Unwrap, range};
-pub use segments::{Held, HoldLimits, Segment};
+pub use segments::{NagleDelay, NagleLimits, Segment};
 pub(crate) use table::{DataPlaces, Mapped, Table};
 pub(crate) use track::{Declared, Piece, Track, mapping_place, places};

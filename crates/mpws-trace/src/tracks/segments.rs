@@ -21,18 +21,19 @@ pub struct Segment {
     pub retransmission: bool,
     /// Whether it arrived.
     pub delivered: bool,
-    /// When the first acknowledgement of all its bytes that arrives was at the wire.
+    /// When the first acknowledgement of all its bytes that arrives was at the wire, in nanoseconds
+    /// since the epoch.
     pub acked_at_ns: Option<u64>,
 }
 
 /// A small segment that left only when the small segment before it was acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct NagleDelay {
     /// The segment that waited.
     pub segment: Segment,
     /// The segment before it, which was still unacknowledged.
     pub behind: Segment,
-    /// When the acknowledgement that released it was at the wire.
+    /// When the acknowledgement that released it was at the wire, in nanoseconds since the epoch.
     pub ack_ns: u64,
     /// How long that acknowledgement took, from `behind`, in nanoseconds.
     pub ack_delay_ns: u64,
@@ -42,14 +43,14 @@ pub struct Held {
 
 /// What counts as held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HoldLimits {
+pub struct NagleLimits {
     /// Acknowledgements that took less time are not delayed ones, in nanoseconds.
     pub min_ack_delay_ns: u64,
     /// Segments that left later after the acknowledgement were not released by it, in nanoseconds.
     pub max_release_gap_ns: u64,
 }
 
-impl Default for HoldLimits {
+impl Default for NagleLimits {
     /// 20 ms and 10 ms: Linux delays acknowledgements by 40 ms, and releases within microseconds,
     /// though on a busy machine 4 ms have been seen.
     fn default() -> Self {
@@ -68,9 +69,9 @@ impl Connection {
     }
 
     /// Segments of one direction that waited for an acknowledgement, with the default
-    /// [`HoldLimits`].
-    pub fn held_segments(&self, direction: Direction) -> Vec<Held> {
-        self.held_segments_within(direction, HoldLimits::default())
+    /// [`NagleLimits`].
+    pub fn nagle_delays(&self, direction: Direction) -> Vec<NagleDelay> {
+        self.nagle_delays_within(direction, NagleLimits::default())
     }
 
     /// Segments of one direction that waited for an acknowledgement: Nagle's algorithm (RFC 9293
@@ -89,7 +90,11 @@ impl Connection {
     ///
     /// The limits are about single steps and not about totals, so a slow machine moves no verdict.
     /// On paths with a round trip of its own `min_ack_delay_ns` must be longer than that.
-    pub fn held_segments_within(&self, direction: Direction, limits: HoldLimits) -> Vec<Held> {
+    pub fn nagle_delays_within(
+        &self,
+        direction: Direction,
+        limits: NagleLimits,
+    ) -> Vec<NagleDelay> {
         let mut candidates = Vec::new();
         let segments = self.walk(direction, |index, before, release| {
             candidates.push((index, before, release));
@@ -104,7 +109,7 @@ impl Connection {
                 let held = whole
                     && ack_delay_ns >= limits.min_ack_delay_ns
                     && release_gap_ns <= limits.max_release_gap_ns;
-                held.then_some(Held {
+                held.then_some(NagleDelay {
                     segment,
                     behind,
                     ack_ns,

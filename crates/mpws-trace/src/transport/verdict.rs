@@ -59,7 +59,7 @@ impl Connection {
         let (request, answer) = (&self.to_responder, &self.to_initiator);
         if self.refused {
             Cause::SynRefused
-        } else if request.delivered.syn == 0 && request.sent.syn > 0 {
+        } else if request.delivered.syn == 0 {
             Cause::SynDropped
         } else if answer.sent.syn > 0 && answer.delivered.syn == 0 {
             Cause::SynAckDropped

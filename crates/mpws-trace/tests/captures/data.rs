@@ -102,7 +102,7 @@ fn in_vain(copies: usize, acknowledged: bool) -> DataStream {
 
 #[test]
 fn data_that_is_sent_again_and_again_and_never_acknowledged_is_held_back() {
-    let held = in_vain(3, false).held_back().expect("it is held back");
+    let held = in_vain(3, false).unacknowledged().expect("it is held back");
     assert_eq!((held.from, held.bytes, held.times), (15, 9, 3));
     assert!((400_000_000..500_000_000).contains(&held.during_ns));
     let said = held.to_string();
@@ -111,8 +111,8 @@ fn data_that_is_sent_again_and_again_and_never_acknowledged_is_held_back() {
 
 #[test]
 fn data_that_is_acknowledged_at_last_or_was_hardly_sent_again_is_not_held_back() {
-    assert_eq!(in_vain(3, true).held_back(), None);
-    assert_eq!(in_vain(2, false).held_back(), None);
+    assert_eq!(in_vain(3, true).unacknowledged(), None);
+    assert_eq!(in_vain(2, false).unacknowledged(), None);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn data_that_never_arrives_is_not_held_back() {
         second.data(Client, b"lost").dropped();
     }
     let data = connection(&[&first, &second]).data(THERE);
-    assert_eq!(data.held_back(), None);
+    assert_eq!(data.unacknowledged(), None);
 }
 
 #[test]

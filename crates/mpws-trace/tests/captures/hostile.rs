@@ -23,7 +23,7 @@ fn ask_everything(records: &[PacketRecord]) {
         });
         for direction in [Direction::ToResponder, Direction::ToInitiator] {
             connection.data_segments(direction);
-            connection.held_segments(direction);
+            connection.nagle_delays(direction);
             connection.delivered_bytes(direction);
         }
     }

@@ -91,12 +91,12 @@ fn small_writes_are_held_by_nagle_and_not_without_it() {
     ] {
         let connection = recorded(name);
         assert_eq!(
-            connection.held_segments(Direction::ToResponder).len(),
+            connection.nagle_delays(Direction::ToResponder).len(),
             held,
             "{name}"
         );
         assert_eq!(
-            connection.held_segments(Direction::ToInitiator).len(),
+            connection.nagle_delays(Direction::ToInitiator).len(),
             0,
             "{name}"
         );

@@ -1,6 +1,6 @@
 //! Who waited for whom.
 
-use mpws_trace::{Direction, HoldLimits};
+use mpws_trace::{Direction, NagleLimits};
 
 use crate::support::*;
 
@@ -19,7 +19,7 @@ fn nagle(ack_delay_ms: u64) -> Talk {
 
 #[test]
 fn a_segment_released_by_a_delayed_bare_ack_was_held() {
-    let held = nagle(40).connection().held_segments(TO_RESPONDER);
+    let held = nagle(40).connection().nagle_delays(TO_RESPONDER);
     assert_eq!(held.len(), 1);
     assert_eq!((held[0].behind.seq, held[0].segment.seq), (0, 5));
     assert_eq!(held[0].ack_delay_ns, 40_100_000);
@@ -28,15 +28,15 @@ fn a_segment_released_by_a_delayed_bare_ack_was_held() {
 
 #[test]
 fn an_ack_that_was_not_delayed_held_nobody() {
-    assert_eq!(nagle(1).connection().held_segments(TO_RESPONDER), []);
-    let strict = HoldLimits {
+    assert_eq!(nagle(1).connection().nagle_delays(TO_RESPONDER), []);
+    let strict = NagleLimits {
         min_ack_delay_ns: 1_000_000,
-        ..HoldLimits::default()
+        ..NagleLimits::default()
     };
     assert_eq!(
         nagle(1)
             .connection()
-            .held_segments_within(TO_RESPONDER, strict)
+            .nagle_delays_within(TO_RESPONDER, strict)
             .len(),
         1
     );
@@ -49,7 +49,7 @@ fn a_segment_that_left_before_the_ack_was_not_held() {
         .data(Client, b"first")
         .data(Client, b"second");
     talk.wait_ms(40).ack(Server).data(Client, b"third");
-    let held = talk.connection().held_segments(TO_RESPONDER);
+    let held = talk.connection().nagle_delays(TO_RESPONDER);
     let third = held.iter().map(|held| held.segment.seq).collect::<Vec<_>>();
     assert_eq!(third, [11], "only the third waited, and behind the second");
 }
@@ -62,7 +62,7 @@ fn a_segment_that_left_long_after_the_ack_was_not_held() {
         .ack(Server)
         .wait_ms(10)
         .data(Client, b"second");
-    assert_eq!(talk.connection().held_segments(TO_RESPONDER), []);
+    assert_eq!(talk.connection().nagle_delays(TO_RESPONDER), []);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn an_answer_to_data_that_came_with_the_ack_was_not_held() {
     talk.wait_ms(40)
         .data(Server, b"pong")
         .data(Client, b"ping again");
-    assert_eq!(talk.connection().held_segments(TO_RESPONDER), []);
+    assert_eq!(talk.connection().nagle_delays(TO_RESPONDER), []);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn an_ack_that_did_not_arrive_releases_nobody() {
         .ack(Server)
         .dropped()
         .data(Client, b"second");
-    assert_eq!(talk.connection().held_segments(TO_RESPONDER), []);
+    assert_eq!(talk.connection().nagle_delays(TO_RESPONDER), []);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_full_segment_before_it_does_not_count_as_small() {
     talk.wait_ms(40).ack(Server).data(Client, b"second");
     let connection = talk.connection();
     assert!(!connection.data_segments(TO_RESPONDER)[0].small);
-    assert_eq!(connection.held_segments(TO_RESPONDER), []);
+    assert_eq!(connection.nagle_delays(TO_RESPONDER), []);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn waiting_for_an_ack_because_of_a_loss_is_not_holding() {
         facts,
         [(0, false, false), (0, true, true), (5, false, true)]
     );
-    assert_eq!(connection.held_segments(TO_RESPONDER), []);
+    assert_eq!(connection.nagle_delays(TO_RESPONDER), []);
 }
 
 #[test]
@@ -146,5 +146,5 @@ fn an_ack_of_a_part_of_what_is_under_way_releases_nobody() {
     talk.wait_ms(40).ack(Server);
     talk.next[0] = all;
     talk.data(Client, b"third");
-    assert_eq!(talk.connection().held_segments(TO_RESPONDER), []);
+    assert_eq!(talk.connection().nagle_delays(TO_RESPONDER), []);
 }
