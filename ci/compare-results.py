@@ -34,7 +34,9 @@ def aspects_of(cell: dict[str, Any], form: str) -> dict[str, str]:
     return {
         "verdict": cell["verdict"],
         "known": ", ".join(known) or "none",
-        "transport": f"{transport['kind']} ({transport['cause']})" if transport["cause"] else transport["kind"],
+        "transport": f"{transport['kind']} ({transport['cause']})"
+        if transport["cause"]
+        else transport["kind"],
         "reason": cell["reason"],
     }
 
@@ -72,9 +74,13 @@ def ignored(text: str) -> tuple[str, set[str]]:
 
 def main() -> int:
     """Prints the differences and tells by the exit code whether there are any."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", type=aspects, default=set(ASPECTS), metavar="WHAT,..")
-    parser.add_argument("--ignore", type=ignored, action="append", default=[], metavar="PATTERN=WHAT,..")
+    parser.add_argument(
+        "--ignore", type=ignored, action="append", default=[], metavar="PATTERN=WHAT,.."
+    )
     parser.add_argument("one", metavar="ONE")
     parser.add_argument("other", metavar="OTHER")
     args = parser.parse_args()
@@ -87,7 +93,9 @@ def main() -> int:
             print(f"{name}: only in {args.one if name in one else args.other}")
             different.add(name)
             continue
-        not_here = set().union(*(what for pattern, what in args.ignore if fnmatchcase(name, pattern)))
+        not_here = set().union(
+            *(what for pattern, what in args.ignore if fnmatchcase(name, pattern))
+        )
         for aspect in ASPECTS:
             was, is_now = one[name][aspect], other[name][aspect]
             if aspect not in args.only or was == is_now:
@@ -97,7 +105,9 @@ def main() -> int:
                 continue
             print(f"{name}: {aspect}\n    {was!r}\n    {is_now!r}")
             different.add(name)
-    print(f"{len(names)} cells compared, {len(different)} differ, {left_out} differences ignored")
+    print(
+        f"{len(names)} cells compared, {len(different)} differ, {left_out} differences ignored"
+    )
     return 1 if different or not one else 0
 
 

@@ -272,10 +272,12 @@ class Reader:
 
 
 def place_of(file: Path, name: str, folder: Path, line: int) -> Path | None:
-    """The file of a module, by a `#[path]` before its line or by its name; `None` if there is none."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    above = lines[line - 2] if line >= 2 else ""
-    given = re.search(r'#\[path\s*=\s*"([^"]+)"\]', above)
+    """The file of a module, by a `#[path]` above its line or by its name; `None` if there is none."""
+    lines = file.read_text(encoding="utf-8").splitlines()[: line - 1]
+    attributes = []
+    while lines and lines[-1].lstrip().startswith("#["):
+        attributes.append(lines.pop())
+    given = re.search(r'#\[path\s*=\s*"([^"]+)"\]', "\n".join(attributes))
     if given:
         candidates = [file.parent / given[1]]
     else:

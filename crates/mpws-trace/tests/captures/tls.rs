@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use mpws_codec::websocket::{FrameSpec, accept_key, opcode};
 use mpws_trace::{
-    Application, KeyLog, MessageKind, Options, analyse,
+    Application, Keep, KeyLog, MessageKind, Options, analyse,
     report::{ConnectionReport, FileSummary, Report},
 };
 use rustls::{
@@ -219,6 +219,30 @@ fn without_its_secrets_tls_is_judged_by_its_transport_only() {
         assert_eq!(tls.obstacle.as_deref(), Some(obstacle));
         assert!(report.messages.is_empty());
     }
+}
+
+#[test]
+fn what_messages_say_under_tls_is_known_with_its_secrets_and_no_message_is_without() {
+    let secured = conversation(provider::cipher_suite::TLS13_AES_128_GCM_SHA256);
+    let read = |key_log| {
+        let options = Options {
+            key_log,
+            keep: Keep::Digest,
+            ..Options::default()
+        };
+        analyse(&secured.talk.records).connections[0].conversation(&options)
+    };
+    let open = read(Some(secured.key_log()));
+    let lengths: Vec<_> = open
+        .messages
+        .iter()
+        .map(|one| one.content.as_ref().map(|content| content.length))
+        .collect();
+    assert_eq!(lengths, [Some(40_000), Some(5), Some(6)]);
+    assert!(open.messages[1].says_the_same(&open.messages[1].clone()));
+    let closed = read(None);
+    assert_eq!(closed.application, Application::Tls);
+    assert_eq!((closed.messages, closed.handshake), (Vec::new(), None));
 }
 
 #[test]
