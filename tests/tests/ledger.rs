@@ -51,6 +51,34 @@ fn every_planned_cell_is_reported_once_and_in_order() {
 }
 
 #[test]
+fn what_is_found_out_when_the_cells_are_over_is_in_the_last_event_and_in_the_result() {
+    let stage = Stage::new();
+    let planned = Planned::of(stage.selection(&[FIXTURES])).expect("a plan");
+    let mut events = Vec::new();
+    let mut last = |result: &mut RunResult, tell: &mut dyn FnMut(RunEvent)| {
+        assert_eq!(result.cells.len(), result.planned);
+        tell(RunEvent::Preparing {
+            what: "the last thing".to_owned(),
+        });
+        result.problems.push("found out last".to_owned());
+    };
+    let mut tell = |event| events.push(event);
+    let result =
+        mpws_suite::run::run_with(planned, &stage.options(), &mut last, &mut tell).expect("a run");
+    assert_eq!(result.problems, ["found out last"]);
+    let [
+        ..,
+        RunEvent::Preparing { what },
+        RunEvent::Finished(finished),
+    ] = events.as_slice()
+    else {
+        panic!("{events:?}");
+    };
+    assert_eq!(what, "the last thing");
+    assert_eq!(**finished, result);
+}
+
+#[test]
 fn events_tell_of_each_cell_what_the_result_says() {
     let stage = Stage::new();
     let mut told = Vec::new();

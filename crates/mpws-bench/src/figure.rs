@@ -72,7 +72,7 @@ pub(crate) fn figure(readings: Vec<Reading>, capacity: Option<Capacity>) -> Opti
 /// The two sides of a round stand next to each other in time. What they are compared by is the
 /// median of these ratios: it lies among them, while the ratio of figures over all rounds need not
 /// when the machine changes its pace between rounds.
-pub(crate) fn ratios(mptcp: &Figure, tcp: &Figure) -> Option<Vec<f64>> {
+pub fn ratios(mptcp: &Figure, tcp: &Figure) -> Option<Vec<f64>> {
     let (mptcp, tcp) = (rounds(mptcp), rounds(tcp));
     let comparable = !mptcp.is_empty() && mptcp.len() == tcp.len();
     if !comparable || tcp.iter().any(|one| *one <= 0.0) {
@@ -91,7 +91,7 @@ fn rounds(figure: &Figure) -> Vec<f64> {
 }
 
 /// The value in the middle; of an even number, the mean of the two.
-pub(crate) fn median(values: &[f64]) -> f64 {
+pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let upper = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);

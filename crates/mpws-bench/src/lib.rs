@@ -16,21 +16,19 @@
 //! | [`plan`] | pairs and rows |
 //! | [`run`] | a whole run |
 //! | [`result`] | what comes out |
-//! | [`claims`] | figures for the claims of `mpws-suite` |
 //! | [`capacity`] | what shaped paths can carry by rate and headers |
 //! | `stage` | one lab with its peers and listeners |
 //! | `link` | a measured connection of the fixture's client |
 //! | `proof` | what carried the bytes of each measured connection |
 //! | `measure` | the measures |
-//! | `figure` | from readings to figures |
+//! | [`figure`] | from readings to figures |
 
 #![forbid(unsafe_code)]
 #![warn(clippy::missing_errors_doc)]
 
 pub mod capacity;
-pub mod claims;
 mod end;
-mod figure;
+pub mod figure;
 mod link;
 mod machine;
 mod measure;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::CellName;
+use crate::bench::Measure;
 use crate::result::Verdict;
 
 /// A claim, judged by the results of a run.
@@ -127,11 +128,11 @@ pub enum Says {
 }
 
 /// A figure over MPTCP divided by that over TCP, round by round of one bench row.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ratio {
     /// Measure of `mpws bench`.
-    pub measure: String,
+    pub measure: Measure,
     /// Client peer.
     pub client: String,
     /// Server peer.

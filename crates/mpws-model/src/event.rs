@@ -1,6 +1,7 @@
 //! What the runner tells while it runs. Reporters consume events and decide nothing.
 
 use crate::CellName;
+use crate::bench::BenchEvent;
 use crate::result::{CellResult, LeftOut, RunResult};
 
 /// Something happened.
@@ -28,6 +29,8 @@ pub enum RunEvent {
     },
     /// A cell has its result. `differs` and findings are only known at the end.
     CellFinished(Box<CellResult>),
+    /// The cells are over, and something is measured beside them, for claims.
+    Measuring(BenchEvent),
     /// Everything is over; nothing follows.
     Finished(Box<RunResult>),
 }

@@ -10,7 +10,6 @@
 //! | [`case`] | what a case is |
 //! | [`cases`] | the catalogue, by family |
 //! | [`cell`] | what a case's steps can do and judge |
-//! | [`claims`] | what a well-known article claims, judged by the results |
 //! | [`deadline`] | every deadline, named |
 //! | [`plan`] | cells from cases and peers; selectors |
 //! | [`requirement`], [`coverage`] | what cases answer to, and which sections no case covers |
@@ -30,7 +29,6 @@
 pub mod case;
 pub mod cases;
 pub mod cell;
-pub mod claims;
 mod clock;
 pub mod coverage;
 pub mod deadline;

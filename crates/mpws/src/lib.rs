@@ -13,7 +13,6 @@ pub mod failure;
 
 mod bench;
 mod check;
-mod claims;
 mod connect;
 mod deflate;
 mod doctor;

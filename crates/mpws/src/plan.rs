@@ -1,7 +1,6 @@
 //! From the command line to a plan, and from what the suite refuses to a [`Failure`].
 
 use mpws_lab::preset::OnPath;
-use mpws_suite::claims;
 use mpws_suite::plan::{PlanError, Planned, Selection, Selectors};
 
 use crate::args;
@@ -13,7 +12,7 @@ pub(crate) fn selection(args: &args::Selection, paths: Vec<OnPath>) -> Result<Se
     let refused = |error| refused(&PlanError::Pattern(error));
     let peers = args.peers.iter().map(|name| name.parse());
     Ok(Selection {
-        selectors: Selectors::parse(&args.selectors, &claims::groups()).map_err(refused)?,
+        selectors: Selectors::parse(&args.selectors, &mpws_claims::groups()).map_err(refused)?,
         profile: args.profile,
         peers: peers.collect::<Result<_, _>>().map_err(refused)?,
         matrix: args.matrix.clone(),

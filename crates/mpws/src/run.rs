@@ -17,7 +17,7 @@ use crate::args;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::{claims, interrupt, list, plan};
+use crate::{interrupt, list, plan};
 
 /// Runs cells, shows what comes of them and writes the reports.
 pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
@@ -32,9 +32,7 @@ pub(crate) fn run(args: &args::Run) -> Result<Exit, Failure> {
             .next("choose a folder that you may write to and that has room, with --out DIR")
     })?;
 
-    let selection = planned.selection.clone();
-    let (mut result, mut output) = follow(planned, &options)?;
-    claims::judge(&mut result, &selection, &options);
+    let (result, mut output) = follow(planned, &options)?;
     let written = folder::write(&args.out, &result);
     let paths = written.as_deref().unwrap_or_default();
     let paint = Paint::for_stream(io::stdout().is_terminal());
@@ -84,7 +82,7 @@ fn follow(planned: Planned, options: &RunOptions) -> Result<(RunResult, Output),
     let paint = Paint::for_stream(io::stdout().is_terminal());
     let mut progress = Progress::new(&mut output, paint, io::stderr().is_terminal());
     let mut told = false;
-    let outcome = mpws_suite::run::run(planned, options, &mut |event: RunEvent| {
+    let outcome = mpws_claims::run(planned, options, &mut |event: RunEvent| {
         tell_once(&options.stop, &mut told);
         // The output keeps its own errors, so that the run goes on without a reader.
         let _ = progress.event(&event);

@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mpws_model::bench::BenchEvent;
 use mpws_model::event::RunEvent;
 use mpws_model::result::{CellResult, Verdict};
 
 use super::Paint;
-use crate::{text, words};
+use crate::{bench, text, words};
 
 /// Consumes the events of a run: one line for each thing that is not green as it happens, and a
 /// progress bar on a terminal or a line for each tenth of the plan elsewhere.
@@ -21,6 +22,7 @@ pub struct Progress<W: Write> {
     not_green: usize,
     known: usize,
     tenths: usize,
+    bench: Option<bench::Progress<io::Stderr>>,
 }
 
 impl<W: Write> Progress<W> {
@@ -37,6 +39,7 @@ impl<W: Write> Progress<W> {
             not_green: 0,
             known: 0,
             tenths: 0,
+            bench: None,
         }
     }
 
@@ -56,8 +59,9 @@ impl<W: Write> Progress<W> {
                 Ok(())
             }
             RunEvent::CellFinished(cell) => self.cell_finished(cell),
+            RunEvent::Measuring(event) => self.measuring(event),
             RunEvent::Finished(_) => {
-                self.bar.finish_and_clear();
+                self.clear();
                 Ok(())
             }
             // Events that a later version adds are not for this reporter.
@@ -68,6 +72,19 @@ impl<W: Write> Progress<W> {
     /// Takes the bar away, for when the run ends without a result.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
+        if let Some(bench) = &self.bench {
+            bench.clear();
+        }
+    }
+
+    /// What is measured is told on the standard error stream, where the bar is.
+    fn measuring(&mut self, event: &BenchEvent) -> io::Result<()> {
+        self.bar.finish_and_clear();
+        let wants_bar = self.wants_bar;
+        let bench = self
+            .bench
+            .get_or_insert_with(|| bench::Progress::new(io::stderr(), wants_bar));
+        bench.event(event)
     }
 
     fn preparing(&mut self, what: &str) -> io::Result<()> {

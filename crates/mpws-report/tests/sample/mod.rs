@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mpws_model::Profile;
+use mpws_model::bench::Measure;
 use mpws_model::claims::{
     ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, HostCondition, Ratio, Says,
 };
@@ -179,7 +180,7 @@ fn claims() -> Vec<ClaimResult> {
         verdict: None,
         recorded: BTreeMap::new(),
         ratio: Some(Ratio {
-            measure: "connect".to_owned(),
+            measure: Measure::Connect,
             client: "mpws".to_owned(),
             server: "mpws".to_owned(),
             ratio: 1.25,

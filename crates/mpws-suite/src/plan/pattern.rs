@@ -137,7 +137,7 @@ impl fmt::Display for Pattern {
 
 /// Whether a pattern that stands in the program matches the whole text; a text that is no pattern
 /// matches nothing.
-pub(crate) fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob(pattern: &str, text: &str) -> bool {
     Pattern::from_str(pattern).is_ok_and(|pattern| pattern.matches(text))
 }
 

@@ -104,8 +104,27 @@ pub fn doctor(state: Option<&Path>) -> Vec<(String, Capability)> {
 ///
 /// [`RunError`], before any cell ran.
 pub fn run(
+    planned: Planned,
+    options: &RunOptions,
+    tell: &mut dyn FnMut(RunEvent),
+) -> Result<RunResult, RunError> {
+    run_with(planned, options, &mut |_, _| {}, tell)
+}
+
+/// What is still to be found out when the cells are over. It adds that to the result, and may tell
+/// of events.
+pub type Last<'a> = &'a mut dyn FnMut(&mut RunResult, &mut dyn FnMut(RunEvent));
+
+/// As [`run`]; `last` is asked when the cells are over, before [`RunEvent::Finished`], so that the
+/// event has everything.
+///
+/// # Errors
+///
+/// [`RunError`], before any cell ran.
+pub fn run_with(
     mut planned: Planned,
     options: &RunOptions,
+    last: Last<'_>,
     tell: &mut dyn FnMut(RunEvent),
 ) -> Result<RunResult, RunError> {
     let started = Instant::now();
@@ -187,7 +206,7 @@ pub fn run(
     }
     finding::compare_controls(&planned.plan.cells, &mut cells);
     let selection = &planned.selection;
-    let result = RunResult {
+    let mut result = RunResult {
         schema: RESULT_SCHEMA.to_owned(),
         tool: Tool {
             name: "mpws".to_owned(),
@@ -216,6 +235,7 @@ pub fn run(
         summary: Summary::of(&cells),
         cells,
     };
+    last(&mut result, tell);
     tell(RunEvent::Finished(Box::new(result.clone())));
     Ok(result)
 }

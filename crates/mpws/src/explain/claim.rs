@@ -1,7 +1,7 @@
 //! `mpws explain claims/ID`.
 
+use mpws_claims::{Aspect, CLAIMS, Claim, SELECTOR, Sense, Source, selectors};
 use mpws_suite::case::Profile;
-use mpws_suite::claims::{Aspect, CLAIMS, Claim, SELECTOR, Sense, Source, selectors};
 use mpws_suite::plan::Plan;
 
 use super::{part, selected};
@@ -61,7 +61,7 @@ fn about(number: usize, aspect: &Aspect, plan: &Plan, output: &mut Output) {
             (read.question(), ("cells", cells))
         }
         Source::Figures { measures, ask } => {
-            let measures = measures.iter().map(|&one| one.to_owned()).collect();
+            let measures = measures.iter().map(|one| one.word().to_owned()).collect();
             let question = ask.question().to_owned();
             (question, ("measures of mpws bench", measures))
         }

@@ -1,7 +1,7 @@
 //! `mpws run claims`: the verdict follows what this machine shows.
 
-use mpws_suite::claims::ClaimVerdict;
-use mpws_suite::result::RunResult;
+use mpws_model::claims::ClaimVerdict;
+use mpws_model::result::RunResult;
 
 use crate::support::{mpws, run, skips_without_labs, stderr, stdout};
 
@@ -47,7 +47,7 @@ fn an_unknown_claim_is_refused_with_a_name_that_is_near() {
 
 #[test]
 fn every_claim_is_explained_with_the_cells_that_run_it() {
-    for claim in mpws_suite::claims::CLAIMS {
+    for claim in mpws_claims::CLAIMS {
         let name = format!("claims/{}", claim.id);
         let output = run(["explain", &name]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");

@@ -1,44 +1,10 @@
-//! The published recipe, claim by claim: what a well-known article says of MPTCP sockets and Python
-//! `websockets`, and whether it holds here.
-//!
-//! A claim is data: a statement, its aspects, and for each aspect which cells or figures speak of
-//! it, how each is read, and what an affirmative answer says of the claim. The verdict comes from
-//! the results of this run by one rule for all claims; none is written down anywhere.
-//!
-//! | file | what it is |
-//! |---|---|
-//! | `mod.rs` | what a claim is; which cells and figures it needs |
-//! | `catalogue.rs` | the claims |
-//! | `reading.rs` | from a cell or a figure to an answer |
-//! | `judge.rs` | from answers to a verdict, and on what it depends |
-//! | `figures.rs` | what was measured |
+//! What a claim is.
 
-mod catalogue;
-mod figures;
-mod judge;
-mod reading;
-#[cfg(test)]
-mod tests;
-
-pub use catalogue::CLAIMS;
-pub use figures::Figures;
-pub use judge::judge;
-pub use mpws_model::claims::{
-    ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, HostCondition, Ratio, Says,
-};
-
-use crate::plan::{Group, Selector, Selectors};
+use mpws_model::bench::Measure;
+use mpws_suite::plan::Selector;
 
 /// The selector of all claims; `claims/ID` is that of one, and IDs may be globs.
 pub const SELECTOR: &str = "claims";
-
-/// Pairs whose figures speak of claims: the fixture with itself, and with what stands behind the
-/// top-level names of each pinned release.
-pub const PAIRS: [&str; 3] = [
-    "fixture:fixture",
-    "fixture:websockets-13.1-legacy",
-    "fixture:websockets-14.2-asyncio",
-];
 
 /// One statement of the article, in our own words.
 #[derive(Clone, Copy, Debug)]
@@ -76,10 +42,10 @@ pub enum Source {
         /// How each is read.
         read: Reading,
     },
-    /// Figures of [`PAIRS`], measured over MPTCP and TCP side by side.
+    /// Figures of [`PAIRS`](crate::PAIRS), measured over MPTCP and TCP side by side.
     Figures {
         /// Measures of `mpws bench`.
-        measures: &'static [&'static str],
+        measures: &'static [Measure],
         /// What is asked of each.
         ask: Ask,
     },
@@ -180,43 +146,4 @@ impl Claim {
 pub fn selectors(select: &[&str]) -> Vec<Selector> {
     // A test selects cells with each of them.
     select.iter().filter_map(|one| one.parse().ok()).collect()
-}
-
-/// The cells behind each claim, to be selected by the claim's name.
-pub fn groups() -> Vec<Group> {
-    let cells = |claim: &Claim| {
-        let aspects = claim.aspects.iter();
-        let cells = aspects.flat_map(|aspect| match aspect.source {
-            Source::Cells { select, .. } => selectors(select),
-            Source::Figures { .. } => Vec::new(),
-        });
-        cells.collect()
-    };
-    let group = |claim: &Claim| Group {
-        name: claim.selector(),
-        cells: cells(claim),
-    };
-    CLAIMS.iter().map(group).collect()
-}
-
-/// The claims that selectors name, each once, in the order of [`CLAIMS`].
-pub fn asked(selectors: &Selectors) -> Vec<&'static Claim> {
-    let named: Vec<&str> = selectors.groups().collect();
-    let chosen = CLAIMS.iter();
-    chosen
-        .filter(|claim| named.contains(&claim.selector().as_str()))
-        .collect()
-}
-
-/// The measures of `mpws bench` that these claims need, each once.
-pub fn measures(claims: &[&Claim]) -> Vec<&'static str> {
-    let mut all = Vec::new();
-    for aspect in claims.iter().flat_map(|claim| claim.aspects) {
-        if let Source::Figures { measures, .. } = aspect.source {
-            all.extend(measures);
-        }
-    }
-    all.sort_unstable();
-    all.dedup();
-    all
 }

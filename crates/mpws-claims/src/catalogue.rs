@@ -1,6 +1,8 @@
 //! The claims, in the order of the article.
 
-use super::{Ask, Aspect, Claim, Reading, Sense, Source};
+use mpws_model::bench::Measure;
+
+use crate::claim::{Ask, Aspect, Claim, Reading, Sense, Source};
 
 /// Every claim.
 pub const CLAIMS: &[Claim] = &[
@@ -219,7 +221,7 @@ const MORE_RELIABLE: Claim = Claim {
         Aspect {
             name: "a path is cut for a while: the silence is shorter than over TCP",
             source: Source::Figures {
-                measures: &["failover"],
+                measures: &[Measure::Failover],
                 ask: Ask::Smaller,
             },
             yes: Sense::Supports,
@@ -286,7 +288,7 @@ const PROTOCOL_OVERHEAD: Claim = Claim {
         Aspect {
             name: "goodput of large messages is lower",
             source: Source::Figures {
-                measures: &["bulk-up", "bulk-down"],
+                measures: &[Measure::BulkUp, Measure::BulkDown],
                 ask: Ask::Smaller,
             },
             yes: Sense::Supports,
@@ -294,7 +296,7 @@ const PROTOCOL_OVERHEAD: Claim = Claim {
         Aspect {
             name: "a small message takes longer there and back",
             source: Source::Figures {
-                measures: &["latency-64"],
+                measures: &[Measure::Latency64],
                 ask: Ask::Larger,
             },
             yes: Sense::Supports,
@@ -319,7 +321,7 @@ const SLOWER_SETUP: Claim = Claim {
         Aspect {
             name: "the connection stands later",
             source: Source::Figures {
-                measures: &["connect"],
+                measures: &[Measure::Connect],
                 ask: Ask::Larger,
             },
             yes: Sense::Supports,
@@ -327,7 +329,7 @@ const SLOWER_SETUP: Claim = Claim {
         Aspect {
             name: "the opening handshake takes longer",
             source: Source::Figures {
-                measures: &["upgrade"],
+                measures: &[Measure::Upgrade],
                 ask: Ask::Larger,
             },
             yes: Sense::Supports,

@@ -3,11 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mpws_model::bench::Measure;
+use mpws_model::claims::Ratio;
+use mpws_model::result::{CellResult, PeerFacts, Verdict};
+use mpws_suite::plan::pattern::glob;
 use serde_json::Value;
 
-use super::{Ask, Figures, PAIRS, Ratio, Reading};
-use crate::plan::pattern::glob;
-use crate::result::{CellResult, PeerFacts, Verdict};
+use crate::claim::{Ask, Reading};
+use crate::figures::{Figures, PAIRS};
 
 /// Yes, no, or neither; with the reason.
 #[derive(Clone, Debug)]
@@ -166,9 +169,10 @@ impl<'a> Results<'a> {
 }
 
 /// One answer for each measure of each pair.
-pub(super) fn figures<'a>(figures: &'a Figures, measures: &[&str], ask: Ask) -> Vec<Answer<'a>> {
+pub(super) fn figures<'a>(figures: &'a Figures, measures: &[Measure], ask: Ask) -> Vec<Answer<'a>> {
     let mut answers = Vec::new();
     for measure in measures {
+        let name = measure.word();
         let mut found = Vec::new();
         for ratio in figures.ratios.iter().filter(|one| one.measure == *measure) {
             let says = |round: &f64| match ask {
@@ -184,7 +188,7 @@ pub(super) fn figures<'a>(figures: &'a Figures, measures: &[&str], ask: Ask) -> 
             };
             let (low, high) = ratio.spread().unwrap_or_default();
             let because = format!(
-                "{measure} of {} with {}: MPTCP/TCP {:.2}, rounds {low:.2} to {high:.2}",
+                "{name} of {} with {}: MPTCP/TCP {:.2}, rounds {low:.2} to {high:.2}",
                 ratio.client, ratio.server, ratio.ratio
             );
             let answer = Answer::of(word, because, Vec::new());
@@ -193,8 +197,12 @@ pub(super) fn figures<'a>(figures: &'a Figures, measures: &[&str], ask: Ask) -> 
                 ..answer
             });
         }
-        for (_, client, server, why) in figures.missing.iter().filter(|one| one.0 == *measure) {
-            let because = format!("{measure} of {client} with {server}: {why}");
+        let missing = figures.missing.iter();
+        for one in missing.filter(|one| one.measure == *measure) {
+            let because = format!(
+                "{name} of {} with {}: {}",
+                one.client, one.server, one.reason
+            );
             found.push(Answer::of(Word::Unknown, because, Vec::new()));
         }
         if found.len() < PAIRS.len() {
@@ -202,7 +210,7 @@ pub(super) fn figures<'a>(figures: &'a Figures, measures: &[&str], ask: Ask) -> 
                 .none
                 .as_deref()
                 .unwrap_or("not all pairs were measured");
-            let because = format!("{measure}: {why}");
+            let because = format!("{name}: {why}");
             found.push(Answer::of(Word::Unknown, because, Vec::new()));
         }
         answers.extend(found);
@@ -223,7 +231,7 @@ impl<'a> Answer<'a> {
 
 /// The end of a cell that is not the fixture; the client where neither is.
 pub(super) fn library(cell: &CellResult) -> &str {
-    if cell.client == crate::plan::FIXTURE {
+    if cell.client == mpws_model::FIXTURE {
         &cell.server
     } else {
         &cell.client

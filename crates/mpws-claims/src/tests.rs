@@ -3,16 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mpws_model::{CellName, PeerId, Protocol, testing};
+use mpws_model::claims::{ClaimVerdict, Ratio};
+use mpws_model::result::{
+    Capability, CellResult, Check, Control, PeerFacts, Recorded, RunResult, RunsOn, Verdict,
+};
+use mpws_model::{CellName, PeerId, Profile, Protocol, testing};
+use mpws_suite::cases::catalogue;
+use mpws_suite::plan::{Plan, Selector, Selectors, choose};
 use serde_json::json;
 
 use super::*;
-use crate::case::Profile;
-use crate::cases::catalogue;
-use crate::plan::{Plan, Selector, choose};
-use crate::result::{
-    Capability, CellResult, Check, Control, PeerFacts, Recorded, RunResult, RunsOn, Verdict,
-};
 
 /// What is made up of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ fn every_claim_can_come_to_every_verdict() {
             (vec![Made::Unprovable], ClaimVerdict::NotDecided),
         ] {
             let (run, figures) = world(claim, &made);
-            let judged = super::judge(&[claim], &run, &figures).remove(0);
+            let judged = judge(&[claim], &run, &figures).remove(0);
             assert_eq!(
                 judged.verdict, verdict,
                 "{} with {made:?}: {}",
@@ -51,7 +51,7 @@ fn one_cell_that_shows_nothing_leaves_a_claim_not_decided() {
         let claim = claim("client-recipe");
         let (mut run, figures) = world(claim, &[Made::For]);
         run.cells[0].verdict = verdict;
-        let judged = super::judge(&[claim], &run, &figures).remove(0);
+        let judged = judge(&[claim], &run, &figures).remove(0);
         assert_eq!(judged.verdict, ClaimVerdict::NotDecided, "{verdict:?}");
         assert!(judged.reason.contains(verdict.word()), "{}", judged.reason);
     }
@@ -62,7 +62,7 @@ fn a_claim_whose_cells_took_no_part_is_not_decided() {
     for claim in CLAIMS {
         let (mut run, figures) = world(claim, &[Made::For]);
         run.cells.clear();
-        let judged = super::judge(&[claim], &run, &figures).remove(0);
+        let judged = judge(&[claim], &run, &figures).remove(0);
         assert_eq!(judged.verdict, ClaimVerdict::NotDecided, "{}", claim.id);
     }
 }
@@ -72,21 +72,18 @@ fn a_figure_that_is_missing_leaves_a_claim_not_decided_and_says_why() {
     let claim = claim("slower-setup");
     let (run, mut figures) = world(claim, &[Made::For]);
     let lost = figures.ratios.pop().expect("a figure");
-    figures.missing.push((
-        lost.measure,
-        lost.client,
-        lost.server,
-        "it fell back".to_owned(),
-    ));
-    let judged = super::judge(&[claim], &run, &figures).remove(0);
+    figures.missing.push(Missing {
+        measure: lost.measure,
+        client: lost.client,
+        server: lost.server,
+        reason: "it fell back".to_owned(),
+    });
+    let judged = judge(&[claim], &run, &figures).remove(0);
     assert_eq!(judged.verdict, ClaimVerdict::NotDecided);
     assert!(judged.reason.contains("it fell back"), "{}", judged.reason);
 
-    let none = Figures {
-        none: Some("no labs".to_owned()),
-        ..Figures::default()
-    };
-    let judged = super::judge(&[claim], &run, &none).remove(0);
+    let none = Figures::none("no labs".to_owned());
+    let judged = judge(&[claim], &run, &none).remove(0);
     assert_eq!(judged.verdict, ClaimVerdict::NotDecided);
     assert!(judged.reason.contains("no labs"), "{}", judged.reason);
 }
@@ -98,7 +95,7 @@ fn rounds_that_contradict_each_other_decide_nothing_for_or_against() {
     for ratio in &mut figures.ratios {
         ratio.rounds = vec![0.9, 1.2];
     }
-    let judged = super::judge(&[claim], &run, &figures).remove(0);
+    let judged = judge(&[claim], &run, &figures).remove(0);
     assert_eq!(judged.verdict, ClaimVerdict::ItDepends);
     let on = judged.depends_on.iter().find(|one| one.on == "aspect");
     let on = on.expect("it depends on the aspect");
@@ -116,7 +113,7 @@ fn a_cell_that_ended_before_it_was_judged_says_nothing() {
             cell.recorded.clear();
             cell.verdict = Verdict::Fail;
         }
-        let judged = super::judge(&[claim], &run, &figures).remove(0);
+        let judged = judge(&[claim], &run, &figures).remove(0);
         assert_eq!(judged.verdict, ClaimVerdict::NotDecided, "{id}");
     }
 }
@@ -137,7 +134,7 @@ fn the_client_claim_follows_the_resolver_and_names_it() {
         run.host
             .capabilities
             .insert("mptcp-resolver".to_owned(), capability);
-        let judged = super::judge(&[claim], &run, &figures).remove(0);
+        let judged = judge(&[claim], &run, &figures).remove(0);
         assert_eq!(judged.verdict, verdict);
         let named = judged
             .conditions
@@ -158,7 +155,7 @@ fn what_parts_the_answers_is_named() {
             cell.verdict = Verdict::Fail;
         }
     }
-    let judged = super::judge(&[claim], &run, &figures).remove(0);
+    let judged = judge(&[claim], &run, &figures).remove(0);
     assert_eq!(judged.verdict, ClaimVerdict::ItDepends);
     let [only] = judged.depends_on.as_slice() else {
         panic!("{:?}", judged.depends_on);
@@ -171,7 +168,7 @@ fn what_parts_the_answers_is_named() {
         let one = cell.client == "websockets-13.1-asyncio";
         cell.verdict = if one { Verdict::Fail } else { Verdict::Pass };
     }
-    let judged = super::judge(&[claim], &run, &figures).remove(0);
+    let judged = judge(&[claim], &run, &figures).remove(0);
     let [only] = judged.depends_on.as_slice() else {
         panic!("{:?}", judged.depends_on);
     };
@@ -188,7 +185,7 @@ fn the_controls_give_the_verdict_over_tcp() {
             cell.verdict = Verdict::Pass;
         }
     }
-    let judged = super::judge(&[claim], &run, &figures).remove(0);
+    let judged = judge(&[claim], &run, &figures).remove(0);
     assert_eq!(judged.verdict, ClaimVerdict::False);
     assert_eq!(judged.over_tcp, Some(ClaimVerdict::True));
 }
@@ -202,7 +199,7 @@ fn a_pair_of_versions_that_fails_with_one_version_as_well_is_no_matter_of_versio
             cell.verdict = Verdict::Fail;
         }
     }
-    let judged = super::judge(&[claim], &run, &figures).remove(0);
+    let judged = judge(&[claim], &run, &figures).remove(0);
     assert_eq!(judged.verdict, ClaimVerdict::False, "{}", judged.reason);
 }
 
@@ -219,7 +216,7 @@ fn an_error_of_another_module_is_no_protocol_error() {
             cell.recorded
                 .insert("error".to_owned(), Recorded::steady(json!([class])));
         }
-        let judged = super::judge(&[claim], &run, &figures).remove(0);
+        let judged = judge(&[claim], &run, &figures).remove(0);
         assert_eq!(judged.verdict, verdict, "{class}");
     }
 }
@@ -288,7 +285,7 @@ fn ids_are_unique_and_every_numbered_statement_of_the_article_has_a_claim() {
     assert_eq!(ids.len(), CLAIMS.len());
     let numbers: BTreeSet<u8> = CLAIMS.iter().map(|claim| claim.number).collect();
     assert_eq!(numbers, (1..=7).collect());
-    let page = include_str!("../../../../docs/claims.md");
+    let page = include_str!("../../../docs/claims.md");
     for claim in CLAIMS {
         assert!(
             page.contains(&format!("| `{}` |", claim.id)),
@@ -344,8 +341,7 @@ fn world(claim: &Claim, made: &[Made]) -> (RunResult, Figures) {
             }
             Source::Figures { measures, ask } => {
                 for measure in measures {
-                    for pair in PAIRS {
-                        let (client, server) = pair.split_once(':').expect("a pair");
+                    for (client, server) in PAIRS {
                         let made = next();
                         let yes = (made == Made::For) == supports;
                         let ratio = if yes == (ask == Ask::Larger) {
@@ -355,7 +351,7 @@ fn world(claim: &Claim, made: &[Made]) -> (RunResult, Figures) {
                         };
                         if made != Made::Unprovable {
                             figures.ratios.push(Ratio {
-                                measure: (*measure).to_owned(),
+                                measure: *measure,
                                 client: client.to_owned(),
                                 server: server.to_owned(),
                                 ratio,

@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mpws_model::Protocol;
+use mpws_model::claims::{ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, HostCondition, Says};
+use mpws_model::result::{CellResult, PeerFacts, RunResult, RunsOn};
+use mpws_model::{FIXTURE, Protocol};
 
-use super::reading::{self, Answer, Results, Word};
-use super::{
-    Aspect, Claim, ClaimAnswer, ClaimResult, ClaimVerdict, Dependence, Figures, HostCondition,
-    Says, Sense, Source, selectors,
-};
-use crate::plan::FIXTURE;
-use crate::result::{CellResult, PeerFacts, RunResult, RunsOn};
+use crate::claim::{Aspect, Claim, Sense, Source, selectors};
+use crate::figures::Figures;
+use crate::reading::{self, Answer, Results, Word};
 
 /// Judges these claims by the cells of a run and what was measured beside it.
 ///
@@ -130,7 +128,7 @@ fn over_tcp(claim: &Claim, results: Results<'_>) -> Option<ClaimVerdict> {
     for aspect in claim.aspects {
         let cells = matches!(
             aspect.source,
-            Source::Cells { read, .. } if !matches!(read, super::Reading::FailsOnlyOverMptcp(_))
+            Source::Cells { read, .. } if !matches!(read, crate::claim::Reading::FailsOnlyOverMptcp(_))
         );
         if !cells {
             return None;
@@ -307,7 +305,7 @@ const PROPERTIES: [&str; 7] = [
 fn properties(one: &Judged<'_>, results: Results<'_>) -> BTreeMap<&'static str, String> {
     let mut known = BTreeMap::new();
     if let Some(ratio) = one.answer.ratio {
-        known.insert("measure", ratio.measure.clone());
+        known.insert("measure", ratio.measure.word().to_owned());
         ends(&mut known, &ratio.client, &ratio.server, results);
     }
     if let Some(cell) = one.answer.cells.first() {

@@ -1,35 +1,78 @@
-//! Figures for claims: the ratio of each round.
+//! What was measured for claims.
 
-use mpws_suite::claims::{Figures, Ratio};
+use mpws_bench::figure;
+use mpws_model::bench::{BenchResult, Measure, Outcome, Row};
+use mpws_model::claims::Ratio;
 
-use crate::figure;
-use crate::result::{BenchResult, Outcome, Row};
+/// Pairs whose figures speak of claims, client and server: the fixture with itself, and with what
+/// stands behind the top-level names of each pinned release.
+pub const PAIRS: [(&str, &str); 3] = [
+    ("fixture", "fixture"),
+    ("fixture", "websockets-13.1-legacy"),
+    ("fixture", "websockets-14.2-asyncio"),
+];
 
-/// What the rows of a run say: MPTCP divided by TCP, round by round, and the median of that.
-///
-/// A row without figures, or whose rounds do not pair, is named with the reason.
-pub fn figures(result: &BenchResult) -> Figures {
-    let mut figures = Figures::default();
-    for pair in &result.pairs {
-        for row in &pair.rows {
-            match ratio(row) {
-                Ok((whole, rounds)) => figures.ratios.push(Ratio {
-                    measure: row.measure.word().to_owned(),
-                    client: pair.client.clone(),
-                    server: pair.server.clone(),
-                    ratio: whole,
-                    rounds,
-                }),
-                Err(why) => figures.missing.push((
-                    row.measure.word().to_owned(),
-                    pair.client.clone(),
-                    pair.server.clone(),
-                    why,
-                )),
-            }
+/// What was measured for claims.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// The figures.
+    pub ratios: Vec<Ratio>,
+    /// Rows without figures.
+    pub missing: Vec<Missing>,
+    /// Why nothing at all was measured.
+    pub none: Option<String>,
+}
+
+/// A row without figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What was to be measured.
+    pub measure: Measure,
+    /// Client peer.
+    pub client: String,
+    /// Server peer.
+    pub server: String,
+    /// Why there are none.
+    pub reason: String,
+}
+
+impl Figures {
+    /// Where nothing could be measured.
+    pub fn none(reason: String) -> Self {
+        Self {
+            none: Some(reason),
+            ..Self::default()
         }
     }
-    figures
+
+    /// What the rows of a run say: MPTCP divided by TCP, round by round, and the median of that.
+    ///
+    /// A row without figures, or whose rounds do not pair, is named with the reason.
+    pub fn of(result: &BenchResult) -> Self {
+        let mut figures = Self::default();
+        for pair in &result.pairs {
+            for row in &pair.rows {
+                let (client, server) = (pair.client.clone(), pair.server.clone());
+                let measure = row.measure;
+                match ratio(row) {
+                    Ok((ratio, rounds)) => figures.ratios.push(Ratio {
+                        measure,
+                        client,
+                        server,
+                        ratio,
+                        rounds,
+                    }),
+                    Err(reason) => figures.missing.push(Missing {
+                        measure,
+                        client,
+                        server,
+                        reason,
+                    }),
+                }
+            }
+        }
+        figures
+    }
 }
 
 fn ratio(row: &Row) -> Result<(f64, Vec<f64>), String> {
@@ -46,7 +89,7 @@ fn ratio(row: &Row) -> Result<(f64, Vec<f64>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{
+    use mpws_model::bench::{
         Clock, Fault, Figure, Goodput, Machine, Measure, Method, PairResult, Proof, SideResult,
         Times,
     };
@@ -71,7 +114,7 @@ mod tests {
             fault: Fault::Transport,
             reason: "it fell back".to_owned(),
         };
-        let figures = figures(&result(vec![
+        let figures = Figures::of(&result(vec![
             row(
                 Measure::Connect,
                 measured(times(&[150, 300]), times(&[100, 400])),
@@ -87,7 +130,7 @@ mod tests {
         let seen: Vec<(&str, f64, &[f64])> = figures
             .ratios
             .iter()
-            .map(|one| (one.measure.as_str(), one.ratio, one.rounds.as_slice()))
+            .map(|one| (one.measure.word(), one.ratio, one.rounds.as_slice()))
             .collect();
         assert_eq!(
             seen,
@@ -99,7 +142,7 @@ mod tests {
         let missing: Vec<(&str, &str)> = figures
             .missing
             .iter()
-            .map(|one| (one.0.as_str(), one.3.as_str()))
+            .map(|one| (one.measure.word(), one.reason.as_str()))
             .collect();
         assert_eq!(
             missing,
@@ -143,7 +186,7 @@ mod tests {
     fn result(rows: Vec<Row>) -> BenchResult {
         BenchResult {
             schema: String::new(),
-            tool: mpws_suite::result::Tool {
+            tool: mpws_model::result::Tool {
                 name: String::new(),
                 version: String::new(),
             },
