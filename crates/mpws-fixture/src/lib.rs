@@ -13,9 +13,12 @@
 
 #![deny(unsafe_code)]
 
+mod causes;
 pub mod client;
 pub mod conversation;
 pub mod deflate;
+mod end;
+mod errors;
 mod frame;
 pub mod handshake;
 pub mod policy;

@@ -98,7 +98,7 @@ impl Policy {
                 }
                 Err(why) if self == Self::Require => return Err(SocketError::Unavailable(why)),
                 Err(why) => {
-                    let reason = crate::report::flat(&why);
+                    let reason = mpws_protocol::chain::in_one_line(&why);
                     tracing::warn!(%reason, "MPTCP is unavailable, using TCP");
                     return Ok(Made {
                         socket: tcp(domain)?,

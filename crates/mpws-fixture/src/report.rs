@@ -1,29 +1,24 @@
 //! What is remembered of a connection.
 
 use std::error::Error;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use mptcp::facts::SocketFacts;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::handshake::Agreed;
-use crate::payload::{Digested, MessageKind};
 use crate::policy::{FellBack, Moment, Policy, Transport};
 use crate::stream::Watch;
 use crate::transcript::{Entry, Happening, Transcript, Way};
+use mpws_protocol::payload::{Digested, MessageKind};
+
+pub use crate::causes::{MAX_CHAIN, chain, class};
+pub use crate::end::{Cause, ConnectionEnd, TransportEnd};
 
 /// Most messages of a connection that are remembered one by one.
 pub const MAX_RECEIVED: usize = 64;
-
-/// Most links of an error chain.
-pub const MAX_CHAIN: usize = 16;
-
-/// Longest error text that is kept, in characters.
-const MAX_TEXT: usize = 500;
 
 /// What a fixture knows of one connection.
 #[derive(Clone, Debug, Serialize)]
@@ -66,115 +61,6 @@ pub struct ConnectionReport {
     pub end: Option<ConnectionEnd>,
     /// What the script did so far, where there is one.
     pub transcript: Option<Transcript>,
-}
-
-/// How a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ConnectionEnd {
-    /// Close code received: 1005 for a close frame without one, 1006 where there was no close frame.
-    pub code: u16,
-    /// Close reason received.
-    pub reason: String,
-    /// What the transport did.
-    pub transport: TransportEnd,
-    /// The error that ended it, outermost first; empty where there was none.
-    pub error: Vec<Cause>,
-}
-
-/// What the other side, or this one, did to the transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum TransportEnd {
-    /// The other side closed: end of file.
-    Eof,
-    /// A read or write failed.
-    Error {
-        /// Errno, such as 104 (`ECONNRESET`).
-        errno: i32,
-    },
-    /// The other side did not close in time; this one did.
-    Timeout,
-    /// This side closed without waiting for the other one.
-    Local,
-    /// This side was stopped in the middle.
-    Aborted,
-}
-
-/// One error of a chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Cause {
-    /// Type of the error, such as `std::io::Error`; `dyn Error` where it is not one that this crate knows.
-    pub class: String,
-    /// Its text, at most 500 characters.
-    pub message: String,
-    /// Errno, where it has one.
-    pub errno: Option<i32>,
-}
-
-impl TransportEnd {
-    /// One word: `eof`, `reset`, `error`, `timeout`, `local` or `aborted`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Eof => "eof",
-            Self::Error { errno } if errno == ECONNRESET => "reset",
-            Self::Error { .. } => "error",
-            Self::Timeout => "timeout",
-            Self::Local => "local",
-            Self::Aborted => "aborted",
-        }
-    }
-}
-
-/// An error and its sources, outermost first, at most [`MAX_CHAIN`].
-pub fn chain(error: &(dyn Error + 'static)) -> Vec<Cause> {
-    let cause = |error: &(dyn Error + 'static)| {
-        let io = error.downcast_ref::<io::Error>();
-        Cause {
-            class: class(error).to_owned(),
-            message: error.to_string().chars().take(MAX_TEXT).collect(),
-            errno: io.and_then(io::Error::raw_os_error),
-        }
-    };
-    let links = mpws_protocol::chain::chain(error);
-    links.take(MAX_CHAIN).map(cause).collect()
-}
-
-pub use mpws_protocol::chain::in_one_line as flat;
-
-/// The name of an error's type, such as `std::io::Error`; `dyn Error` where it is not one that this
-/// crate knows.
-pub fn class(error: &(dyn Error + 'static)) -> &'static str {
-    macro_rules! known {
-        ($($type:ty => $name:literal),* $(,)?) => {
-            $(if error.is::<$type>() { return $name; })*
-        };
-    }
-    known! {
-        io::Error => "std::io::Error",
-        mptcp::Unavailable => "mptcp::Unavailable",
-        crate::policy::SocketError => "mpws_fixture::SocketError",
-        crate::policy::FellBack => "mpws_fixture::FellBack",
-        crate::client::ConnectError => "mpws_fixture::ConnectError",
-        crate::client::HandedOverError => "mpws_fixture::HandedOverError",
-        crate::client::SendError => "mpws_fixture::SendError",
-        crate::client::ReceiveError => "mpws_fixture::ReceiveError",
-        crate::server::BindError => "mpws_fixture::BindError",
-        crate::server::SessionError => "mpws_fixture::SessionError",
-        crate::handshake::HandshakeError => "mpws_fixture::HandshakeError",
-        crate::conversation::ScriptError => "mpws_fixture::ScriptError",
-        crate::conversation::StepError => "mpws_fixture::StepError",
-        crate::tls::TlsError => "mpws_fixture::TlsError",
-        crate::deflate::AnswerError => "mpws_codec::AnswerError",
-        crate::deflate::ListError => "mpws_codec::ListError",
-        crate::deflate::CompressError => "mpws_codec::CompressError",
-        crate::deflate::DecompressError => "mpws_codec::DecompressError",
-        tokio_tungstenite::tungstenite::Error => "tungstenite::Error",
-        tokio_tungstenite::tungstenite::error::ProtocolError => "tungstenite::ProtocolError",
-        tokio_tungstenite::tungstenite::error::CapacityError => "tungstenite::CapacityError",
-        rustls::Error => "rustls::Error",
-        httparse::Error => "httparse::Error",
-    }
-    "dyn Error"
 }
 
 /// The report of a connection that may still be open, shared with who works on it.
@@ -325,22 +211,5 @@ impl ConnectionReport {
             end: None,
             transcript: None,
         }
-    }
-}
-
-const ECONNRESET: i32 = 104;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_chain_keeps_the_errno_of_a_wrapped_error() {
-        let inner = io::Error::from_raw_os_error(111);
-        let outer = io::Error::other(inner);
-        let chain = chain(&outer);
-        assert_eq!(chain.len(), 2);
-        assert_eq!(chain[1].errno, Some(111));
-        assert_eq!(chain[1].class, "std::io::Error");
     }
 }

@@ -11,7 +11,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::report::TransportEnd;
+use crate::end::TransportEnd;
 
 /// A socket whose traffic is counted and whose end is remembered.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::payload::Digested;
-use crate::report::TransportEnd;
+use crate::end::TransportEnd;
+use mpws_protocol::payload::Digested;
 
 /// Most entries that a transcript keeps.
 pub const MAX_ENTRIES: usize = 4096;

@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::deflate::{Agreement, DecompressError, Deflating, Inflating, undecodable};
-use crate::payload::MessageKind;
 use crate::stream::Channel;
+use mpws_protocol::payload::MessageKind;
 
 /// A connection after its handshake.
 pub(crate) type WebSocket = WebSocketStream<Inflating>;

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use mpws_lab::preset::OnPath;
 use mpws_lab::{Host, Lab};
 use mpws_model::Side;
-use mpws_peers::{Ahead, LaunchError, LaunchOptions, Launcher, Peer, PeerSpec, Program};
+use mpws_peers::{ContainerPeer, LaunchError, LaunchOptions, Launcher, Peer, PeerSpec, Program};
 
 use crate::kernels::{KernelError, Kernels};
 
@@ -110,7 +110,7 @@ impl Fault {
             | LaunchError::Engine { .. }
             | LaunchError::NoContainers(_)
             | LaunchError::NotInContainer { .. } => Self::Host,
-            LaunchError::Socket(_) | LaunchError::Nursery { .. } => Self::Own,
+            LaunchError::Socket(_) | LaunchError::ForkServer { .. } => Self::Own,
             _ if fixture => Self::Own,
             _ => Self::Peer,
         }
@@ -192,12 +192,12 @@ impl Harness {
 fn ahead(
     launcher: &Launcher,
     ends: [Option<&End<'_>>; 2],
-) -> Result<[Option<Ahead>; 2], StartError> {
+) -> Result<[Option<ContainerPeer>; 2], StartError> {
     let start = |side: Side, end: Option<&End<'_>>| {
         let Some(end) = end.filter(|end| launcher.in_container(end.spec)) else {
             return Ok(None);
         };
-        let started = launcher.launch_ahead(end.spec, &end.options);
+        let started = launcher.launch_in_container(end.spec, &end.options);
         started.map_err(|source| StartError::of_launch(side, end, source))
     };
     let [client, server] = ends;
@@ -210,7 +210,7 @@ fn ahead(
     Ok([client?, server?])
 }
 
-fn apart(ahead: Option<Ahead>) -> (Option<OwnedFd>, Option<Peer>) {
+fn apart(ahead: Option<ContainerPeer>) -> (Option<OwnedFd>, Option<Peer>) {
     ahead.map_or((None, None), |ahead| {
         (Some(ahead.network), Some(ahead.peer))
     })

@@ -1,8 +1,8 @@
-//! What a launch costs, with and without nurseries: `cargo bench -p mpws-peers`.
+//! What a launch costs, with and without fork servers: `cargo bench -p mpws-peers`.
 //!
 //! Wall time is that of one launch and the peer's end, one after the other. Processor time is that of this process
 //! and of all that it has waited for. Both are those of many launches less those of one, so that neither a lab
-//! nor the start of a nursery is in them.
+//! nor the start of a fork server is in them.
 
 #![expect(
     clippy::unwrap_used,
@@ -32,15 +32,15 @@ fn main() {
         let spec = catalogue.peer(name).unwrap();
         let launcher = Launcher::process(state.clone()).unwrap();
         launcher.prepare(spec, &|line| println!("{line}")).unwrap();
-        for nurseries in [false, true] {
+        for fork_servers in [false, true] {
             let [one, many] =
-                [1, 1 + LAUNCHES].map(|count| launches(&state, spec, nurseries, count));
+                [1, 1 + LAUNCHES].map(|count| launches(&state, spec, fork_servers, count));
             let each = |one: Duration, many: Duration| {
                 many.saturating_sub(one).as_secs_f64() * 1000.0 / f64::from(LAUNCHES)
             };
             let (wall, used) = (each(one.0, many.0), each(one.1, many.1));
-            let how = if nurseries {
-                "with nurseries"
+            let how = if fork_servers {
+                "with fork servers"
             } else {
                 "by itself"
             };
@@ -53,15 +53,15 @@ fn main() {
 fn launches(
     state: &StateFolder,
     spec: &PeerSpec,
-    nurseries: bool,
+    fork_servers: bool,
     count: u32,
 ) -> (Duration, Duration) {
     let (before, start) = (processor(), Instant::now());
     let launcher = Launcher::process(state.clone()).unwrap();
-    let launcher = if nurseries {
+    let launcher = if fork_servers {
         launcher
     } else {
-        launcher.without_nurseries()
+        launcher.without_fork_servers()
     };
     let lab = Lab::two_hosts(1).unwrap();
     for _ in 0..count {

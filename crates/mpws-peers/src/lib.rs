@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `blind` | the driver that speaks the adapter protocol for a program that does not |
 //! | [`catalogue`] | `peer.toml`, and the peers that come of it |
+//! | `engine` | the container engine, with the cargo feature `containers` |
 //! | [`environment`] | pinned Python environments, made once, in a folder of state |
 //! | [`fixture`] | our own fixture as a peer |
 //! | [`image`] | images for peers in containers |
@@ -21,6 +22,7 @@
 
 mod blind;
 pub mod catalogue;
+mod engine;
 pub mod environment;
 pub mod fixture;
 pub mod image;
@@ -33,6 +35,8 @@ pub use mpws_protocol as protocol;
 
 pub use catalogue::{Catalogue, CatalogueError, PeerSpec, Program, Role};
 pub use environment::{EnvironmentError, StateFolder};
-pub use image::{Base, BuiltImage, ImageError, Images};
-pub use launch::{Ahead, LaunchError, LaunchOptions, Launcher};
+pub use image::Base;
+#[cfg(feature = "containers")]
+pub use image::{BuiltImage, ImageError, Images};
+pub use launch::{ContainerPeer, LaunchError, LaunchOptions, Launcher};
 pub use peer::{CallError, Peer, Pending, Reply, ShutdownError};

@@ -11,7 +11,7 @@ use mpws_peers::image::Base;
 use mpws_suite::case::Profile;
 use mpws_suite::run::{Keep, LauncherKind};
 
-use crate::{deflate, exit, peers};
+use crate::{deflate, exit};
 
 /// Proves, cell by cell, whether a WebSocket stack works over Multipath TCP.
 #[derive(Debug, Parser)]
@@ -218,7 +218,7 @@ pub struct PeersBuild {
     /// What the images stand on: debian11, debian12, debian13 or sid, made of Debian packages
     /// (needs root and mmdebstrap); or image:REFERENCE, an image with Python 3.9 or later that the
     /// engine has. Repeatable.
-    #[arg(long = "base", value_name = "BASE", default_value = peers::DEFAULT_BASE, value_parser = peers::base)]
+    #[arg(long = "base", value_name = "BASE", default_value = "debian12")]
     pub bases: Vec<Base>,
     /// A peer of your own, described in a peer.toml file. Repeatable.
     #[arg(long = "peer-file", value_name = "FILE")]

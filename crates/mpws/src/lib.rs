@@ -23,6 +23,10 @@ mod list;
 mod live;
 mod matrix;
 mod output;
+#[cfg(feature = "containers")]
+mod peers;
+#[cfg(not(feature = "containers"))]
+#[path = "without_containers.rs"]
 mod peers;
 mod plan;
 mod presets;

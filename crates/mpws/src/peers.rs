@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use mpws_peers::image::{Base, Condition, ListedImage, image_name};
+use mpws_peers::image::{Condition, ListedImage, image_name};
 use mpws_peers::{Catalogue, ImageError, Images, PeerSpec, StateFolder};
 use mpws_report::text;
 use mpws_suite::plan::Pattern;
@@ -227,14 +227,6 @@ fn refused(what: &str, error: &ImageError) -> Failure {
 fn size(bytes: u64) -> String {
     let tenths = bytes.div_ceil(100_000);
     format!("{}.{} MB", tenths / 10, tenths % 10)
-}
-
-/// Where a base is not named, the one that needs no registry.
-pub(crate) const DEFAULT_BASE: &str = "debian12";
-
-/// Reads a base of the command line.
-pub(crate) fn base(word: &str) -> Result<Base, String> {
-    word.parse::<Base>().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -9,16 +9,17 @@ use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use mptcp::facts::SocketFacts;
-use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::deflate::Deflating;
-use crate::payload::{Digested, MessageKind, Payload};
-use crate::report::{ConnectionEnd, ConnectionReport, Recorder, TransportEnd};
+use crate::end::{ConnectionEnd, TransportEnd};
+use crate::errors::{ReceiveError, SendError};
+use crate::report::{ConnectionReport, Recorder};
 use crate::websocket::{WebSocket, begun, close_frame, fragments, is_dead, linger, seen, verdict};
+use mpws_protocol::payload::{Digested, MessageKind, Payload};
 
 /// Messages that wait to be received; then reading stops, and with it the other side.
 const INBOX: usize = 16;
@@ -44,53 +45,6 @@ pub struct Received {
     pub kind: MessageKind,
     /// The content; valid UTF-8 where it is text.
     pub content: Bytes,
-}
-
-/// Something could not be sent, or its answer did not come.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The connection has ended.
-    #[error("the connection has ended{}", shown(.end))]
-    Ended {
-        /// How, where that is known yet.
-        end: Option<ConnectionEnd>,
-        /// The errno of the transport, where it failed.
-        #[source]
-        source: Option<io::Error>,
-    },
-    /// WebSocket or the transport below it failed.
-    #[error("cannot send")]
-    WebSocket(#[from] tungstenite::Error),
-    /// It took too long.
-    #[error("deadline of {after:?} for {what}")]
-    Deadline {
-        /// What was waited for.
-        what: &'static str,
-        /// How long.
-        after: Duration,
-    },
-}
-
-/// No message was received.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ReceiveError {
-    /// The connection has ended.
-    #[error("the connection has ended{}", shown(.end))]
-    Ended {
-        /// How, where that is known yet.
-        end: Option<ConnectionEnd>,
-        /// The errno of the transport, where it failed.
-        #[source]
-        source: Option<io::Error>,
-    },
-    /// It took too long.
-    #[error("deadline of {after:?} for a message")]
-    Deadline {
-        /// How long.
-        after: Duration,
-    },
 }
 
 type Sink = tokio::sync::Mutex<Option<Sending>>;
@@ -464,10 +418,4 @@ async fn passed(closing: &mut watch::Receiver<Option<Instant>>) {
         Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,
     }
-}
-
-fn shown(end: &Option<ConnectionEnd>) -> String {
-    end.as_ref().map_or_else(String::new, |end| {
-        format!(" (close code {}, {})", end.code, end.transport.word())
-    })
 }

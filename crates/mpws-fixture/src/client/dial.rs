@@ -4,41 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 
 use socket2::{Domain, Socket, Type};
-use thiserror::Error;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::{ClientConfig, ConnectError, Limit, Target};
+use super::config::{ClientConfig, Limit, Target};
+use crate::errors::{ConnectError, HandedOverError};
 use crate::policy::{Policy, asked};
-
-/// The socket that was handed over cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum HandedOverError {
-    /// It could not be looked at or prepared.
-    #[error("cannot look at it")]
-    Look(#[source] io::Error),
-    /// It is not a stream socket.
-    #[error("it is not a stream socket")]
-    NotStream,
-    /// It is neither IPv4 nor IPv6.
-    #[error("it is neither IPv4 nor IPv6")]
-    NotInternet,
-    /// It listens.
-    #[error("it listens")]
-    Listening,
-    /// No connect was ever started on it, or it failed and the error was taken.
-    #[error("it is not connected")]
-    NotConnected(#[source] io::Error),
-    /// Its connect failed.
-    #[error("its connect failed")]
-    Failed(#[source] io::Error),
-    /// The policy requires MPTCP, and it is a TCP socket.
-    #[error("MPTCP is required, and it is a TCP socket")]
-    NotMptcp,
-    /// The policy is TCP, and it is an MPTCP socket.
-    #[error("TCP is required, and it is an MPTCP socket")]
-    NotTcp,
-}
 
 /// A connected socket.
 pub(super) struct Dialled {

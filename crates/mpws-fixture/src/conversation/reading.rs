@@ -5,13 +5,14 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
-use super::{Awaited, Conversation, NO_CODE, Partial, StepError, close_code};
+use super::run::{Awaited, Conversation, NO_CODE, Partial, close_code};
 use crate::deflate::RSV1;
+use crate::end::TransportEnd;
+use crate::errors::StepError;
 use crate::frame::{self, Frame};
 use crate::handshake::{Response, read_head};
-use crate::payload::MessageKind;
-use crate::report::TransportEnd;
 use crate::transcript::{Happening, Way};
+use mpws_protocol::payload::MessageKind;
 
 /// What reading a frame led to.
 pub(super) enum Event {
@@ -176,7 +177,11 @@ impl Conversation {
     }
 
     /// Adds a frame to its message.
-    fn go_on(&mut self, mut partial: Partial, frame: &Frame) -> Result<Event, StepError> {
+    pub(super) fn go_on(
+        &mut self,
+        mut partial: Partial,
+        frame: &Frame,
+    ) -> Result<Event, StepError> {
         let Partial {
             kind,
             content,

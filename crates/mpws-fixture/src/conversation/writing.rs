@@ -6,14 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 
-use super::{Conversation, StepError, close_code};
+use super::hex::unhex;
+use super::run::{Conversation, close_code};
 use crate::deflate::RSV1;
+use crate::errors::StepError;
 use crate::frame::{self, Head};
-use crate::payload::{MessageKind, Payload};
-use crate::script::RawFrame;
 use crate::sys::unacknowledged;
 use crate::transcript::{Happening, Way};
 use crate::websocket::pieces;
+use mpws_protocol::payload::{MessageKind, Payload};
+use mpws_protocol::script::RawFrame;
 
 /// Between two looks at the send queue. The time does not matter to what is shown: the queue must be empty.
 const QUEUE_LOOK: Duration = Duration::from_millis(1);
@@ -66,7 +68,7 @@ impl Conversation {
         self.send_with(opcode, fin, 0, content).await
     }
 
-    async fn send_with(
+    pub(super) async fn send_with(
         &mut self,
         opcode: u8,
         fin: bool,
@@ -147,20 +149,4 @@ impl Conversation {
             }
         }
     }
-}
-
-pub(super) fn unhex(text: &str) -> Result<Vec<u8>, StepError> {
-    let wrong = || StepError::Misplaced("not an even number of hexadecimal digits");
-    let digits = text
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-        .collect::<Option<Vec<u8>>>()
-        .ok_or_else(wrong)?;
-    if digits.len() % 2 != 0 {
-        return Err(wrong());
-    }
-    Ok(digits
-        .chunks(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect())
 }

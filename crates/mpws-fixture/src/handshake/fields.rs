@@ -1,6 +1,6 @@
 //! Header fields: found, and written so that no value can end its line.
 
-use super::HandshakeError;
+use crate::errors::HandshakeError;
 
 /// The first field of this name.
 pub(crate) fn field<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> {

@@ -2,64 +2,21 @@
 
 mod fields;
 
-use std::io;
 
 use bytes::BytesMut;
 use mpws_codec::deflate::ExtensionList;
-use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::deflate::{Agreement, AnswerError, Deflate, ListError, Offer, Preferences};
+pub use crate::errors::{HandshakeError, MAX_HEAD};
 
 pub(crate) use fields::field;
 use fields::{has_token, lines, owned, sendable, tokens};
 
-/// Longest request or response head in bytes.
-pub const MAX_HEAD: usize = 16 * 1024;
-
 /// Most header fields of a head.
 pub const MAX_FIELDS: usize = 64;
-
-/// The opening handshake failed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum HandshakeError {
-    /// The other side closed before its head was complete.
-    #[error("end of file after {bytes} bytes of the head")]
-    Eof {
-        /// Bytes of the head that had come.
-        bytes: usize,
-    },
-    /// Reading or writing failed.
-    #[error("the connection failed during the opening handshake")]
-    Io(#[from] io::Error),
-    /// The head is too long.
-    #[error("the head is longer than {MAX_HEAD} bytes")]
-    TooLong,
-    /// The head is not HTTP, or has more than [`MAX_FIELDS`] fields.
-    #[error("the head is not valid HTTP")]
-    Syntax(#[from] httparse::Error),
-    /// A request that is not an opening handshake.
-    #[error("not an opening handshake: {0}")]
-    Request(&'static str),
-    /// The server answered with another status than 101.
-    #[error("the server answered with status {0}")]
-    Status(u16),
-    /// A 101 answer that does not complete the handshake.
-    #[error("not a valid answer: {0}")]
-    Response(&'static str),
-    /// The `Sec-WebSocket-Extensions` of a request does not follow the grammar.
-    #[error("not an opening handshake")]
-    Offer(#[from] ListError),
-    /// An answer with extensions that a client must not accept (RFC 7692 sections 5 and 7).
-    #[error("not a valid answer")]
-    Answer(#[from] AnswerError),
-    /// A value for the request holds a line break or another control character.
-    #[error("{0} holds a control character")]
-    Unsendable(&'static str),
-}
 
 /// What a request asks for.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::payload::Payload;
-use crate::script::{Behaviour, EchoFault};
+use mpws_protocol::payload::Payload;
+use mpws_protocol::script::{Behaviour, EchoFault};
 
 /// Answers of one connection.
 pub(super) struct Answers {

@@ -10,7 +10,8 @@ use mptcp::facts::SocketFacts;
 use socket2::{Domain, SockRef};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{BindError, ServerConfig};
+use super::config::ServerConfig;
+use crate::errors::BindError;
 use crate::policy::{Policy, asked};
 
 const BACKLOG: i32 = 128;

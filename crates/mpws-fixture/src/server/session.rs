@@ -1,63 +1,31 @@
 //! One connection of a server, from accept to close.
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
-use thiserror::Error;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::Shared;
 use super::behaviour::Answers;
-use crate::conversation::{Conversation, ScriptError};
+use super::shared::Shared;
+use crate::conversation::Conversation;
 use crate::deflate::{Agreement, Deflating};
-use crate::handshake::{HandshakeError, Request, read_head, refusal};
-use crate::payload::MessageKind;
+use crate::end::TransportEnd;
+use crate::errors::{HandshakeError, SessionError};
+use crate::handshake::{Request, read_head, refusal};
 use crate::policy::{FellBack, Moment};
-use crate::report::{Recorder, TransportEnd, flat};
-use crate::script::Behaviour;
+use crate::report::Recorder;
 use crate::stream::{Channel, Socket};
 use crate::websocket::{
     self, WebSocket, begun, close_frame, fragments, is_dead, linger, seen, verdict,
 };
-
-/// The error that ended a connection of a server.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SessionError {
-    /// MPTCP is required, and the connection is not MPTCP.
-    #[error("MPTCP is required")]
-    FellBack(#[from] FellBack),
-    /// Something took too long.
-    #[error("deadline of {after:?} for {what}")]
-    Deadline {
-        /// What was waited for.
-        what: &'static str,
-        /// How long.
-        after: Duration,
-    },
-    /// The TLS handshake failed.
-    #[error("TLS handshake failed")]
-    Tls(#[source] io::Error),
-    /// The opening handshake failed.
-    #[error("opening handshake failed")]
-    Handshake(#[from] HandshakeError),
-    /// WebSocket or the transport below it failed.
-    #[error("connection failed")]
-    WebSocket(#[from] tungstenite::Error),
-    /// The script failed.
-    #[error("script failed")]
-    Script(#[from] ScriptError),
-    /// The fixture itself failed: a fault of this crate.
-    #[error("the fixture panicked")]
-    Panicked,
-}
+use mpws_protocol::chain::in_one_line as flat;
+use mpws_protocol::payload::MessageKind;
+use mpws_protocol::script::Behaviour;
 
 type Stop = watch::Receiver<Option<Instant>>;
 

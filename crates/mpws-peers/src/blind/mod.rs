@@ -9,4 +9,6 @@ mod orders;
 mod server;
 
 pub(crate) use driver::run;
-pub(crate) use orders::{ORDERS, Orders, START, START_IN_CONTAINER};
+#[cfg(feature = "containers")]
+pub(crate) use orders::START_IN_CONTAINER;
+pub(crate) use orders::{ORDERS, Orders, START};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
+use super::error::CatalogueError;
 use super::expand::Reader;
 use super::file::{BlindTable, NeedTable, Role};
+use super::spec::{BlindLines, BlindProgram, Need, Needed, PeerSpec, Program};
 use super::template;
-use super::{BlindLines, BlindProgram, CatalogueError, Need, Needed, PeerSpec, Program};
 
 /// The argument of a command that stands for the words that put it on MPTCP.
 pub(crate) const MPTCP_PLACE: &str = "{mptcp}";

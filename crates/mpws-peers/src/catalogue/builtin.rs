@@ -15,7 +15,7 @@ pub(super) fn peer_files() -> impl Iterator<Item = &'static str> {
         .filter(|path| path.ends_with("/peer.toml"))
 }
 
-impl super::expand::Source for Source {
+impl super::source::Source for Source {
     fn read(&self, path: &Path) -> std::io::Result<String> {
         FILES
             .iter()

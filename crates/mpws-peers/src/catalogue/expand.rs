@@ -8,28 +8,14 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::builtin;
+use super::error::CatalogueError;
 use super::file::{CommandTable, Kind, PeerFile, PythonTable, SCHEMA};
-use super::{CatalogueError, Document, PeerSpec, Program, PythonProgram, Pythons};
-
-/// Where the files are.
-pub(super) trait Source {
-    /// The text of a file.
-    fn read(&self, path: &Path) -> std::io::Result<String>;
-    /// The files of a folder and of the folders in it: paths inside it, with `/`.
-    fn folder(&self, path: &Path) -> std::io::Result<Vec<String>>;
-}
-
-/// Files of the user.
-pub(super) struct Disk;
-
-/// Largest file that is read.
-const LARGEST: u64 = 4 << 20;
+use super::pythons::Pythons;
+use super::source::Source;
+use super::spec::{Document, PeerSpec, Program, PythonProgram};
 
 /// Where the paths of our own files begin.
 const INTEROP: &str = "interop";
-
-/// Most files of one adapter.
-const MOST_FILES: usize = 1000;
 
 /// Reads a file and gives its peers. Names in `taken` are refused.
 pub(super) fn expand(
@@ -250,7 +236,7 @@ impl Reader<'_> {
                         requirements: requirements.clone(),
                         implementation: name.clone(),
                         pythons: pythons.clone(),
-                        nursery: table.nursery,
+                        fork_server: table.nursery,
                     }),
                     ..common.clone()
                 });
@@ -414,52 +400,6 @@ impl Reader<'_> {
     fn line(&self, span: Range<usize>) -> usize {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         1 + before.iter().filter(|byte| **byte == b'\n').count()
-    }
-}
-
-impl Source for Disk {
-    fn read(&self, path: &Path) -> std::io::Result<String> {
-        let length = std::fs::metadata(path)?.len();
-        if length > LARGEST {
-            return Err(std::io::Error::other(format!(
-                "{length} bytes, more than {LARGEST}"
-            )));
-        }
-        std::fs::read_to_string(path)
-    }
-
-    fn folder(&self, path: &Path) -> std::io::Result<Vec<String>> {
-        let mut files = Vec::new();
-        let mut folders = vec![String::new()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(path.join(&folder))? {
-                let entry = entry?;
-                let Ok(name) = entry.file_name().into_string() else {
-                    continue;
-                };
-                if name.starts_with('.') || name == "__pycache__" {
-                    continue;
-                }
-                let inside = if folder.is_empty() {
-                    name
-                } else {
-                    format!("{folder}/{name}")
-                };
-                let kind = entry.file_type()?;
-                if kind.is_dir() {
-                    folders.push(inside);
-                } else if kind.is_file() {
-                    files.push(inside);
-                }
-                if files.len() + folders.len() > MOST_FILES {
-                    return Err(std::io::Error::other(format!(
-                        "more than {MOST_FILES} files"
-                    )));
-                }
-            }
-        }
-        files.sort();
-        Ok(files)
     }
 }
 

@@ -97,8 +97,8 @@ pub(super) struct PythonTable {
     pub(super) shared: Vec<Spanned<String>>,
     /// Name of the library, as the adapter reports it.
     pub(super) library: String,
-    /// Whether the adapter can be a nursery: one process that has imported everything and forks the peers
-    /// (`docs/design/nursery.md`).
+    /// Whether the adapter can be a fork server: one process that has imported everything and forks the peers
+    /// (`docs/design/fork-server.md`).
     #[serde(default)]
     pub(super) nursery: bool,
     /// Versions of the library; each is a peer of its own with each implementation.

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use super::error::EnvironmentError;
 use super::interpreter::Interpreter;
-use super::{EnvironmentError, StateFolder, made, tool};
+use super::state::StateFolder;
+use super::{made, tool};
 
 const COMPILE_DEADLINE: Duration = Duration::from_secs(60);
 

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{EnvironmentError, PYTHON, tool};
+use super::error::EnvironmentError;
+use super::tool;
+
+/// Environment variable that names the Python interpreter.
+pub const PYTHON: &str = "MPWS_PYTHON";
 
 /// What an interpreter says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

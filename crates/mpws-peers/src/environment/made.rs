@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::EnvironmentError;
+use super::error::EnvironmentError;
 
 /// A short hash of the parts; none can run into the next.
 pub(crate) fn key<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {

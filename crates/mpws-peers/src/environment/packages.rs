@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use super::error::EnvironmentError;
 use super::interpreter::Interpreter;
-use super::{EnvironmentError, StateFolder, made, tool};
+use super::state::StateFolder;
+use super::{made, tool};
 use crate::catalogue::Document;
 
 /// How long an installation may take.

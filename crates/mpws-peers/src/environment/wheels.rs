@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::error::EnvironmentError;
 use super::interpreter::Interpreter;
+use super::made::{self, Held};
 use super::packages::{self, EXACTLY};
-use super::{EnvironmentError, StateFolder, made};
+use super::state::StateFolder;
 use crate::catalogue::Document;
 
 /// A Python on Linux, as far as wheels depend on it.
@@ -31,8 +33,30 @@ pub(crate) enum Libc {
     Other,
 }
 
+impl StateFolder {
+    /// Fetches the wheels of a requirements file for another Python, or finds those that were fetched before.
+    pub(crate) fn wheels(
+        &self,
+        requirements: &Document,
+        target: &Target,
+        progress: &dyn Fn(&str),
+    ) -> Result<PathBuf, EnvironmentError> {
+        fetched(self, self.interpreter()?, requirements, target, progress)
+    }
+
+    /// Waits until no other process holds this name, and holds it until the value is dropped.
+    pub(crate) fn hold(
+        &self,
+        name: &str,
+        progress: &dyn Fn(&str),
+    ) -> Result<Held, EnvironmentError> {
+        std::fs::create_dir_all(self.path()).map_err(EnvironmentError::at(self.path()))?;
+        made::lock(&self.path().join(format!("{name}.lock")), progress)
+    }
+}
+
 /// The folder with the wheels of a requirements file.
-pub(super) fn fetched(
+fn fetched(
     state: &StateFolder,
     interpreter: &Interpreter,
     requirements: &Document,

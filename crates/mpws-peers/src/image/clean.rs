@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use bollard::models::{ContainerSummary, ImageSummary};
 
 use super::base::Base;
-use super::{BASE, BASE_REPOSITORY, ImageError, Images, PEER, PEER_REPOSITORY, labels};
+use super::error::ImageError;
+use super::images::Images;
+use super::labels::{self, BASE_KIND, BASE_REPOSITORY, PEER_KIND, PEER_REPOSITORY};
 
 /// What [`Images::clean`] removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,7 +80,7 @@ impl Images {
         self.forget(progress, &|image| {
             let has =
                 |name: &str, value: &str| image.labels.get(name).is_some_and(|it| it == value);
-            has(labels::KIND, PEER)
+            has(labels::KIND, PEER_KIND)
                 && has(labels::PEER, peer)
                 && has(labels::BASE, &base)
                 && !has(labels::CONTENT, content)
@@ -99,7 +101,7 @@ impl Images {
             let has =
                 |name: &str, value: &str| image.labels.get(name).is_some_and(|it| it == value);
             let with = image.labels.get(labels::PACKAGES);
-            has(labels::KIND, BASE)
+            has(labels::KIND, BASE_KIND)
                 && has(labels::BASE, &base)
                 && with.map_or("", String::as_str) == packages
                 && !has(labels::CONTENT, content)
@@ -141,10 +143,6 @@ impl Images {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn scope_label(&self) -> String {
-        format!("{}={}", labels::SCOPE, self.scope)
     }
 }
 

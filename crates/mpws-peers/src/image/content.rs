@@ -3,7 +3,7 @@
 use crate::catalogue::{BlindProgram, PythonProgram};
 use crate::environment::key;
 
-use super::{base::Base, context, recipe};
+use super::context;
 
 /// Of the image of a Python peer: all that goes in. The implementation is none of it.
 pub(super) fn of_python(scope: &str, base_id: &str, program: &PythonProgram) -> String {
@@ -36,12 +36,6 @@ pub(super) fn of_blind(scope: &str, base_id: &str, program: &BlindProgram) -> St
     key(fixed.into_iter().chain(files))
 }
 
-/// Of a base: suite, recipe and the packages for a blind peer. They may be newer the next time.
-pub(super) fn of_base(scope: &str, base: &Base, packages: &[&str]) -> Option<String> {
-    let fixed = [scope, base.suite()?, recipe::SCRIPT];
-    Some(key(fixed.into_iter().chain(packages.iter().copied())))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +53,7 @@ mod tests {
             },
             pythons: None,
             implementation: "asyncio".to_owned(),
-            nursery: true,
+            fork_server: true,
         }
     }
 
@@ -86,7 +80,7 @@ mod tests {
     fn implementations_and_the_place_of_the_requirements_do_not() {
         let mut same = program();
         same.implementation = "legacy".to_owned();
-        same.nursery = false;
+        same.fork_server = false;
         same.requirements.path = "/elsewhere/requirements.txt".into();
         assert_eq!(
             of_python("default", "sha256:1", &program()),
@@ -133,19 +127,5 @@ mod tests {
                 package: "echo-server".to_owned(),
             }],
         }
-    }
-
-    #[test]
-    fn every_suite_and_list_of_packages_has_a_content_of_its_own_and_other_images_have_none() {
-        let contents: BTreeSet<_> = Base::DEBIAN
-            .iter()
-            .flat_map(|base| [&[][..], &["a"], &["a", "b"]].map(|packages| (base, packages)))
-            .filter_map(|(base, packages)| of_base("default", base, packages))
-            .collect();
-        assert_eq!(contents.len(), 3 * Base::DEBIAN.len());
-        assert_eq!(
-            of_base("default", &Base::Image("python:3".to_owned()), &[]),
-            None
-        );
     }
 }

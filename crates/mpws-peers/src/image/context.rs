@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::ImageError;
+use super::error::ImageError;
 use crate::catalogue::{BlindProgram, Needed, filled};
 use crate::environment::EnvironmentError;
 

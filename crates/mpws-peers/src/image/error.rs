@@ -1,35 +1,16 @@
 //! What can keep an image from being made, and what helps.
 
 use super::base::Base;
+use crate::engine::{EngineError, says_full};
 use crate::environment::EnvironmentError;
 
 /// Why there is no image. [`ImageError::remedy`] says what helps.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// No container engine answers.
-    #[error("no container engine answers")]
-    NoEngine(#[source] bollard::errors::Error),
-    /// The engine is there, and not for this user.
-    #[error("this user may not talk to the container engine")]
-    Forbidden(#[source] bollard::errors::Error),
-    /// The engine is too old.
-    #[error("the container engine speaks version {}.{} of its interface, and {}.{} is needed", .found.0, .found.1, .oldest.0, .oldest.1)]
-    OldEngine {
-        /// What it speaks.
-        found: (usize, usize),
-        /// What is needed.
-        oldest: (usize, usize),
-    },
-    /// The engine refused or failed.
-    #[error("the container engine failed")]
-    Engine(#[source] bollard::errors::Error),
-    /// There is no room in the engine's folder.
-    #[error("no space is left for the container engine: {detail}")]
-    DiskFull {
-        /// The engine's words.
-        detail: String,
-    },
+    /// The engine is not there, refused or failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// Not a peer that images are made for.
     #[error("{peer} has no image: it is part of the command")]
     NoImageFor {
@@ -114,20 +95,14 @@ pub enum ImageError {
     /// A file or the runtime of ours cannot be used.
     #[error("cannot read or write a file of the build")]
     Context(#[source] std::io::Error),
-    /// The engine failed, and does not say how.
-    #[error("the container engine failed without a reason")]
-    Unknown,
 }
 
 impl ImageError {
     /// What the user can do next.
     pub fn remedy(&self) -> String {
         match self {
-            Self::NoEngine(_) => "install and start Docker (Debian: apt-get install docker.io), or name a running engine in DOCKER_HOST",
-            Self::Forbidden(_) => "run as root, or as a member of the group that owns the engine's socket (usually `docker`)",
-            Self::OldEngine { .. } => "install Docker 20.10 or newer",
-            Self::Engine(_) | Self::Unknown | Self::Vanished { .. } => "see the engine's log (journalctl -u docker), then run it again",
-            Self::DiskFull { .. } => "free some space: `mpws peers clean` removes all images of mpws, `docker system df` shows what the engine holds",
+            Self::Engine(error) => error.remedy(),
+            Self::Vanished { .. } => "see the engine's log (journalctl -u docker), then run it again",
             Self::NoImageFor { .. } => "`mpws peers build --help` tells which peers have images",
             Self::NotRoot { .. } => "run as root, or name an image that the engine has, with --base image:python:3.13-slim",
             Self::NoTool { .. } => "install it (Debian: apt-get install mmdebstrap util-linux), or name an image that the engine has, with --base image:python:3.13-slim",
@@ -146,34 +121,18 @@ impl ImageError {
         .to_owned()
     }
 
-    pub(super) fn no_engine(error: bollard::errors::Error) -> Self {
-        let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
-            error.source()
-        });
-        let forbidden = chain
-            .filter_map(|error| error.downcast_ref::<std::io::Error>())
-            .any(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
-            || words(&error).contains("permission denied");
-        if forbidden {
-            Self::Forbidden(error)
-        } else {
-            Self::NoEngine(error)
+    /// A build that failed with these words of the engine, after this log.
+    pub(super) fn of_build(words: String, log: &str) -> Self {
+        if says_full(&words) {
+            return EngineError::OutOfDisk { detail: words }.into();
         }
-    }
-
-    pub(super) fn of_build(error: bollard::errors::Error, log: &str) -> Self {
-        match error {
-            bollard::errors::Error::DockerStreamError { error } if !says_full(&error) => {
-                Self::Build {
-                    peer: String::new(),
-                    base: String::new(),
-                    // The cause first: reports cut long reasons.
-                    detail: format!("{}\n{error}", last(&last_step(log)))
-                        .trim_start()
-                        .to_owned(),
-                }
-            }
-            error => error.into(),
+        Self::Build {
+            peer: String::new(),
+            base: String::new(),
+            // The cause first: reports cut long reasons.
+            detail: format!("{}\n{words}", last(&last_step(log)))
+                .trim_start()
+                .to_owned(),
         }
     }
 
@@ -187,30 +146,6 @@ impl ImageError {
             other => other,
         }
     }
-}
-
-impl From<bollard::errors::Error> for ImageError {
-    fn from(error: bollard::errors::Error) -> Self {
-        let said = words(&error);
-        if says_full(&said) {
-            return Self::DiskFull { detail: said };
-        }
-        Self::Engine(error)
-    }
-}
-
-fn says_full(text: &str) -> bool {
-    let text = text.to_lowercase();
-    text.contains("no space left on device") || text.contains("disk quota exceeded")
-}
-
-/// The error and its causes.
-fn words(error: &bollard::errors::Error) -> String {
-    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| {
-        error.source()
-    });
-    let words: Vec<String> = chain.map(ToString::to_string).collect();
-    words.join(": ").to_lowercase()
 }
 
 /// What the last step of a build wrote, without what the engine writes around it.
@@ -233,52 +168,23 @@ pub(super) fn last(log: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
-
-    use bollard::errors::Error;
-
     use super::*;
-
-    fn refused(message: &str) -> ImageError {
-        let message = message.to_owned();
-        ImageError::from(Error::DockerResponseServerError {
-            status_code: 500,
-            message,
-        })
-    }
 
     #[test]
     fn a_full_disk_is_told_from_other_failures() {
-        let full = refused("write /opt/mpws/site/x: no space left on device");
-        assert!(matches!(full, ImageError::DiskFull { .. }), "{full:?}");
-        let error = Error::DockerStreamError {
-            error: "OSError: [Errno 28] No space left on device".to_owned(),
-        };
-        let full = ImageError::of_build(error, "");
-        assert!(matches!(full, ImageError::DiskFull { .. }), "{full:?}");
-        assert!(matches!(refused("something odd"), ImageError::Engine(_)));
-    }
-
-    #[test]
-    fn an_engine_that_is_not_for_this_user_is_told_from_one_that_is_not_there() {
-        let error = |kind| ImageError::no_engine(Error::IOError { err: kind });
-        let forbidden = error(ErrorKind::PermissionDenied.into());
-        assert!(
-            matches!(forbidden, ImageError::Forbidden(_)),
-            "{forbidden:?}"
-        );
-        let absent = error(ErrorKind::ConnectionRefused.into());
-        assert!(matches!(absent, ImageError::NoEngine(_)), "{absent:?}");
+        let full = "OSError: [Errno 28] No space left on device";
+        let full = ImageError::of_build(full.to_owned(), "");
+        let is_full = matches!(full, ImageError::Engine(EngineError::OutOfDisk { .. }));
+        assert!(is_full, "{full:?}");
+        let odd = ImageError::of_build("something odd".to_owned(), "");
+        assert!(matches!(odd, ImageError::Build { .. }), "{odd:?}");
     }
 
     #[test]
     fn a_build_that_fails_ends_with_the_words_of_the_engine() {
-        let error = Error::DockerStreamError {
-            error: "a step returned 1".to_owned(),
-        };
         let log = "Step 1/2 : COPY\n ---> 1\nStep 2/2 : RUN\n ---> Running in 2\n\u{1b}[91minstall.py: no wheel\n\u{1b}[0m\
                    Removing intermediate container 2\n";
-        let failed = ImageError::of_build(error, log);
+        let failed = ImageError::of_build("a step returned 1".to_owned(), log);
         assert!(
             matches!(&failed, ImageError::Build { detail, .. } if detail == "install.py: no wheel\na step returned 1"),
             "{failed:?}"

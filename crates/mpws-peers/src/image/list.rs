@@ -5,7 +5,12 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::base::Base;
-use super::{BASE, ImageError, Images, PEER, Wanted, content, labels};
+use super::clean::own_names;
+use super::error::ImageError;
+use super::images::Images;
+use super::labels::{self, BASE_KIND, PEER_KIND};
+use super::recipe;
+use super::wanted::Wanted;
 use crate::catalogue::PeerSpec;
 
 /// Version of the listing's format.
@@ -82,7 +87,7 @@ impl Images {
                 Some(id) => size_of(&id)?.map(|base| size.saturating_sub(base)),
                 None => Some(size),
             };
-            for reference in super::clean::own_names(image) {
+            for reference in own_names(image) {
                 images.push(ListedImage {
                     kind: kind.clone(),
                     base: base.clone(),
@@ -132,12 +137,12 @@ impl Images {
                 .is_some_and(|it| it == content)
         };
         let packages: Vec<&str> = packages(image).collect();
-        let current = if kind == BASE {
+        let current = if kind == BASE_KIND {
             let used = |spec: &PeerSpec| Wanted::of(spec).is_ok_and(|it| it.packages() == packages);
-            let content = content::of_base(&self.scope, &base, &packages);
+            let content = recipe::content(&self.scope, &base, &packages);
             content.is_some_and(|content| is(&content))
                 && (packages.is_empty() || peers.iter().any(used))
-        } else if kind == PEER {
+        } else if kind == PEER_KIND {
             let name = image.labels.get(labels::PEER);
             let wanted = peers
                 .iter()

@@ -3,7 +3,9 @@
 use serde::Deserialize;
 
 use super::base::Base;
-use super::{ImageError, Images, Wanted, error};
+use super::error::{ImageError, last};
+use super::images::Images;
+use super::wanted::Wanted;
 use crate::environment::{EnvironmentError, Libc, Target};
 
 /// What the Python of a base says of itself.
@@ -53,10 +55,10 @@ impl Images {
             said => said?,
         };
         if said.status != 0 {
-            return Err(no_python(error::last(&said.errors).to_owned()));
+            return Err(no_python(last(&said.errors).to_owned()));
         }
         let found: Found = serde_json::from_str(&said.output)
-            .map_err(|fault| no_python(format!("{fault}: {}", error::last(&said.output))))?;
+            .map_err(|fault| no_python(format!("{fault}: {}", last(&said.output))))?;
         if found.implementation != "cpython" || found.version < OLDEST {
             let detail = format!("it is {} {}", found.implementation, found.version_text());
             return Err(no_python(detail));

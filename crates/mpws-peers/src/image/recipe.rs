@@ -9,11 +9,14 @@ use std::time::{Duration, Instant};
 use nix::unistd::geteuid;
 
 use super::base::Base;
-use super::engine::Image;
-use super::{BASE, BASE_REPOSITORY, ImageError, Images, content, labels};
-use crate::environment::EnvironmentError;
+use super::error::ImageError;
+use super::images::Images;
+use super::labels::{self, BASE_KIND, BASE_REPOSITORY};
+use super::store::Image;
+use crate::engine::EngineError;
+use crate::environment::{EnvironmentError, key};
 
-pub(super) const SCRIPT: &str = include_str!("../../../../docker/debian-base/build.sh");
+const SCRIPT: &str = include_str!("../../../../docker/debian-base/build.sh");
 
 /// How long the recipe may take; most of it is the download: 30 MB, and several hundred for some blind peers.
 const DEADLINE: Duration = Duration::from_secs(1800);
@@ -29,8 +32,8 @@ impl Images {
         base: &Base,
         packages: &[&str],
     ) -> Result<Option<Image>, ImageError> {
-        match (base, content::of_base(&self.scope, base, packages)) {
-            (Base::Image(reference), _) => self.engine.image(reference),
+        match (base, self::content(&self.scope, base, packages)) {
+            (Base::Image(reference), _) => Ok(self.engine.image(reference)?),
             (_, None) => Ok(None),
             (_, Some(content)) => {
                 let found = self.engine.image(&named(base, &content))?;
@@ -50,7 +53,7 @@ impl Images {
         if let Some(found) = self.base_image(base, packages)? {
             return Ok(found);
         }
-        let Some(content) = content::of_base(&self.scope, base, packages) else {
+        let Some(content) = self::content(&self.scope, base, packages) else {
             return Err(ImageError::NoBase {
                 reference: base.to_string().split_off("image:".len()),
             });
@@ -106,7 +109,7 @@ impl Images {
         let date = run(&mut command, base, progress)?;
         progress(&format!("importing the base {base}"));
         let labels = [
-            (labels::KIND, BASE),
+            (labels::KIND, BASE_KIND),
             (labels::SCOPE, &self.scope),
             (labels::CONTENT, content),
             (labels::BASE, &base.to_string()),
@@ -118,9 +121,15 @@ impl Images {
     }
 }
 
+/// What a base is made of, as a hash: suite, recipe and the packages for a blind peer. They may be newer the next time.
+pub(super) fn content(scope: &str, base: &Base, packages: &[&str]) -> Option<String> {
+    let fixed = [scope, base.suite()?, SCRIPT];
+    Some(key(fixed.into_iter().chain(packages.iter().copied())))
+}
+
 /// The name of the image of a base.
 pub(super) fn reference(scope: &str, base: &Base, packages: &[&str]) -> String {
-    match (base, content::of_base(scope, base, packages)) {
+    match (base, self::content(scope, base, packages)) {
         (Base::Image(reference), _) => reference.clone(),
         (_, content) => named(base, &content.unwrap_or_default()),
     }
@@ -194,7 +203,7 @@ fn run(command: &mut Command, base: &Base, progress: &dyn Fn(&str)) -> Result<St
     let status = child.wait().map_err(ImageError::Context)?;
     let detail = Vec::from(last).join("\n");
     if detail.contains("No space left on device") {
-        return Err(ImageError::DiskFull { detail });
+        return Err(EngineError::OutOfDisk { detail }.into());
     }
     output
         .lines()
@@ -210,4 +219,25 @@ fn run(command: &mut Command, base: &Base, progress: &dyn Fn(&str)) -> Result<St
 fn in_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_suite_and_list_of_packages_has_a_content_of_its_own_and_other_images_have_none() {
+        let contents: BTreeSet<_> = Base::DEBIAN
+            .iter()
+            .flat_map(|base| [&[][..], &["a"], &["a", "b"]].map(|packages| (base, packages)))
+            .filter_map(|(base, packages)| content("default", base, packages))
+            .collect();
+        assert_eq!(contents.len(), 3 * Base::DEBIAN.len());
+        assert_eq!(
+            content("default", &Base::Image("python:3".to_owned()), &[]),
+            None
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! What of a peer makes its image.
 
-use super::{ImageError, content};
+use super::content;
+use super::error::ImageError;
 use crate::catalogue::{BlindProgram, PeerSpec, Program, PythonProgram};
 
 /// A peer, as far as its image is concerned.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use mpws_lab::Exit;
 
-use super::container::EngineError;
-use super::nursery::NurseryError;
+use super::exit::how;
+use super::fork_server::ForkServerError;
 use crate::catalogue::PeerSpec;
+use crate::engine::EngineError;
 use crate::environment::EnvironmentError;
 use crate::peer::CallError;
 
@@ -90,13 +91,13 @@ pub enum LaunchError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// Its nursery did not give it. Not a fault of the peer.
-    #[error("{peer}: no peer from its nursery")]
-    Nursery {
+    /// Its fork server did not give it. Not a fault of the peer.
+    #[error("{peer}: no peer from its fork server")]
+    ForkServer {
         /// The peer.
         peer: String,
         /// Why.
-        source: NurseryError,
+        source: ForkServerError,
     },
     /// It ended before it said who it is.
     #[error("{peer} {} before its first line; its last words: {log:?}", how(.exit))]
@@ -171,35 +172,28 @@ pub enum LaunchError {
     },
 }
 
-pub(super) fn no_fork(spec: &PeerSpec, error: NurseryError) -> LaunchError {
+pub(super) fn no_fork(spec: &PeerSpec, error: ForkServerError) -> LaunchError {
     let peer = spec.name.clone();
     match error {
         // What it could not import, the peer could not have imported.
-        NurseryError::Died {
+        ForkServerError::Died {
             exit,
             early: true,
             log,
         } => LaunchError::DiedAtStart { peer, exit, log },
-        NurseryError::Start { program, source } => LaunchError::Spawn {
+        ForkServerError::Start { program, source } => LaunchError::Spawn {
             peer,
             program,
             source,
         },
-        source => LaunchError::Nursery { peer, source },
+        source => LaunchError::ForkServer { peer, source },
     }
 }
 
+#[cfg(feature = "containers")]
 pub(super) fn no_container(spec: &PeerSpec) -> impl Fn(EngineError) -> LaunchError + '_ {
     |source| LaunchError::Engine {
         peer: spec.name.clone(),
         source,
-    }
-}
-
-pub(super) fn how(exit: &Option<Exit>) -> String {
-    match exit {
-        Some(Exit::Code(code)) => format!("exited with status {code}"),
-        Some(Exit::Signal(signal)) => format!("was killed by signal {signal}"),
-        None => "closed its control connection".to_owned(),
     }
 }

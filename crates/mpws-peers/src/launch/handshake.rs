@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::LaunchError;
+use super::error::LaunchError;
 use crate::catalogue::PeerSpec;
 use crate::peer::{CallError, Peer, excerpt};
 use crate::protocol::{Hello, Operation, PROTOCOL, ProcessDescriptors};

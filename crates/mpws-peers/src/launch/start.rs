@@ -11,13 +11,11 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
 use super::error::LaunchError;
 use super::handshake;
-use super::room::LONGEST_SOCKET;
+use super::options::LAST_WORDS;
+use super::run_folder::LONGEST_SOCKET;
 use crate::catalogue::PeerSpec;
 use crate::lock::lock;
 use crate::peer::{Conversation, Core, Lines, LogReader, Peer, PeerProcess, Transcript};
-
-/// Bytes of a log that stand in an error.
-pub(super) const LAST_WORDS: usize = 2000;
 
 /// Waits until a peer that was started has said who it is, and probes its word.
 pub(super) fn converse(

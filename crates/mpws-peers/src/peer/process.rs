@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mpws_lab::{Exit, Process};
 
-use crate::launch::Container;
+use crate::engine::Container;
 
 /// The process of a peer. It is killed on drop.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use mpws_peers::catalogue::{Catalogue, PeerSpec, Program};
 use mpws_peers::image::{Base, ImageError, Images};
+use mpws_peers::launch::EngineError;
 use mpws_peers::{BuiltImage, StateFolder};
 
 /// The usual images with a base that is there, built once for all tests; nothing where this machine cannot have
@@ -14,9 +15,11 @@ pub fn usual() -> Option<&'static Usual> {
     match &*USUAL {
         Ok(usual) => Some(usual),
         Err(
-            error @ (ImageError::NoEngine(_)
-            | ImageError::Forbidden(_)
-            | ImageError::OldEngine { .. }
+            error @ (ImageError::Engine(
+                EngineError::Missing { .. }
+                | EngineError::Unreachable { .. }
+                | EngineError::TooOld { .. },
+            )
             | ImageError::NotRoot { .. }
             | ImageError::NoTool { .. }),
         ) => {

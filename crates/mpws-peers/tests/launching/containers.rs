@@ -12,7 +12,8 @@ use mpws_peers::image::Base;
 use mpws_peers::launch::Engine;
 use mpws_peers::protocol::{SocketBind, SocketCreate, SocketFamily, SocketLook, SocketProtocol};
 use mpws_peers::{
-    Ahead, CallError, Catalogue, LaunchError, LaunchOptions, Launcher, PeerSpec, StateFolder,
+    CallError, Catalogue, ContainerPeer, LaunchError, LaunchOptions, Launcher, PeerSpec,
+    StateFolder,
 };
 
 /// How long anything may take before a test says that it did not happen.
@@ -47,8 +48,8 @@ fn prepared(name: &str) -> Option<(Launcher, PeerSpec)> {
     }
 }
 
-fn ahead(launcher: &Launcher, spec: &PeerSpec, options: &LaunchOptions) -> Ahead {
-    let started = launcher.launch_ahead(spec, options);
+fn ahead(launcher: &Launcher, spec: &PeerSpec, options: &LaunchOptions) -> ContainerPeer {
+    let started = launcher.launch_in_container(spec, options);
     let started = started.unwrap_or_else(|error| panic!("{error}: {error:?}"));
     started.expect("a Python peer runs in a container")
 }
@@ -143,7 +144,7 @@ fn mptcp_is_switched_off_by_the_engine_before_the_peer_starts() {
 }
 
 /// The errno with which a socket of this protocol fails.
-fn refusal(ahead: &Ahead, protocol: SocketProtocol) -> Option<i32> {
+fn refusal(ahead: &ContainerPeer, protocol: SocketProtocol) -> Option<i32> {
     let create = SocketCreate {
         protocol,
         ..mptcp_socket()
@@ -446,7 +447,7 @@ fn connected(host: &str) -> String {
 const CONNECT: &str = "looks-for-an-engine";
 
 reexec!(CONNECT, || {
-    match Engine::connect() {
+    match Engine::for_containers() {
         Ok(engine) => println!("{}", engine.describe()),
         Err(error) => println!("{error}"),
     }

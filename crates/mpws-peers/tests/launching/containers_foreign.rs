@@ -12,7 +12,8 @@ use mpws_peers::catalogue::{BlindProgram, Program};
 use mpws_peers::image::Base;
 use mpws_peers::protocol::{ServerStart, SocketCreate, SocketProtocol};
 use mpws_peers::{
-    Ahead, CallError, Catalogue, LaunchError, LaunchOptions, Launcher, PeerSpec, StateFolder,
+    CallError, Catalogue, ContainerPeer, LaunchError, LaunchOptions, Launcher, PeerSpec,
+    StateFolder,
 };
 
 use crate::support;
@@ -32,11 +33,11 @@ fn launcher(base: Base) -> Option<Launcher> {
     }
 }
 
-fn started(launcher: &Launcher, spec: &PeerSpec, options: &LaunchOptions) -> Ahead {
+fn started(launcher: &Launcher, spec: &PeerSpec, options: &LaunchOptions) -> ContainerPeer {
     launcher
         .prepare(spec, &|line| eprintln!("{line}"))
         .unwrap_or_else(|error| panic!("{error}: {error:?}"));
-    let started = launcher.launch_ahead(spec, options);
+    let started = launcher.launch_in_container(spec, options);
     let started = started.unwrap_or_else(|error| panic!("{error}: {error:?}"));
     started.expect("it runs in a container")
 }
@@ -73,7 +74,7 @@ fn a_program_of_this_machine_speaks_the_adapter_protocol_from_its_container() {
 }
 
 /// The errno with which a socket of this protocol fails.
-fn refusal(ahead: &Ahead, protocol: SocketProtocol) -> Option<i32> {
+fn refusal(ahead: &ContainerPeer, protocol: SocketProtocol) -> Option<i32> {
     let create: SocketCreate = serde_json::from_value(serde_json::json!({
         "family": "v4", "protocol": protocol,
     }))
@@ -99,7 +100,7 @@ fn on_a_base_with_an_older_c_library_a_program_runs_or_it_is_said_what_it_lacks(
             let says = |words: &str| detail.contains(words);
             assert!(says("GLIBC_2.") && says("not found"), "{detail}");
             assert!(says("debian11 has (glibc 2.31)"), "{detail}");
-            let again = launcher.launch_ahead(&spec, &LaunchOptions::default());
+            let again = launcher.launch_in_container(&spec, &LaunchOptions::default());
             assert!(matches!(again, Err(LaunchError::Image { .. })), "{again:?}");
         }
         Err(error) => panic!("{error}: {error:?}"),

@@ -8,6 +8,6 @@ mod containers;
 mod containers_foreign;
 mod documented_peer;
 mod fixture_peer;
-mod nursery;
+mod fork_server;
 mod python_peers;
 mod support;

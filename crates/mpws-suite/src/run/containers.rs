@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mptcp::probe::Feature;
-use mpws_peers::launch::Engine;
+use mpws_peers::launch::describe_engine;
 use mpws_peers::{Launcher, PeerSpec};
 
 use crate::plan::Plan;
@@ -15,10 +15,10 @@ pub const CONTAINERS: &str = "containers";
 
 /// Whether there is an engine that can be used, for people.
 pub fn engine() -> Capability {
-    match Engine::connect() {
+    match describe_engine() {
         Ok(engine) => Capability {
             available: true,
-            detail: format!("{}, for `mpws run --launcher container`", engine.describe()),
+            detail: format!("{engine}, for `mpws run --launcher container`"),
             remedy: None,
         },
         // It says what to do about it.

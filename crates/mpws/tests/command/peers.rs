@@ -13,7 +13,7 @@ fn without_an_engine_every_subcommand_says_so_and_ends_with_3() {
             .expect("starts");
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         let told = stderr(&output);
-        assert!(told.contains("no container engine answers"), "{told}");
+        assert!(told.contains("no container engine listens at"), "{told}");
         assert!(told.contains("DOCKER_HOST"), "{told}");
     }
 }

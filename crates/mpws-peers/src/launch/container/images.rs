@@ -1,17 +1,17 @@
 //! The images that containers are made of: those of one base, each looked for once.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::sync::Mutex;
 
-use super::mounts;
+use super::mounts::{self, missing};
 use crate::catalogue::{PeerSpec, Program};
 use crate::image::{Base, BuiltImage, ImageError, Images, VERSION_FILE};
-use crate::launch::LaunchError;
+use crate::launch::error::LaunchError;
 use crate::lock::lock;
+use crate::protocol::chain::in_one_line;
 
 /// Images of one base.
-pub(in crate::launch) struct OneBase {
+pub(super) struct OneBase {
     images: Images,
     base: Base,
     /// By the name of the peer. What is found here may be gone by now; then the engine says so.
@@ -20,10 +20,10 @@ pub(in crate::launch) struct OneBase {
 
 /// An image in which a peer can run.
 #[derive(Clone, Debug)]
-pub(in crate::launch) struct PeerImage {
-    pub(in crate::launch) built: BuiltImage,
+pub(super) struct PeerImage {
+    pub(super) built: BuiltImage,
     /// The version of what is under test, of a blind peer; otherwise empty.
-    pub(in crate::launch) version: String,
+    pub(super) version: String,
 }
 
 impl OneBase {
@@ -36,7 +36,7 @@ impl OneBase {
     }
 
     /// The image of a peer, which must be there.
-    pub(in crate::launch) fn find(&self, spec: &PeerSpec) -> Result<PeerImage, LaunchError> {
+    pub(super) fn find(&self, spec: &PeerSpec) -> Result<PeerImage, LaunchError> {
         if let Some(known) = lock(&self.known).get(&spec.name) {
             return Ok(known.clone());
         }
@@ -54,24 +54,20 @@ impl OneBase {
     }
 
     /// Makes the image of a peer where it is not there.
-    pub(in crate::launch) fn make(
-        &self,
-        spec: &PeerSpec,
-        progress: &dyn Fn(&str),
-    ) -> Result<(), LaunchError> {
+    pub(super) fn make(&self, spec: &PeerSpec, progress: &dyn Fn(&str)) -> Result<(), LaunchError> {
         let built = self.images.build(spec, &self.base, progress);
         let built = built.map_err(|error| missing(spec, &error))?;
         self.keep(spec, built).map(drop)
     }
 
     /// The version (major, minor, patch) of Python that all of them have.
-    pub(in crate::launch) fn python_version(
+    pub(super) fn python_version(
         &self,
         progress: &dyn Fn(&str),
     ) -> Result<(u32, u32, u32), LaunchError> {
         let found = self.images.python_version(&self.base, progress);
         found.map_err(|error| LaunchError::NoPython {
-            detail: format!("{}; {}", chain(&error), error.remedy()),
+            detail: format!("{}; {}", in_one_line(&error), error.remedy()),
         })
     }
 
@@ -95,22 +91,4 @@ impl OneBase {
         let said = self.images.run(image, &["cat", VERSION_FILE], &[], None)?;
         Ok(said.output.trim().to_owned())
     }
-}
-
-pub(super) fn missing(spec: &PeerSpec, error: &ImageError) -> LaunchError {
-    LaunchError::Image {
-        peer: spec.name.clone(),
-        detail: format!("{}; {}", chain(error), error.remedy()),
-    }
-}
-
-/// An error and its causes in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(&format!(": {inner}"));
-        source = inner.source();
-    }
-    text
 }

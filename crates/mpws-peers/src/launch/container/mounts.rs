@@ -6,22 +6,20 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::images::{chain, missing};
 use crate::catalogue::{PeerSpec, Program};
+use crate::engine::{EngineError, INSIDE};
 use crate::image::{Base, BuiltImage, ImageError, Images};
-use crate::launch::LaunchError;
-
-/// Where the program is, inside.
-pub(in crate::launch) const INSIDE: &str = "/opt/mpws/bin/program";
+use crate::launch::error::LaunchError;
+use crate::protocol::chain::in_one_line;
 
 /// A program of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::launch) struct Mounted {
+pub(super) struct Mounted {
     pub(super) path: PathBuf,
 }
 
 /// The program that is mounted for a peer, if one is.
-pub(in crate::launch) fn of(spec: &PeerSpec) -> Result<Option<Mounted>, LaunchError> {
+pub(super) fn of(spec: &PeerSpec) -> Result<Option<Mounted>, LaunchError> {
     match &spec.program {
         Program::Blind(_) => Ok(Some(Mounted { path: own(spec)? })),
         Program::Command { argv, .. } => {
@@ -66,7 +64,7 @@ impl Mounted {
                 None => format!("its dynamic linker ends with status {}", said.status),
                 Some(words) => words,
             },
-            Err(ImageError::Engine(error)) => chain(&error),
+            Err(ImageError::Engine(error @ EngineError::Refused { .. })) => in_one_line(&error),
             Err(error) => return Err(missing(spec, &error)),
         };
         Err(LaunchError::Image {
@@ -78,6 +76,13 @@ impl Mounted {
                 built.libc
             ),
         })
+    }
+}
+
+pub(super) fn missing(spec: &PeerSpec, error: &ImageError) -> LaunchError {
+    LaunchError::Image {
+        peer: spec.name.clone(),
+        detail: format!("{}; {}", in_one_line(error), error.remedy()),
     }
 }
 

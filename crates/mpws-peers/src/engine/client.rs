@@ -1,8 +1,8 @@
-//! The container engine: found, checked, asked. Everything asynchronous stays behind [`Engine::ask`].
+//! The client of the container engine: found, checked, asked. Everything asynchronous stays behind [`Engine::ask`].
 
-use std::fmt::Display;
+use std::error::Error;
 use std::future::Future;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{OnceLock, mpsc};
@@ -11,15 +11,18 @@ use std::time::Duration;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::runtime::{Handle, Runtime};
 
+use super::error::EngineError;
+use super::words::refused;
+
 /// Oldest interface of the engine that will do: that of Docker Engine 20.10, the first whose seccomp profiles say with
 /// which errno a call fails.
 const OLDEST_API: (u32, u32) = (1, 41);
 
 /// What the engine may take for a question about something that is there.
-pub(super) const ANSWER: Duration = Duration::from_secs(30);
+pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
 /// What the engine may take to start or remove a container: on a busy machine many do at a time.
-pub(super) const WORK: Duration = Duration::from_secs(120);
+pub(crate) const WORK: Duration = Duration::from_secs(120);
 
 /// The container engine of this machine.
 #[derive(Clone, Debug)]
@@ -29,105 +32,13 @@ pub struct Engine {
     api: String,
 }
 
-/// Why containers cannot be had, or one of them cannot.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EngineError {
-    /// The user may not put paths into the namespaces of containers.
-    #[error(
-        "containers need root of this machine, outside of any user namespace: the lab puts its paths into their network \
-         namespaces; run as root, or use `--launcher process`"
-    )]
-    NotRoot,
-    /// The engine is on another machine, or may be.
-    #[error(
-        "DOCKER_HOST is `{host}`, and the engine must be on this machine: set it to unix:///var/run/docker.sock or leave it out"
-    )]
-    Remote {
-        /// What it is.
-        host: String,
-    },
-    /// No engine listens.
-    #[error(
-        "no container engine listens at {}: install Docker Engine 20.10 or newer and start it (systemctl start docker), or \
-         name its socket in DOCKER_HOST", .socket.display()
-    )]
-    Missing {
-        /// Where.
-        socket: PathBuf,
-    },
-    /// The engine's socket cannot be used.
-    #[error("the container engine at {} cannot be reached: let this user write to that socket", .socket.display())]
-    Unreachable {
-        /// Where.
-        socket: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// The engine lacks what is needed.
-    #[error(
-        "the container engine is too old: version {version} speaks API {api}, and 1.41 is needed (Docker Engine 20.10)"
-    )]
-    TooOld {
-        /// Its version.
-        version: String,
-        /// Newest version of its interface.
-        api: String,
-    },
-    /// Root of the containers is not root of this machine.
-    #[error(
-        "the container engine runs {how}, and then its containers cannot open the control socket: use an engine without it"
-    )]
-    OtherIds {
-        /// `rootless` or `with userns-remap`.
-        how: &'static str,
-    },
-    /// An image is not there.
-    #[error("the image {reference} is not there: `mpws peers build` makes it")]
-    NoImage {
-        /// Which.
-        reference: String,
-    },
-    /// No room.
-    #[error(
-        "the container engine is out of disk space ({detail}): `mpws peers clean` removes what mpws made, `docker system df` \
-         shows the rest"
-    )]
-    OutOfDisk {
-        /// The engine's words.
-        detail: String,
-    },
-    /// The engine took too long.
-    #[error("waited {} s for the container engine to {what}; see the log of the engine", .after.as_secs())]
-    Late {
-        /// What it was to do.
-        what: &'static str,
-        /// The limit.
-        after: Duration,
-    },
-    /// The engine said no.
-    #[error("the container engine did not {what}: {detail}")]
-    Refused {
-        /// What it was to do.
-        what: &'static str,
-        /// Its words.
-        detail: String,
-    },
-    /// This process cannot ask anything.
-    #[error("no threads to talk to the container engine")]
-    Threads(#[source] io::Error),
-}
-
 impl Engine {
-    /// Finds the engine, and makes sure that it can do what is needed of it.
+    /// Finds the engine, and makes sure that it is on this machine and new enough: that will do for images.
     ///
     /// # Errors
     ///
     /// [`EngineError`], with what to do about it.
     pub fn connect() -> Result<Self, EngineError> {
-        if !is_root() {
-            return Err(EngineError::NotRoot);
-        }
         let socket = socket()?;
         UnixStream::connect(&socket).map_err(|source| match source.kind() {
             ErrorKind::NotFound | ErrorKind::ConnectionRefused => EngineError::Missing {
@@ -139,7 +50,7 @@ impl Engine {
             },
         })?;
         let path = socket.display().to_string();
-        let docker = Docker::connect_with_unix(&path, ANSWER.as_secs(), API_DEFAULT_VERSION)
+        let docker = Docker::connect_with_unix(&path, WORK.as_secs(), API_DEFAULT_VERSION)
             .map_err(|error| refused("be asked", &error))?;
         let mut engine = Self {
             docker,
@@ -156,6 +67,24 @@ impl Engine {
                 api: engine.api,
             });
         }
+        let what = "agree on a version of its interface";
+        engine.docker = engine.ask(what, ANSWER, |docker| async move {
+            docker.negotiate_version().await
+        })?;
+        Ok(engine)
+    }
+
+    /// [`Engine::connect`], for containers in whose network namespaces a lab puts its paths: this process must be root
+    /// of the machine, and so must be the containers' root.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`], with what to do about it.
+    pub fn for_containers() -> Result<Self, EngineError> {
+        if !is_root() {
+            return Err(EngineError::NotRoot);
+        }
+        let engine = Self::connect()?;
         let what = "tell what it is";
         let info = engine.ask(what, ANSWER, |docker| async move { docker.info().await })?;
         let options = info.security_options.unwrap_or_default();
@@ -191,7 +120,7 @@ impl Engine {
     ) -> Result<T, EngineError>
     where
         T: Send + 'static,
-        E: Display + Send + 'static,
+        E: Error + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         let answer = tokio_timeout(limit, ask(self.docker.clone()));
@@ -204,13 +133,13 @@ impl Engine {
             Ok(Some(Ok(value))) => Ok(value),
             Ok(Some(Err(error))) => Err(refused(what, &error)),
             Ok(None) => Err(EngineError::Late { what, after: limit }),
-            Err(_) => Err(refused(what, &"the question was lost")),
+            Err(lost) => Err(refused(what, &lost)),
         }
     }
 }
 
 /// The runtime of all questions. It outlives every engine: connections are pooled across them.
-pub(super) fn runtime() -> Result<Handle, EngineError> {
+pub(crate) fn runtime() -> Result<Handle, EngineError> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime.handle().clone());
@@ -227,23 +156,6 @@ pub(super) fn runtime() -> Result<Handle, EngineError> {
 async fn tokio_timeout<T>(limit: Duration, answer: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(limit, answer).await.ok()
 }
-
-/// What the engine's words mean.
-pub(super) fn refused(what: &'static str, error: &dyn Display) -> EngineError {
-    let detail: String = error
-        .to_string()
-        .chars()
-        .take(LONGEST_DETAIL)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if detail.contains("no space left on device") {
-        return EngineError::OutOfDisk { detail };
-    }
-    EngineError::Refused { what, detail }
-}
-
-/// Characters of the engine's words that stand in an error.
-const LONGEST_DETAIL: usize = 500;
 
 /// Where the engine listens: testcontainers goes by the same variable and the same default.
 fn socket() -> Result<PathBuf, EngineError> {
@@ -279,20 +191,5 @@ mod tests {
         assert!(api("1.100").is_some_and(|api| api >= OLDEST_API));
         assert!(api("1.9").is_some_and(|api| api < OLDEST_API));
         assert_eq!(api("new"), None);
-    }
-
-    #[test]
-    fn an_engine_without_room_says_what_helps() {
-        let words = "Docker responded with status code 500: mkdir /x: no space left on device";
-        let error = refused("start a container", &words);
-        assert!(matches!(error, EngineError::OutOfDisk { .. }), "{error:?}");
-        assert!(error.to_string().contains("mpws peers clean"), "{error}");
-    }
-
-    #[test]
-    fn the_words_of_the_engine_are_bounded_and_plain() {
-        let words = format!("\u{1b}[2J{}", "x".repeat(10_000));
-        let text = refused("start a container", &words).to_string();
-        assert!(text.len() < 1000 && !text.contains('\u{1b}'), "{text}");
     }
 }

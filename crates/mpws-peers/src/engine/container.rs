@@ -16,7 +16,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage};
 
-use super::engine::{ANSWER, Engine, EngineError, WORK};
+use super::client::{ANSWER, Engine, WORK};
+use super::error::EngineError;
 use super::output::Output;
 use super::removals::Removals;
 use crate::lock::lock;
@@ -41,7 +42,7 @@ pub(crate) enum Started {
 
 impl Container {
     /// Creates and starts a container. Its output goes to `output`.
-    pub(super) fn start(
+    pub(crate) fn start(
         engine: &Engine,
         removals: &Arc<Removals>,
         request: ContainerRequest<GenericImage>,

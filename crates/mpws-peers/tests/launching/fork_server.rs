@@ -1,4 +1,4 @@
-//! Peers from a nursery are what peers are that start by themselves, and nothing of a nursery stays.
+//! Peers from a fork server are what peers are that start by themselves, and nothing of a fork server stays.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, pipe};
@@ -22,8 +22,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-mpws_lab::reexec!("nursery-runner", runner);
-mpws_lab::reexec!("nursery-hundred", hundred_launches);
+mpws_lab::reexec!("fork-server-runner", runner);
+mpws_lab::reexec!("fork-server-hundred", hundred_launches);
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -143,13 +143,13 @@ fn launch(launcher: &Launcher, spec: &PeerSpec, lab: &Lab, host: &str) -> Peer {
 }
 
 #[test]
-fn a_peer_from_a_nursery_is_and_does_what_one_does_that_started_by_itself() {
+fn a_peer_from_a_fork_server_is_and_does_what_one_does_that_started_by_itself() {
     let Some(lab) = support::lab() else { return };
     for name in ["13.1-legacy", "14.2-asyncio", "14.2-sync"] {
         let Some((launcher, spec)) = prepared(&format!("websockets-{name}")) else {
             return;
         };
-        let alone = launcher.clone().without_nurseries();
+        let alone = launcher.clone().without_fork_servers();
         let [forked, started] = [&launcher, &alone].map(|launcher| {
             let server = launch(launcher, &spec, &lab, "server");
             let client = launch(launcher, &spec, &lab, "client");
@@ -165,7 +165,7 @@ fn a_peer_from_a_nursery_is_and_does_what_one_does_that_started_by_itself() {
 }
 
 #[test]
-fn how_a_peer_from_a_nursery_ended_is_known() {
+fn how_a_peer_from_a_fork_server_ended_is_known() {
     let Some(lab) = support::lab() else { return };
     let Some((launcher, spec)) = prepared("websockets-14.2-sync") else {
         return;
@@ -179,7 +179,7 @@ fn how_a_peer_from_a_nursery_ended_is_known() {
 }
 
 #[test]
-fn a_peer_from_a_nursery_is_killed_with_its_lab() {
+fn a_peer_from_a_fork_server_is_killed_with_its_lab() {
     let Some(lab) = support::lab() else { return };
     let Some((launcher, spec)) = prepared("websockets-14.2-asyncio") else {
         return;
@@ -193,7 +193,7 @@ fn a_peer_from_a_nursery_is_killed_with_its_lab() {
 }
 
 #[test]
-fn a_nursery_that_was_killed_is_replaced() {
+fn a_fork_server_that_was_killed_is_replaced() {
     let Some(lab) = support::lab() else { return };
     let Some((launcher, spec)) = prepared("websockets-14.2-sync") else {
         return;
@@ -224,12 +224,12 @@ fn nurseries_end_with_the_launcher_and_peers_do_not() {
 }
 
 #[test]
-fn a_policy_is_on_a_peer_from_a_nursery_as_on_one_that_starts_by_itself() {
+fn a_policy_is_on_a_peer_from_a_fork_server_as_on_one_that_starts_by_itself() {
     let Some(lab) = support::lab() else { return };
     let Some((launcher, spec)) = prepared("websockets-14.2-asyncio") else {
         return;
     };
-    let alone = launcher.clone().without_nurseries();
+    let alone = launcher.clone().without_fork_servers();
     let seen = [&launcher, &alone].map(|launcher| {
         let scratch = tempfile::tempdir().unwrap();
         let options = LaunchOptions {
@@ -252,7 +252,7 @@ fn a_policy_is_on_a_peer_from_a_nursery_as_on_one_that_starts_by_itself() {
     assert_eq!(
         templates(&launcher).len(),
         1,
-        "the first came from a nursery"
+        "the first came from a fork server"
     );
     assert_eq!(seen[0].1["chain"][0]["errno"], nix::libc::EACCES);
     let status = &seen[0].0.status;
@@ -301,8 +301,8 @@ fn a_program_that_cannot_be_imported_is_said_to_have_died_with_its_reason() {
     assert!(log.contains("no implementation 'unheard-of'"), "{log}");
 }
 
-/// Has a lab, a nursery and a peer until its standard input ends. Standard error is held by the lab and, beyond what
-/// is usual, by the nursery, so whoever reads it learns when the last of them is gone.
+/// Has a lab, a fork server and a peer until its standard input ends. Standard error is held by the lab and, beyond what
+/// is usual, by the fork server, so whoever reads it learns when the last of them is gone.
 fn runner() -> i32 {
     let (lab, launcher, spec) = match bench() {
         Ok(bench) => bench,
@@ -344,7 +344,7 @@ fn first_number(output: impl Read) -> Option<usize> {
 #[test]
 fn nothing_stays_of_a_runner_that_is_killed() {
     let (mut witness, stderr) = pipe().unwrap();
-    let mut runner = reexec::command("nursery-runner")
+    let mut runner = reexec::command("fork-server-runner")
         .unwrap()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -366,11 +366,11 @@ fn nothing_stays_of_a_runner_that_is_killed() {
         gone.send(())
     });
     let ended = all_gone.recv_timeout(PATIENCE);
-    ended.expect("the nursery or a process of the lab is still there");
+    ended.expect("the fork server or a process of the lab is still there");
 }
 
 /// Says how many template processes there were, then, of those things that could pile up, how many more there are
-/// after a hundred launches (from a nursery) than after one.
+/// after a hundred launches (from a fork server) than after one.
 fn hundred_launches() -> i32 {
     let (lab, launcher, spec) = match bench() {
         Ok(bench) => bench,
@@ -396,7 +396,7 @@ fn hundred_launches() -> i32 {
     i32::from(before != after)
 }
 
-/// Descriptors of this process, of the nursery and of the lab; processes in the lab, children of the nursery.
+/// Descriptors of this process, of the fork server and of the lab; processes in the lab, children of the fork server.
 fn piled_up(launcher: &Launcher, lab: &Lab) -> Vec<usize> {
     let [_, inner] = lab.process_ids();
     let own = std::process::id();
@@ -430,7 +430,7 @@ fn children(parent: u32) -> usize {
 
 /// Runs the hundred launches, and gives the number of template processes.
 fn hundred(variable: &str) -> Option<usize> {
-    let mut command = reexec::command("nursery-hundred").unwrap();
+    let mut command = reexec::command("fork-server-hundred").unwrap();
     let child = command.env("MPWS_NURSERY", variable).stdout(Stdio::piped());
     let mut child = child.spawn().unwrap();
     let templates = first_number(child.stdout.take().unwrap());
@@ -439,11 +439,11 @@ fn hundred(variable: &str) -> Option<usize> {
 }
 
 #[test]
-fn a_hundred_launches_need_one_nursery_and_leave_nothing() {
+fn a_hundred_launches_need_one_fork_server_and_leave_nothing() {
     assert!(matches!(hundred("1"), None | Some(1)));
 }
 
 #[test]
-fn the_variable_switches_nurseries_off() {
+fn the_variable_switches_fork_servers_off() {
     assert!(matches!(hundred("0"), None | Some(0)));
 }

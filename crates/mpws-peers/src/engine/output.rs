@@ -18,7 +18,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::engine::{ANSWER, Engine, EngineError, runtime};
+use super::client::{ANSWER, Engine, runtime};
+use super::error::EngineError;
 
 /// How long the engine may take, after a container's end, to hand over what it has not yet handed over.
 const LAST_OUTPUT: Duration = Duration::from_secs(5);

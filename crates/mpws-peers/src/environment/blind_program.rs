@@ -3,11 +3,13 @@
 //! `STATE/blind/KEY/` holds the files of one peer and what its `build` made of them. The version goes into the key, so a
 //! program is built again for another library.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{EnvironmentError, StateFolder, made, tool};
+use super::error::EnvironmentError;
+use super::state::{BlindMade, StateFolder};
+use super::{made, tool};
 use crate::catalogue::{BlindProgram, Needed, filled};
 
 const VERSION_DEADLINE: Duration = Duration::from_secs(30);
@@ -15,15 +17,6 @@ const BUILD_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Longest version, in characters: reports carry it.
 const LONGEST_VERSION: usize = 100;
-
-/// A blind peer that can be started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BlindMade {
-    /// `{dir}` of its commands.
-    pub(crate) dir: PathBuf,
-    /// The version of what is under test.
-    pub(crate) version: String,
-}
 
 impl StateFolder {
     /// Makes what a blind peer needs, or finds what was made before.

@@ -4,23 +4,27 @@
 //! It starts from the calls that the engine's default has always allowed to a container without capabilities, and never
 //! from "everything but": a list of what is refused would allow every call that is newer than the list.
 
+use nix::libc;
 use serde_json::{Value, json};
 
-/// `IPPROTO_MPTCP` of `linux/in.h`.
-const MPTCP: u32 = 262;
-
-/// `CLONE_NEWNS` and so on of `linux/sched.h`: all namespaces that clone(2) can make.
-const NEW_NAMESPACES: u32 = 0x7e02_0000;
+/// All namespaces that clone(2) can make.
+const NEW_NAMESPACES: i32 = libc::CLONE_NEWNS
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET;
 
 /// A profile in the engine's format, by which a socket of protocol MPTCP fails with this errno, 1 to 4095.
 pub(super) fn without_mptcp(errno: i32) -> String {
-    let protocol = |op: &str| json!([{"index": 2, "value": MPTCP, "op": op}]);
+    let protocol = |op: &str| json!([{"index": 2, "value": libc::IPPROTO_MPTCP, "op": op}]);
     let refuse = |names: &[&str], errno: i32| json!({"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno});
     let allowed: Vec<&str> = allowed().collect();
     let mut refused = refuse(&["socket"], errno);
     refused["args"] = protocol("SCMP_CMP_EQ");
     // glibc tries this one first, whose flags no filter can see, and goes on with clone(2).
-    let clone3 = refuse(&["clone3"], ENOSYS);
+    let clone3 = refuse(&["clone3"], libc::ENOSYS);
     json!({
         "defaultAction": "SCMP_ACT_ERRNO",
         "archMap": [
@@ -54,8 +58,6 @@ fn allowed() -> impl Iterator<Item = &'static str> {
         .filter(|line| !line.starts_with('#'))
         .flat_map(str::split_whitespace)
 }
-
-const ENOSYS: i32 = 38;
 
 #[cfg(test)]
 mod tests {

@@ -7,16 +7,19 @@ use std::sync::atomic::Ordering;
 use mpws_lab::Exit;
 
 use super::command::{container_command, container_env};
-use super::container::{Inside, Started, mounts};
-use super::error::no_container;
-use super::start::{LAST_WORDS, converse};
-use super::{CONTAINER_START_DEADLINE, LaunchError, LaunchOptions, Launcher};
+use super::containers::Inside;
+use super::mounts;
 use crate::catalogue::{PeerSpec, Program};
+use crate::engine::Started;
+use crate::launch::error::{LaunchError, no_container};
+use crate::launch::launcher::Launcher;
+use crate::launch::options::{CONTAINER_START_DEADLINE, LAST_WORDS, LaunchOptions};
+use crate::launch::start::converse;
 use crate::peer::{LogReader, Peer, PeerProcess, excerpt};
 
 /// A peer that runs before there is a lab for it.
 #[derive(Debug)]
-pub struct Ahead {
+pub struct ContainerPeer {
     /// The peer. It has no network yet.
     pub peer: Peer,
     /// Its network namespace, for [`mpws_lab::Builder::host_in`].
@@ -33,22 +36,17 @@ pub struct Said {
 }
 
 impl Launcher {
-    /// Whether [`Launcher::launch_ahead`] is the way to start the peer.
-    pub fn in_container(&self, spec: &PeerSpec) -> bool {
-        self.containers.is_some() && spec.program != Program::Fixture
-    }
-
     /// Starts a peer in a container before there is a lab, lets it say who it is, and probes its word; `None` for a peer that
     /// is to be [launched](Launcher::launch) in a host.
     ///
     /// # Errors
     ///
     /// See [`LaunchError`]; nothing of the peer is left then.
-    pub fn launch_ahead(
+    pub fn launch_in_container(
         &self,
         spec: &PeerSpec,
         options: &LaunchOptions,
-    ) -> Result<Option<Ahead>, LaunchError> {
+    ) -> Result<Option<ContainerPeer>, LaunchError> {
         let containers = match &self.containers {
             Some(containers) if spec.program != Program::Fixture => containers,
             _ => return Ok(None),
@@ -59,13 +57,13 @@ impl Launcher {
         let (mut log, output) = LogReader::start().map_err(LaunchError::Socket)?;
         let own = self.own_scratch(options)?;
         let scratch = own.as_ref().or(options.scratch.as_ref());
-        let scratch = scratch.map_or(self.room.path(), PathBuf::as_path);
+        let scratch = scratch.map_or(self.run_folder.path(), PathBuf::as_path);
         let (argv, own) = container_command(spec, &image)?;
         let inside = Inside {
             argv,
             image: image.built.reference,
             env: container_env(own, options, scratch, &control.path),
-            mounted,
+            mounted: mounted.map(|program| program.path),
             socket: Some(&control.path),
             scratch,
             deny_mptcp: options.deny_mptcp,
@@ -88,11 +86,11 @@ impl Launcher {
         let network = container.network().map_err(LaunchError::Socket)?;
         let limit = options.start_deadline.unwrap_or(CONTAINER_START_DEADLINE);
         let peer = converse(spec, PeerProcess::Container(container), control, log, limit)?;
-        Ok(Some(Ahead { peer, network }))
+        Ok(Some(ContainerPeer { peer, network }))
     }
 
     /// Makes the image of a peer, and sees to it that what is mounted into its container runs there.
-    pub(super) fn prepare_container(
+    pub(in crate::launch) fn prepare_container(
         &self,
         spec: &PeerSpec,
         progress: &dyn Fn(&str),
@@ -146,7 +144,7 @@ impl Launcher {
         let argv = [&interpreter, "-I", "-S", "-c", program];
         let own = self.own_scratch(options)?;
         let scratch = own.as_ref().or(options.scratch.as_ref());
-        let scratch = scratch.map_or(self.room.path(), PathBuf::as_path);
+        let scratch = scratch.map_or(self.run_folder.path(), PathBuf::as_path);
         let (mut log, output) = LogReader::start().map_err(LaunchError::Socket)?;
         let inside = Inside {
             argv: argv.map(str::to_owned).into(),
@@ -177,7 +175,7 @@ impl Launcher {
             return Ok(None);
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.room.path().join(format!("s{number}"));
+        let path = self.run_folder.path().join(format!("s{number}"));
         std::fs::create_dir(&path).map_err(LaunchError::Socket)?;
         Ok(Some(path))
     }

@@ -1,17 +1,16 @@
 //! Containers on their way out. Removing one takes the engine a while, and no cell has to wait for it.
 
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use std::sync::Arc;
 use testcontainers::{ContainerAsync, GenericImage};
 
-use super::engine::runtime;
+use super::client::runtime;
 use crate::lock::lock;
 
 /// How many are being removed.
 #[derive(Debug, Default)]
-pub(super) struct Removals {
+pub(crate) struct Removals {
     count: Mutex<usize>,
     changed: Condvar,
 }
@@ -31,7 +30,7 @@ impl Removals {
     }
 
     /// Waits until all are gone, at most so long.
-    pub(super) fn wait(&self, limit: Duration) {
+    pub(crate) fn wait(&self, limit: Duration) {
         let until = Instant::now() + limit;
         let mut count = lock(&self.count);
         while *count > 0 {

@@ -15,13 +15,13 @@ pub(super) const LONGEST_SOCKET: usize = 107;
 
 /// A folder `mpws-PID-N` below `$TMPDIR` or `/tmp`, for this user alone; it goes when this value goes.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct RunFolder {
     path: PathBuf,
     /// Held locked: a folder whose lock is free and whose process is dead is stale.
     _lock: File,
 }
 
-impl Room {
+impl RunFolder {
     /// Makes one, and sweeps away those of processes that died.
     pub(super) fn make() -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -48,7 +48,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for RunFolder {
     fn drop(&mut self) {
         // What cannot be removed now is swept by the next process.
         let _ = std::fs::remove_dir_all(&self.path);
@@ -114,18 +114,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_goes_when_its_guard_goes() {
-        let room = Room::make().unwrap();
-        let path = room.path().to_owned();
+    fn a_run_folder_goes_when_its_guard_goes() {
+        let folder = RunFolder::make().unwrap();
+        let path = folder.path().to_owned();
         assert!(path.join(LOCK).exists());
-        drop(room);
+        drop(folder);
         assert!(!path.exists());
     }
 
     #[test]
     fn sockets_in_it_have_paths_that_are_short_enough() {
-        let room = Room::make().unwrap();
-        let socket = room.path().join("c100000");
+        let folder = RunFolder::make().unwrap();
+        let socket = folder.path().join("c100000");
         assert!(socket.as_os_str().len() <= LONGEST_SOCKET);
     }
 

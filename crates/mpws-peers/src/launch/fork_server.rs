@@ -1,7 +1,7 @@
-//! Nurseries: for each Python program one process that has imported everything, and forks a peer for each launch.
+//! Fork servers: for each Python program one process that has imported everything, and forks a peer for each launch.
 //!
-//! What the two sides say to each other is described in `nursery.py` of the adapter; why a peer from a nursery is
-//! as good as one that was started by itself, in `docs/design/nursery.md`.
+//! What the two sides say to each other is described in `nursery.py` of the adapter; why a peer from a fork server is
+//! as good as one that was started by itself, in `docs/design/fork-server.md`.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -22,28 +22,29 @@ use nix::sys::socket::{
 };
 use serde::Deserialize;
 
-use super::start::LAST_WORDS;
-use super::{CONTROL, START_DEADLINE};
+use super::exit::how;
+use super::options::{LAST_WORDS, START_DEADLINE};
 use crate::lock::lock;
 use crate::peer::LogReader;
+use crate::protocol::CONTROL;
 
 /// Set to `0`, it lets every peer be started by itself.
-pub const NURSERY: &str = "MPWS_NURSERY";
+pub const FORK_SERVER: &str = "MPWS_NURSERY";
 
-/// What makes an adapter a nursery, and the version of what is said to it.
+/// What makes an adapter a fork server, and the version of what is said to it.
 const PROTOCOL_VARIABLE: &str = "MPWS_NURSERY_PROTOCOL";
 const PROTOCOL: u32 = 2;
 
-/// Longest answer of a nursery, in bytes.
+/// Longest answer of a fork server, in bytes.
 const LONGEST_ANSWER: usize = 4096;
 
-/// Longest message to a nursery, in bytes; its own limit is the same.
+/// Longest message to a fork server, in bytes; its own limit is the same.
 const LONGEST_MESSAGE: usize = 128 * 1024;
 
-/// Why a nursery gave no peer.
+/// Why a fork server gave no peer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum NurseryError {
+pub enum ForkServerError {
     /// The template process cannot be started.
     #[error("cannot start {}", .program.display())]
     Start {
@@ -86,8 +87,8 @@ pub enum NurseryError {
     Conversation(#[source] io::Error),
 }
 
-/// All nurseries of a launcher. They end with it.
-pub(super) struct Nurseries {
+/// All fork servers of a launcher. They end with it.
+pub(super) struct ForkServers {
     /// Where the template processes are.
     folder: PathBuf,
     known: Mutex<HashMap<CommandLine, Place>>,
@@ -97,9 +98,9 @@ pub(super) struct Nurseries {
 type CommandLine = (PathBuf, Vec<OsString>);
 
 /// Empty until the first launch, and after a death.
-type Place = Arc<Mutex<Option<Nursery>>>;
+type Place = Arc<Mutex<Option<ForkServer>>>;
 
-impl Nurseries {
+impl ForkServers {
     /// None yet.
     pub(super) fn new(folder: &Path) -> Self {
         Self {
@@ -116,21 +117,21 @@ impl Nurseries {
         spawn: Spawn,
         host: &Host,
         limit: Duration,
-    ) -> Result<Process, NurseryError> {
+    ) -> Result<Process, ForkServerError> {
         let request = Request::new(&spawn)?;
-        let namespaces = host.namespaces().map_err(NurseryError::Lab)?;
+        let namespaces = host.namespaces().map_err(ForkServerError::Lab)?;
         let place = self.place(&spawn);
         let mut place = lock(&place);
         let first = self.forked(&mut place, &request, &namespaces, &spawn, limit);
         let (launch, pid) = match first {
-            Err(NurseryError::Died { early: false, .. }) => {
-                tracing::warn!(program = %spawn.program.display(), "a nursery died and is replaced");
+            Err(ForkServerError::Died { early: false, .. }) => {
+                tracing::warn!(program = %spawn.program.display(), "a fork server died and is replaced");
                 self.forked(&mut place, &request, &namespaces, &spawn, limit)
             }
             other => other,
         }?;
         drop(place);
-        let process = host.adopt(pid).map_err(NurseryError::Lab)?;
+        let process = host.adopt(pid).map_err(ForkServerError::Lab)?;
         // One that is gone shows it by its pidfd.
         let _ = launch.send(GO);
         Ok(process)
@@ -144,45 +145,48 @@ impl Nurseries {
     /// A fork that waits in the host; the socket lets it go on, or go.
     fn forked(
         &self,
-        place: &mut Option<Nursery>,
+        place: &mut Option<ForkServer>,
         request: &Request,
         namespaces: &Namespaces,
         spawn: &Spawn,
         limit: Duration,
-    ) -> Result<(UnixDatagram, i32), NurseryError> {
-        let nursery = match place {
-            Some(nursery) => nursery,
-            None => place.insert(Nursery::start(spawn, &self.folder)?),
+    ) -> Result<(UnixDatagram, i32), ForkServerError> {
+        let fork_server = match place {
+            Some(fork_server) => fork_server,
+            None => place.insert(ForkServer::start(spawn, &self.folder)?),
         };
-        let forked = nursery.fork(request, namespaces, spawn, limit);
-        if let Err(NurseryError::Died { .. } | NurseryError::Late { .. }) = forked {
+        let forked = fork_server.fork(request, namespaces, spawn, limit);
+        if let Err(ForkServerError::Died { .. } | ForkServerError::Late { .. }) = forked {
             *place = None;
         }
         forked
     }
 }
 
-impl fmt::Debug for Nurseries {
+impl fmt::Debug for ForkServers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Nurseries")
+        f.debug_struct("ForkServers")
             .field("folder", &self.folder)
             .finish_non_exhaustive()
     }
 }
 
-/// What a nursery is told of a launch, separated by NUL bytes: the folder, the policy in hexadecimal digits (empty where there
+/// What a fork server is told of a launch, separated by NUL bytes: the folder, the policy in hexadecimal digits (empty where there
 /// is none), and then the environment.
 struct Request(Vec<u8>);
 
 impl Request {
-    fn new(spawn: &Spawn) -> Result<Self, NurseryError> {
+    fn new(spawn: &Spawn) -> Result<Self, ForkServerError> {
         let refused = |why: &str| {
-            NurseryError::Conversation(io::Error::new(io::ErrorKind::InvalidInput, why.to_owned()))
+            ForkServerError::Conversation(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                why.to_owned(),
+            ))
         };
         let folder = spawn.current_dir.as_ref();
         let folder = folder.ok_or_else(|| refused("no folder to start in"))?;
         let mut text = folder.as_os_str().as_bytes().to_owned();
-        let filter = spawn.filter().map_err(NurseryError::Conversation)?;
+        let filter = spawn.filter().map_err(ForkServerError::Conversation)?;
         let filter = filter.unwrap_or_default();
         let digits: String = filter.iter().map(|byte| format!("{byte:02x}")).collect();
         text.extend([b"\0", digits.as_bytes()].concat());
@@ -206,17 +210,18 @@ impl Request {
 }
 
 /// A template process.
-struct Nursery {
+struct ForkServer {
     process: Child,
     socket: UnixDatagram,
     log: LogReader,
 }
 
-/// The first line of a nursery.
+/// The first line of a fork server.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ready {
-    nursery: u32,
+    #[serde(rename = "nursery")]
+    fork_server: u32,
 }
 
 /// Its answer to a launch: both forks between it and the peer have ended, and been waited for.
@@ -237,9 +242,9 @@ enum Told {
 /// Lets a peer begin.
 const GO: &[u8] = b"g";
 
-impl Nursery {
-    fn start(spawn: &Spawn, folder: &Path) -> Result<Self, NurseryError> {
-        let failed = |source| NurseryError::Start {
+impl ForkServer {
+    fn start(spawn: &Spawn, folder: &Path) -> Result<Self, ForkServerError> {
+        let failed = |source| ForkServerError::Start {
             program: spawn.program.clone(),
             source,
         };
@@ -258,22 +263,26 @@ impl Nursery {
             .stdin(OwnedFd::from(theirs))
             .stdout(output.try_clone().map_err(failed)?)
             .stderr(output)
-            // A terminal's interrupt is for the runner, which ends its nurseries itself.
+            // A terminal's interrupt is for the runner, which ends its fork servers itself.
             .process_group(0);
         let process = command.spawn().map_err(failed)?;
         // It holds the other end of the socket.
         drop(command);
-        let mut nursery = Self {
+        let mut fork_server = Self {
             process,
             socket,
             log,
         };
-        match nursery.hear("the template process to be ready", START_DEADLINE) {
-            Ok(Ready { nursery: PROTOCOL }) => Ok(nursery),
-            Ok(Ready { nursery: other }) => Err(NurseryError::Conversation(io::Error::other(
-                format!("the adapter is a nursery of version {other}, not {PROTOCOL}"),
-            ))),
-            Err(NurseryError::Died { exit, log, .. }) => Err(NurseryError::Died {
+        match fork_server.hear("the template process to be ready", START_DEADLINE) {
+            Ok(Ready {
+                fork_server: PROTOCOL,
+            }) => Ok(fork_server),
+            Ok(Ready { fork_server: other }) => {
+                Err(ForkServerError::Conversation(io::Error::other(format!(
+                    "the adapter is a fork server of version {other}, not {PROTOCOL}"
+                ))))
+            }
+            Err(ForkServerError::Died { exit, log, .. }) => Err(ForkServerError::Died {
                 exit,
                 early: true,
                 log,
@@ -288,8 +297,8 @@ impl Nursery {
         namespaces: &Namespaces,
         spawn: &Spawn,
         limit: Duration,
-    ) -> Result<(UnixDatagram, i32), NurseryError> {
-        let (launch, theirs) = pair().map_err(NurseryError::Conversation)?;
+    ) -> Result<(UnixDatagram, i32), ForkServerError> {
+        let (launch, theirs) = pair().map_err(ForkServerError::Conversation)?;
         let mut descriptors = vec![
             theirs.as_fd(),
             spawn.stdout.as_fd(),
@@ -300,18 +309,18 @@ impl Nursery {
         descriptors.extend(namespaces.user.as_ref().map(AsFd::as_fd));
         match send(&self.socket, &request.0, &descriptors) {
             Err(error) if is_end(&error) => return Err(self.died()),
-            sent => sent.map_err(NurseryError::Conversation)?,
+            sent => sent.map_err(ForkServerError::Conversation)?,
         }
         drop(theirs);
         let answer: Answer = self.hear("the template process to fork", limit)?;
         // All that is said was said before the answer.
         launch
             .set_nonblocking(true)
-            .map_err(NurseryError::Conversation)?;
+            .map_err(ForkServerError::Conversation)?;
         match (answer.entered, said(&launch)) {
             (true, Some(Told::Peer { pid })) => Ok((launch, pid)),
-            (_, Some(Told::Fault { error })) => Err(NurseryError::NotEntered { reason: error }),
-            (_, _) => Err(NurseryError::NotEntered {
+            (_, Some(Told::Fault { error })) => Err(ForkServerError::NotEntered { reason: error }),
+            (_, _) => Err(ForkServerError::NotEntered {
                 reason: "it was ended".to_owned(),
             }),
         }
@@ -321,11 +330,11 @@ impl Nursery {
         &mut self,
         what: &'static str,
         limit: Duration,
-    ) -> Result<T, NurseryError> {
+    ) -> Result<T, ForkServerError> {
         let mut line = [0; LONGEST_ANSWER];
         self.socket
             .set_read_timeout(Some(limit.max(Duration::from_millis(1))))
-            .map_err(NurseryError::Conversation)?;
+            .map_err(ForkServerError::Conversation)?;
         let received = loop {
             match self.socket.recv(&mut line) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -335,18 +344,18 @@ impl Nursery {
         match received {
             Ok(0) => Err(self.died()),
             Ok(length) => serde_json::from_slice(&line[..length])
-                .map_err(|error| NurseryError::Conversation(error.into())),
+                .map_err(|error| ForkServerError::Conversation(error.into())),
             Err(error) if is_end(&error) => Err(self.died()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(NurseryError::Late {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(ForkServerError::Late {
                 what,
                 after: limit,
                 log: self.log.tail(LAST_WORDS),
             }),
-            Err(error) => Err(NurseryError::Conversation(error)),
+            Err(error) => Err(ForkServerError::Conversation(error)),
         }
     }
 
-    fn died(&mut self) -> NurseryError {
+    fn died(&mut self) -> ForkServerError {
         // Whoever closes the socket is about to exit, and would be of no use otherwise.
         let _ = self.process.kill();
         let exit = self.process.wait().ok().and_then(|status| {
@@ -354,7 +363,7 @@ impl Nursery {
             code.or(status.signal().map(Exit::Signal))
         });
         self.log.finish();
-        NurseryError::Died {
+        ForkServerError::Died {
             exit,
             early: false,
             log: self.log.tail(LAST_WORDS),
@@ -362,7 +371,7 @@ impl Nursery {
     }
 }
 
-impl Drop for Nursery {
+impl Drop for ForkServer {
     fn drop(&mut self) {
         // It has nothing to finish; and it ends by itself when nobody is left to do this.
         let _ = self.process.kill();
@@ -406,5 +415,5 @@ fn is_end(error: &io::Error) -> bool {
 }
 
 fn ended(exit: &Option<Exit>) -> String {
-    super::error::how(exit)
+    how(exit)
 }

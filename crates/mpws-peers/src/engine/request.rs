@@ -1,17 +1,21 @@
 //! What the engine is asked for: a container that can do as little as possible beside being a peer.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use bollard::models::HostConfigLogConfig;
-use std::collections::HashMap;
 use testcontainers::core::{AccessMode, Mount};
 use testcontainers::{ContainerRequest, GenericImage, ImageExt};
 
-use super::mounts::{self, Mounted};
-use super::{EngineError, WORK, seccomp};
+use super::client::WORK;
+use super::error::EngineError;
+use super::seccomp;
 
 /// User and group of peers in containers: an ordinary one that no system gives to anybody.
-pub(super) const USER: u32 = 65532;
+pub(crate) const USER: u32 = 65532;
+
+/// Where the program is that is mounted into a container.
+pub(crate) const INSIDE: &str = "/opt/mpws/bin/program";
 
 /// Bytes of memory, swap included. A peer that needs more is killed, and its cell is red.
 const MEMORY: i64 = 512 << 20;
@@ -26,25 +30,25 @@ const TMP: &str = "rw,nosuid,nodev,noexec,mode=1777,size=64m";
 const SHARED_MEMORY: u64 = 16 << 20;
 
 /// A container that is to be.
-pub(super) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// `sha256:` and the digest of its configuration: exactly that image, which no registry is asked for.
-    pub(super) image: &'a str,
-    pub(super) argv: Vec<String>,
-    pub(super) env: Vec<(String, String)>,
-    /// Read-only, at [`mounts::INSIDE`].
-    pub(super) mounted: Option<Mounted>,
+    pub(crate) image: &'a str,
+    pub(crate) argv: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    /// A program of this machine: read-only, at [`INSIDE`].
+    pub(crate) mounted: Option<PathBuf>,
     /// At the same path inside.
-    pub(super) socket: Option<&'a Path>,
+    pub(crate) socket: Option<&'a Path>,
     /// At the same path inside, to be written to. It starts there.
-    pub(super) scratch: &'a Path,
-    pub(super) deny_mptcp: Option<i32>,
+    pub(crate) scratch: &'a Path,
+    pub(crate) deny_mptcp: Option<i32>,
     /// Set by the engine in the container's network namespace before the peer starts.
-    pub(super) sysctls: Vec<(String, String)>,
-    pub(super) labels: Vec<(&'static str, String)>,
+    pub(crate) sysctls: Vec<(String, String)>,
+    pub(crate) labels: Vec<(&'static str, String)>,
 }
 
 impl Wanted<'_> {
-    pub(super) fn request(self) -> Result<ContainerRequest<GenericImage>, EngineError> {
+    pub(crate) fn request(self) -> Result<ContainerRequest<GenericImage>, EngineError> {
         let unknown = || EngineError::NoImage {
             reference: self.image.to_owned(),
         };
@@ -71,8 +75,8 @@ impl Wanted<'_> {
             request = request.with_mount(Mount::bind_mount(socket.clone(), socket));
         }
         if let Some(mounted) = self.mounted {
-            let program = utf8(&mounted.path)?;
-            let mount = Mount::bind_mount(program, mounts::INSIDE);
+            let program = utf8(&mounted)?;
+            let mount = Mount::bind_mount(program, INSIDE);
             request = request.with_mount(mount.with_access_mode(AccessMode::ReadOnly));
         }
         if let Some(errno) = self.deny_mptcp {

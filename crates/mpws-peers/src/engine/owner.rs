@@ -8,9 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
 
-use super::engine::{ANSWER, Engine, EngineError, WORK};
+use super::client::{ANSWER, Engine, WORK};
+use super::error::EngineError;
 
-pub(super) use crate::image::labels::RUN;
+/// The label that names the run a container belongs to. Only containers have it, so whoever makes one of an image of ours
+/// does not inherit it.
+pub const RUN: &str = "mpws.run";
 
 const PID: &str = "mpws.owner-pid";
 const START: &str = "mpws.owner-start";
@@ -19,7 +22,7 @@ const PID_NAMESPACE: &str = "mpws.owner-pid-namespace";
 
 /// A process that makes containers, told apart from every other that ever had its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
+pub(crate) struct Owner {
     pid: u32,
     /// Its start in clock ticks since the boot: field 22 of `/proc/PID/stat`.
     start: u64,
@@ -28,7 +31,7 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    pub(super) fn this_process() -> std::io::Result<Self> {
+    pub(crate) fn this_process() -> std::io::Result<Self> {
         let pid = std::process::id();
         let start =
             start_of(pid).ok_or_else(|| std::io::Error::other("/proc/self/stat cannot be read"))?;
@@ -43,7 +46,7 @@ impl Owner {
     }
 
     /// A name that no other run has.
-    pub(super) fn new_run(&self) -> String {
+    pub(crate) fn new_run(&self) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let boot: String = self
@@ -55,7 +58,7 @@ impl Owner {
         format!("{boot}-{}-{}-{number}", self.pid, self.start)
     }
 
-    pub(super) fn labels(&self, run: &str) -> Vec<(&'static str, String)> {
+    pub(crate) fn labels(&self, run: &str) -> Vec<(&'static str, String)> {
         vec![
             (RUN, run.to_owned()),
             (PID, self.pid.to_string()),
@@ -84,7 +87,7 @@ impl Owner {
 }
 
 /// Removes the containers of owners that are dead. Tells how many there were.
-pub(super) fn sweep_dead(engine: &Engine, observer: &Owner) -> Result<usize, EngineError> {
+pub(crate) fn sweep_dead(engine: &Engine, observer: &Owner) -> Result<usize, EngineError> {
     let all = labelled(engine, RUN.to_owned())?;
     let dead = all.into_iter().filter_map(|(id, labels)| {
         // What has half of the labels was not made by this program.
@@ -96,7 +99,7 @@ pub(super) fn sweep_dead(engine: &Engine, observer: &Owner) -> Result<usize, Eng
 }
 
 /// Removes the containers that have a label.
-pub(super) fn sweep(engine: &Engine, label: String) -> Result<usize, EngineError> {
+pub(crate) fn sweep(engine: &Engine, label: String) -> Result<usize, EngineError> {
     let all = labelled(engine, label)?;
     remove(engine, all.into_iter().map(|(id, _)| id).collect())
 }
