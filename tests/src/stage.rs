@@ -27,7 +27,7 @@ pub struct PeerFile<'a> {
     /// Its name in cells.
     pub name: &'a str,
     /// Its features.
-    pub features: &'a [&'a str],
+    pub features: &'a [Feature],
     /// The entry point of this executable that it is.
     pub entry: &'a str,
     /// Its environment.
@@ -61,7 +61,7 @@ impl Stage {
             let entry = mutant::ENTRY;
             stage.add(&PeerFile {
                 name: &format!("{name}-own"),
-                features: &["script", "tls", "deflate", STAND_IN],
+                features: &[Feature::Script, Feature::Tls, Feature::Deflate, Feature::StandIn],
                 entry,
                 env: &[(mutant::FAULT, fault)],
                 version: None,
@@ -70,12 +70,12 @@ impl Stage {
             stage.add(&PeerFile {
                 name: &format!("{name}-sock"),
                 features: &[
-                    "script",
-                    "tls",
-                    "deflate",
-                    "sock-handover",
-                    "asyncio-loop",
-                    "constant-by-name",
+                    Feature::Script,
+                    Feature::Tls,
+                    Feature::Deflate,
+                    Feature::SockHandover,
+                    Feature::AsyncioLoop,
+                    Feature::ConstantByName,
                 ],
                 entry,
                 env: &[(mutant::FAULT, fault), (mutant::HANDOVER, "1")],
@@ -93,14 +93,12 @@ impl Stage {
 
     /// Adds a peer that is an entry point of this executable.
     pub fn add(&mut self, peer: &PeerFile<'_>) {
-        let list = |items: &[&str]| {
-            let quoted: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
-            quoted.join(", ")
-        };
+        let quoted = |feature: &Feature| format!("{:?}", feature.word());
+        let features: Vec<String> = peer.features.iter().map(quoted).collect();
         let mut text = format!(
             "schema = 1\nname = {:?}\nkind = \"adapter\"\nroles = [\"client\", \"server\"]\nfeatures = [{}]\n",
             peer.name,
-            list(peer.features),
+            features.join(", "),
         );
         if let Some(deviations) = peer.deviations {
             let name = format!("{}-deviations.toml", peer.name);

@@ -1,6 +1,7 @@
 //! Whole runs with peers that misbehave as processes: each ends by itself, every planned cell has a result, it is red for
 //! the right reason, and nothing is left behind.
 
+use mpws_peers::protocol::Feature;
 use std::fs;
 use std::sync::{Mutex, PoisonError};
 
@@ -169,7 +170,7 @@ fn stage_with(misdeed: Misdeed) -> Stage {
     let mut stage = Stage::new();
     stage.add(&PeerFile {
         name: "hostile",
-        features: &["script", "tls"],
+        features: &[Feature::Script, Feature::Tls],
         entry: hostile::ENTRY,
         env: &[(hostile::MISDEED, &misdeed.word())],
         version: (misdeed == Misdeed::OtherVersion).then_some("1.0"),

@@ -1,5 +1,6 @@
 //! One lab with its peers and listeners: where a row is measured.
 
+use mpws_peers::protocol::Feature;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 
@@ -122,7 +123,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Whether the client has a feature of the catalogue.
-    pub(crate) fn client_has(&self, feature: &str) -> bool {
+    pub(crate) fn client_has(&self, feature: Feature) -> bool {
         self.client_spec.has(feature)
     }
 
@@ -168,7 +169,7 @@ impl<'a> Stage<'a> {
             form: None,
             extra: Default::default(),
         };
-        if self.server_spec.has("sock-handover") {
+        if self.server_spec.has(Feature::SockHandover) {
             start.socket = Some(self.listener(protocol, bound)?);
         } else {
             start.host = Some(bound.ip().to_string());

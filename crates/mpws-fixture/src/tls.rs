@@ -48,6 +48,10 @@ pub enum TlsError {
 /// Makes an authority and a server certificate for `names` (host names or numeric addresses).
 ///
 /// Both say what their keys are for (RFC 5280 section 4.2.1.3), without which Python 3.13 and later refuse them.
+///
+/// # Errors
+///
+/// [`TlsError::Make`] for a name that is none, or when there is no randomness for keys.
 pub fn authority(names: &[&str]) -> Result<Authority, TlsError> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -76,6 +80,10 @@ pub fn authority(names: &[&str]) -> Result<Authority, TlsError> {
 }
 
 /// TLS of a server, from a PEM certificate chain and a PEM private key.
+///
+/// # Errors
+///
+/// [`TlsError`]: for text that is not PEM, without a certificate, or that rustls refuses.
 pub fn server(certificate: &[u8], key: &[u8]) -> Result<Arc<rustls::ServerConfig>, TlsError> {
     let chain = certificates(certificate)?;
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|source| TlsError::Pem {
@@ -90,6 +98,10 @@ pub fn server(certificate: &[u8], key: &[u8]) -> Result<Arc<rustls::ServerConfig
 }
 
 /// TLS of a client that trusts the certificates of this PEM text and nobody else.
+///
+/// # Errors
+///
+/// As [`server`].
 pub fn client(ca: &[u8]) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     let mut roots = rustls::RootCertStore::empty();
     for certificate in certificates(ca)? {

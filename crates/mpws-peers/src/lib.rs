@@ -19,6 +19,7 @@
 //! | [`protocol`] | the adapter protocol, a crate of its own |
 
 #![deny(unsafe_code)]
+#![warn(clippy::missing_errors_doc)]
 
 mod blind;
 pub mod catalogue;

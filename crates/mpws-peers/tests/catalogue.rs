@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+use mpws_peers::protocol::Feature;
 use std::fs;
 use std::path::PathBuf;
 
@@ -107,7 +108,7 @@ fn only_one_implementation_of_a_version_is_the_top_level_one() {
     let top: Vec<_> = catalogue
         .peers()
         .iter()
-        .filter(|peer| peer.has("top-level-api"))
+        .filter(|peer| peer.has(Feature::TopLevelApi))
         .map(|peer| peer.name.as_str())
         .collect();
     assert_eq!(top, ["websockets-13.1-legacy", "websockets-14.2-asyncio"]);
@@ -234,8 +235,8 @@ fn a_user_can_add_a_python_adapter_and_its_files_are_read_at_once() {
         catalogue.add_file(&file.path).unwrap(),
         ["mine-1-a", "mine-1-b"]
     );
-    assert!(catalogue.peer("mine-1-b").unwrap().has("deflate"));
-    assert!(!catalogue.peer("mine-1-a").unwrap().has("deflate"));
+    assert!(catalogue.peer("mine-1-b").unwrap().has(Feature::Deflate));
+    assert!(!catalogue.peer("mine-1-a").unwrap().has(Feature::Deflate));
 }
 
 #[test]

@@ -17,6 +17,7 @@
 //! | [`facts`], [`records`] | what peers report: sockets, errors, connections |
 //! | [`ops`] | the operations: arguments and replies |
 //! | [`message`] | the lines: greeting, request, response |
+//! | [`feature`] | what a peer can do or cannot: the closed set of words in `peer.toml` |
 //! | [`failure`] | why an operation has no reply |
 //! | [`adapter`] | the trait of a peer, with a method for each operation |
 //! | [`asynchronous`], [`blocking`] | the control loops |
@@ -33,6 +34,7 @@ pub mod blocking;
 pub mod chain;
 pub mod facts;
 pub mod failure;
+pub mod feature;
 mod ids;
 mod libc_version;
 pub mod limit;
@@ -48,6 +50,7 @@ mod serving;
 pub use adapter::Adapter;
 pub use facts::*;
 pub use failure::Failure;
+pub use feature::{Feature, FeatureSide};
 pub use ids::*;
 pub use libc_version::libc_version;
 pub use message::*;

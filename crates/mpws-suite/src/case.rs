@@ -3,6 +3,7 @@
 
 pub use mpws_model::{Expect, Ip, Profile, Side};
 
+use mpws_peers::protocol::Feature;
 use crate::cell::{Cell, CellEnd};
 use crate::requirement::Requirement;
 
@@ -28,13 +29,13 @@ pub struct Case {
     /// Which peers are paired.
     pub pairs: Pairs,
     /// Features that the client peer must have.
-    pub client_needs: &'static [&'static str],
+    pub client_needs: &'static [Feature],
     /// Features that the server peer must have.
-    pub server_needs: &'static [&'static str],
+    pub server_needs: &'static [Feature],
     /// Features that say what a client lacks, such as `no-fragments`, with which it takes no part.
-    pub client_unless: &'static [&'static str],
+    pub client_unless: &'static [Feature],
     /// The same for servers.
-    pub server_unless: &'static [&'static str],
+    pub server_unless: &'static [Feature],
     /// Whether it can be shown with an end that cannot be asked for single steps: a blind peer
     /// serves echoes, or sends and receives lines of text, and all else is seen on the wire and in
     /// the kernels.

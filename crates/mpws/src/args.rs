@@ -143,6 +143,9 @@ pub struct ListWhat {
     /// that answer to it, of all profiles; sections that no case answers to are listed as such.
     #[arg(long = "requirements", id = "list-requirements")]
     pub requirements: bool,
+    /// Features: what a `peer.toml` can say that its peer can do, or cannot.
+    #[arg(long = "features", id = "list-features")]
+    pub features: bool,
 }
 
 /// `mpws matrix`.

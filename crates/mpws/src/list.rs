@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mpws_peers::protocol::Feature;
 use mpws_peers::{PeerSpec, Role};
 use mpws_report::text;
 use mpws_suite::case::Profile;
@@ -15,8 +16,11 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::plan;
 
-/// Lists cases, peers, cells or requirements.
+/// Lists cases, peers, cells, requirements or features.
 pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
+    if args.what.features {
+        return features();
+    }
     let mut selection = plan::selection(&args.selection, Vec::new())?;
     if args.what.requirements {
         selection.profile = Profile::Full;
@@ -38,6 +42,22 @@ pub(crate) fn cells(plan: &Plan) -> Result<Exit, Failure> {
     let mut output = Output::default();
     for cell in &plan.cells {
         output.line(text::line(&cell.name, text::LINE_LIMIT));
+    }
+    output.finish()
+}
+
+/// The features of peers: word, side, and what it includes or leaves out.
+fn features() -> Result<Exit, Failure> {
+    let width = Feature::ALL.iter().map(|feature| feature.word().len()).max();
+    let width = width.unwrap_or(0);
+    let mut output = Output::default();
+    for feature in Feature::ALL {
+        let side = feature.side().to_string();
+        output.line(format_args!(
+            "{:<width$}  {side:<6}  {}",
+            feature.word(),
+            feature.what()
+        ));
     }
     output.finish()
 }

@@ -2,6 +2,7 @@
 //! long it took.
 
 use mpws_fixture::payload::Payload;
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{
     ClientOpen, ConnectWay, ConnectionBurst, ConnectionClose, SocketConnect, SocketCreate,
     SocketFamily, SocketKind, SocketOption, SocketProtocol, SocketSet,
@@ -154,7 +155,7 @@ fn open(
         top_level: false,
         extra: Default::default(),
     };
-    if stage.client_has("sock-handover") {
+    if stage.client_has(Feature::SockHandover) {
         let created = stage.ask_client(&SocketCreate {
             family: SocketFamily::V4,
             kind: SocketKind::Stream,
@@ -167,7 +168,7 @@ fn open(
             option: SocketOption::Nodelay,
             value: 1,
         })?;
-        let how = if stage.client_has("asyncio-loop") {
+        let how = if stage.client_has(Feature::AsyncioLoop) {
             ConnectWay::Executor
         } else {
             ConnectWay::Blocking

@@ -104,6 +104,11 @@ impl ClientConnection {
     }
 
     /// Sends a message in so many frames (1 to 64), each in a `write` of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Ended`] on a connection that has ended, [`SendError::WebSocket`] where the transport fails,
+    /// [`SendError::Deadline`] where it is not written in time.
     pub async fn send(
         &self,
         message: &Payload,
@@ -116,6 +121,10 @@ impl ClientConnection {
     }
 
     /// As [`Self::send`], with the content given.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
     pub async fn send_bytes(
         &self,
         kind: MessageKind,
@@ -130,6 +139,11 @@ impl ClientConnection {
     }
 
     /// The next message.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Ended`] when the connection has ended and every message before that was taken;
+    /// [`ReceiveError::Deadline`] when none comes in time.
     pub async fn receive(&self, deadline: Duration) -> Result<Received, ReceiveError> {
         let next = async { self.inbox.lock().await.recv().await };
         match timeout(deadline, next).await {
@@ -145,6 +159,10 @@ impl ClientConnection {
     }
 
     /// Sends a ping and waits for its pong; returns how long that took.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`]; [`SendError::Deadline`] also where no pong comes in time.
     pub async fn ping(&self, deadline: Duration) -> Result<Duration, SendError> {
         let start = Instant::now();
         let until = start + deadline;
@@ -174,6 +192,10 @@ impl ClientConnection {
     }
 
     /// Sends a close frame and waits until the connection has ended; it is cut off after the connection's close deadline.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`]; [`SendError::Deadline`] also where the connection has not ended in time.
     pub async fn close(
         &self,
         code: u16,

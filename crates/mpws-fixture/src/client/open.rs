@@ -43,6 +43,11 @@ struct Opened {
 
 impl Client {
     /// Opens a connection on the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]: by its variant, the phase that failed; [`ConnectError::FellBack`] where MPTCP is required and
+    /// the connection is TCP. No other protocol is tried then.
     pub async fn connect(mut config: ClientConfig) -> Result<ClientConnection, ConnectError> {
         let target = Target::parse(&config)?;
         let limit = Limit::new(config.open_deadline);
@@ -72,6 +77,10 @@ impl Client {
     /// Connects, with TLS where the URI says so, and runs the steps; no opening handshake is made but theirs.
     ///
     /// A step that fails is not an error of this function, it is in the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`], for all phases before the first step.
     pub async fn run_script(
         mut config: ClientConfig,
         steps: &[Step],

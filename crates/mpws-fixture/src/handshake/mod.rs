@@ -2,7 +2,6 @@
 
 mod fields;
 
-
 use bytes::BytesMut;
 use mpws_codec::deflate::ExtensionList;
 use tokio::io::{AsyncRead, AsyncReadExt};

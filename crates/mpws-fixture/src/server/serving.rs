@@ -51,6 +51,11 @@ pub struct ServerState {
 
 impl Server {
     /// Binds, listens and starts to serve on the current tokio runtime. When this returns, clients can connect.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`]: outside of a tokio runtime, without an address, when a socket cannot be made, bound or listened
+    /// on, or when the one that was handed over does not fit the policy.
     pub fn bind(mut config: ServerConfig) -> Result<Self, BindError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BindError::NoRuntime)?;
         let listening = listen::listen(&mut config)?;

@@ -13,6 +13,7 @@ use super::file::{CommandTable, Kind, PeerFile, PythonTable, SCHEMA};
 use super::pythons::Pythons;
 use super::source::Source;
 use super::spec::{Document, PeerSpec, Program, PythonProgram};
+use crate::protocol::Feature;
 
 /// Where the paths of our own files begin.
 const INTEROP: &str = "interop";
@@ -56,6 +57,7 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     fn peers(&self, file: &PeerFile) -> Result<Vec<PeerSpec>, CatalogueError> {
         self.check_head(file)?;
+        let (features, own_features) = self.features(&file.features)?;
         let common = PeerSpec {
             name: file.name.get_ref().clone(),
             family: file.name.get_ref().clone(),
@@ -63,7 +65,8 @@ impl Reader<'_> {
             version: None,
             implementation: None,
             roles: file.roles.get_ref().iter().copied().collect(),
-            features: self.features(&file.features)?,
+            features,
+            own_features,
             matrix: file.matrix.as_ref().map(|name| name.get_ref().clone()),
             program: Program::Fixture,
             matrix_only: file.matrix.is_some(),
@@ -215,14 +218,17 @@ impl Reader<'_> {
                 if !has(name) {
                     continue;
                 }
+                let (more, more_own) = self.features(&implementation.features)?;
                 let mut features = common.features.clone();
-                features.extend(self.features(&implementation.features)?);
+                features.extend(more);
+                let mut own_features = common.own_features.clone();
+                own_features.extend(more_own);
                 if version
                     .top_level
                     .as_ref()
                     .is_some_and(|top| top.get_ref() == name)
                 {
-                    features.insert("top-level-api".to_owned());
+                    features.insert(Feature::TopLevelApi);
                 }
                 peers.push(PeerSpec {
                     name: format!("{}-{}-{name}", common.name, version.version.get_ref()),
@@ -230,6 +236,7 @@ impl Reader<'_> {
                     version: Some(version.version.get_ref().clone()),
                     implementation: Some(name.clone()),
                     features,
+                    own_features,
                     matrix_only: version.matrix || common.matrix_only,
                     program: Program::Python(PythonProgram {
                         adapter: Arc::clone(&adapter),
@@ -285,19 +292,28 @@ impl Reader<'_> {
         })
     }
 
-    fn features(&self, written: &[Spanned<String>]) -> Result<BTreeSet<String>, CatalogueError> {
+    /// The features that a list names, and those of the user's own.
+    fn features(
+        &self,
+        written: &[Spanned<String>],
+    ) -> Result<(BTreeSet<Feature>, BTreeSet<String>), CatalogueError> {
         let mut features = BTreeSet::new();
-        for feature in written {
-            if !is_name(feature.get_ref()) {
-                let detail = format!("`{}` is not the name of a feature", feature.get_ref());
-                return Err(self.invalid(feature.span(), detail));
-            }
-            if !features.insert(feature.get_ref().clone()) {
-                let detail = format!("the feature `{}` stands there twice", feature.get_ref());
-                return Err(self.invalid(feature.span(), detail));
+        let mut own = BTreeSet::new();
+        for entry in written {
+            let word = entry.get_ref();
+            let new = match word.parse() {
+                Ok(feature) => features.insert(feature),
+                Err(_) if word.starts_with(OWN_FEATURE) && is_name(word) => {
+                    own.insert(word.clone())
+                }
+                Err(_) => return Err(self.invalid(entry.span(), no_feature(word))),
+            };
+            if !new {
+                let detail = format!("the feature `{word}` stands there twice");
+                return Err(self.invalid(entry.span(), detail));
             }
         }
-        Ok(features)
+        Ok((features, own))
     }
 
     fn document(&self, name: &Spanned<String>) -> Result<Document, CatalogueError> {
@@ -412,6 +428,27 @@ fn folder_of_command() -> PathBuf {
     let command = std::env::current_exe().unwrap_or_default();
     command.parent().unwrap_or(Path::new("")).to_owned()
 }
+
+/// What a word says that is no feature.
+fn no_feature(word: &str) -> String {
+    let known = Feature::ALL.iter().map(|feature| feature.word());
+    let near = known
+        .map(|known| (strsim::jaro_winkler(word, known), known))
+        .filter(|(nearness, _)| *nearness > NEAR)
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    let hint = near.map_or_else(String::new, |(_, known)| {
+        format!("; did you mean `{known}`")
+    });
+    format!(
+        "`{word}` is not a feature{hint}; `mpws list --features` shows all; one of your own begins with `{OWN_FEATURE}`"
+    )
+}
+
+/// What a feature of the user's own begins with.
+const OWN_FEATURE: &str = "x-";
+
+/// How alike two words must be, from 0 to 1, for one to be a slip of the other.
+const NEAR: f64 = 0.85;
 
 fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{Kind, Leave, Role};
 use super::pythons::Pythons;
+use crate::protocol::Feature;
 
 /// One peer: a program, pinned as far as its file pins it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +25,10 @@ pub struct PeerSpec {
     pub implementation: Option<String>,
     /// What it can be.
     pub roles: BTreeSet<Role>,
-    /// What it can do, such as `sock-handover` or `deflate`.
-    pub features: BTreeSet<String>,
+    /// What it can do, or cannot.
+    pub features: BTreeSet<Feature>,
+    /// Words of the user's own, which begin with `x-`. No case of mpws asks for them.
+    pub own_features: BTreeSet<String>,
     /// How it runs.
     pub program: Program,
     /// The matrix of several families that it belongs to, such as `foreign`. Runs that name the peer have it, too.
@@ -144,9 +147,9 @@ pub struct Document {
 }
 
 impl PeerSpec {
-    /// Whether it can do something, such as `deflate`.
-    pub fn has(&self, feature: &str) -> bool {
-        self.features.contains(feature)
+    /// Whether it has a feature, such as [`Feature::Deflate`].
+    pub fn has(&self, feature: Feature) -> bool {
+        self.features.contains(&feature)
     }
 
     /// Whether it can be this.

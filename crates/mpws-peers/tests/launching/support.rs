@@ -44,6 +44,7 @@ pub fn command(name: &str, program: &Path, env: &[(&str, &str)]) -> PeerSpec {
         implementation: Some("test".to_owned()),
         roles: BTreeSet::from([Role::Client]),
         features: BTreeSet::new(),
+        own_features: BTreeSet::new(),
         matrix_only: false,
         matrix: None,
         program: Program::Command {

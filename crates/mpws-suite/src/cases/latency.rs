@@ -6,6 +6,7 @@
 //! rounds. No time is compared with a threshold of its own.
 
 use mpws_fixture::script::Behaviour;
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{ConnectionBurst, SocketProtocol};
 use mpws_trace::Cause;
 
@@ -51,7 +52,7 @@ const CLIENT_WRITES_NODELAY: Case = Case {
     slug: "latency/client-two-writes-nodelay",
     title: "The same with TCP_NODELAY set on the socket before it is handed over",
     pairs: Pairs::Clients,
-    client_needs: &["sock-handover"],
+    client_needs: &[Feature::SockHandover],
     outcome: "the client does not wait for ACKs",
     mutants: &["client-nagles", "client-never-asks"],
     steps: |cell| client_writes(cell, true, 2, 1),
@@ -60,7 +61,7 @@ const CLIENT_WRITES_NODELAY: Case = Case {
 
 const CLIENT_FRAGMENTS: Case = Case {
     slug: "latency/client-fragments",
-    client_unless: &["no-fragments"],
+    client_unless: &[Feature::NoFragments],
     title: "The client sends one message in three fragments, as the library leaves the socket",
     pairs: Pairs::Clients,
     outcome: "the client does not wait for ACKs",
@@ -86,7 +87,7 @@ const SERVER_ANSWERS_NODELAY: Case = Case {
     slug: "latency/server-two-answers-nodelay",
     title: "The same with TCP_NODELAY set on the listener: the one-line cure",
     pairs: Pairs::Servers,
-    server_needs: &["sock-handover"],
+    server_needs: &[Feature::SockHandover],
     outcome: "the server does not wait for ACKs; accepted sockets inherit the option",
     mutants: &["server-nagles", "client-never-asks"],
     steps: |cell| {

@@ -1,6 +1,7 @@
 //! Does it speak MPTCP when both, one or neither end can, and does everybody call it by its name?
 
 use mpws_fixture::payload::Payload;
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::SocketProtocol;
 use mpws_trace::Cause;
 
@@ -161,8 +162,8 @@ const SECURE: Case = Case {
     requirements: &[rfc6455("3").says("wss"), rfc8684("3.1")],
     why: "Nearly every WebSocket on the Internet is wss.",
     ips: V4_AND_V6,
-    client_needs: &["tls"],
-    server_needs: &["tls"],
+    client_needs: &[Feature::Tls],
+    server_needs: &[Feature::Tls],
     transport: Expect::Mptcp,
     outcome: "the certificate is checked; messages of up to 100 kB come back unchanged",
     mutants: &["client-never-asks", "echo-alters", "wire-corrupts-payload"],
@@ -197,7 +198,7 @@ const SPLIT_UPGRADE: Case = Case {
         .says("a server reads the head to its empty line, however it arrives")],
     why: "With several subflows a request head may arrive in any number of pieces.",
     pairs: Pairs::Servers,
-    client_needs: &["script"],
+    client_needs: &[Feature::Script],
     blind: true,
     transport: Expect::Mptcp,
     outcome: "101, then echo; the server accepts one connection",

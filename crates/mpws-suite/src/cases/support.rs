@@ -3,6 +3,7 @@
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::Behaviour;
 use mpws_model::shown;
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{
     ConnectionClose, ConnectionEnd, ConnectionId, ConnectionLook, ErrorRecord, SocketBind,
     SocketConnected, SocketFacts, SocketId, SocketListen, SocketLook, SocketOption, SocketSet,
@@ -90,7 +91,7 @@ pub fn accepted_facts(cell: &mut Cell, server: u32) -> Result<SocketFacts, CellE
 /// Those of [`Cell::ask`].
 pub fn serve_dual_stack(cell: &mut Cell, v6only: bool) -> Result<u32, CellEnd> {
     let mut start = cell.server_start(Behaviour::Echo);
-    if cell.has(Side::Server, "sock-handover") {
+    if cell.has(Side::Server, Feature::SockHandover) {
         let protocol = cell.protocol();
         let side = Side::Server;
         let socket = cell
@@ -206,7 +207,6 @@ pub fn judge_error(cell: &mut Cell, record: &ErrorRecord, elapsed_us: u64, refus
         },
         in_time,
     );
-    let racy = cell.has(side, "racy-errors");
     let chain = classes(record);
     let text = describe(record);
     if !refusal.errnos.is_empty() {
@@ -214,30 +214,21 @@ pub fn judge_error(cell: &mut Cell, record: &ErrorRecord, elapsed_us: u64, refus
             link.errno
                 .is_some_and(|errno| refusal.errnos.contains(&errno))
         });
-        if racy {
-            // Two threads race to report the end of the connection; any of a set comes.
-            cell.record_volatile("cause kept", kept);
-        } else {
-            cell.check(
-                "the cause is kept",
-                &format!("one of the errnos {}", shown(refusal.errnos)),
-                &text,
-                kept,
-            );
-        }
+        cell.check(
+            "the cause is kept",
+            &format!("one of the errnos {}", shown(refusal.errnos)),
+            &text,
+            kept,
+        );
     }
     if !refusal.words.is_empty() {
         let said = refusal.words.iter().any(|word| text.contains(word));
-        if racy {
-            cell.record_volatile("cause said", said);
-        } else {
-            cell.check(
-                "the error names its cause",
-                &format!("one of {}", refusal.words.join(", ")),
-                &text,
-                said,
-            );
-        }
+        cell.check(
+            "the error names its cause",
+            &format!("one of {}", refusal.words.join(", ")),
+            &text,
+            said,
+        );
     }
     if let Some(after) = &record.socket_after {
         cell.record("socket open after the error", after.open);
@@ -257,8 +248,8 @@ pub fn judge_error(cell: &mut Cell, record: &ErrorRecord, elapsed_us: u64, refus
             false,
         );
     }
-    // A loop that draws the order of its tasks by lot chooses the call that fails first with it.
-    if racy || cell.has(side, "varying-chains") {
+    // Threads that race, or a loop that draws the order of its tasks by lot, choose the call that fails first.
+    if cell.has(side, Feature::VaryingChains) {
         cell.record_volatile("error", chain);
     } else {
         cell.record("error", chain);
@@ -274,7 +265,7 @@ pub fn judge_error(cell: &mut Cell, record: &ErrorRecord, elapsed_us: u64, refus
 ///
 /// Those of [`Cell::ask`].
 pub fn blocking_if_sync(cell: &mut Cell, socket: SocketId) -> Result<(), CellEnd> {
-    if !cell.has(Side::Client, "asyncio-loop") {
+    if !cell.has(Side::Client, Feature::AsyncioLoop) {
         let mode = mpws_peers::protocol::BlockingMode::Blocking;
         cell.ask(
             Side::Client,

@@ -1,5 +1,6 @@
 //! What careful users do: serve, connect, echo, close.
 
+use mpws_peers::protocol::Feature;
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::Behaviour;
 use mpws_model::{Side, shown};
@@ -134,7 +135,7 @@ impl Cell {
 
     /// The way of connecting a socket that works on the client's runtime.
     pub fn way(&self) -> ConnectWay {
-        if self.has(Side::Client, "asyncio-loop") {
+        if self.has(Side::Client, Feature::AsyncioLoop) {
             ConnectWay::Executor
         } else {
             ConnectWay::Blocking
@@ -231,7 +232,7 @@ impl Cell {
         start.max_size = serve.max_size;
         start.tls = serve.tls;
         start.form = serve.form.map(str::to_owned);
-        if self.has(Side::Server, "sock-handover") {
+        if self.has(Side::Server, Feature::SockHandover) {
             start.socket = Some(self.listening_socket(protocol, &host, serve.nodelay)?);
         } else {
             start.host = Some(host);
@@ -321,7 +322,7 @@ impl Cell {
         let scheme = if connect.tls.is_some() { "wss" } else { "ws" };
         open.uri = self.uri_with(scheme, self.ip, connect.resource);
         open.tls = connect.tls;
-        if self.has(Side::Client, "sock-handover") {
+        if self.has(Side::Client, Feature::SockHandover) {
             let socket = match self.socket(Side::Client, protocol)? {
                 Outcome::Done(socket) => socket,
                 Outcome::Refused(record, elapsed) => return Ok(Outcome::Refused(record, elapsed)),

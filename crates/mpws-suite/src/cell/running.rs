@@ -1,5 +1,6 @@
 //! A cell while it runs: what it is about, and what was judged and recorded so far.
 
+use mpws_peers::protocol::Feature;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -210,7 +211,7 @@ impl Cell {
     }
 
     /// Whether the peer on a side has a feature of the catalogue.
-    pub fn has(&self, side: Side, feature: &str) -> bool {
+    pub fn has(&self, side: Side, feature: Feature) -> bool {
         self.spec(side).has(feature)
     }
 
@@ -241,7 +242,7 @@ impl Cell {
     /// Into how many frames the peer on a side can cut a message: one where its library sends whole
     /// messages only.
     pub fn fitting_frames(&self, side: Side, fragments: u8) -> u8 {
-        if self.has(side, "no-fragments") {
+        if self.has(side, Feature::NoFragments) {
             1
         } else {
             fragments

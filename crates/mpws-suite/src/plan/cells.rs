@@ -1,5 +1,6 @@
 //! The cells that cases have with peers.
 
+use mpws_peers::protocol::Feature;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -166,10 +167,6 @@ impl PlannedCell {
 
 pub use mpws_model::FIXTURE;
 
-/// Feature of a peer that can do all that the fixture can, and takes its place in pairs beside it:
-/// the broken fixtures with which the suite itself is tested.
-pub const STAND_IN: &str = "stand-in";
-
 fn name(
     case: &Case,
     client: &PeerSpec,
@@ -193,7 +190,7 @@ fn pairs(
     peers: &[Arc<PeerSpec>],
     meet: &dyn Fn(&PeerSpec, &PeerSpec) -> bool,
 ) -> Vec<(Arc<PeerSpec>, Arc<PeerSpec>)> {
-    let is_fixture = |peer: &PeerSpec| peer.name == FIXTURE || peer.has(STAND_IN);
+    let is_fixture = |peer: &PeerSpec| peer.name == FIXTURE || peer.has(Feature::StandIn);
     let mut pairs = Vec::new();
     for client in peers {
         for server in peers {
@@ -209,10 +206,10 @@ fn pairs(
             let able = (case.blind || seeing == [true, true])
                 && client.can_be(Role::Client)
                 && server.can_be(Role::Server)
-                && case.client_needs.iter().all(|feature| client.has(feature))
-                && case.server_needs.iter().all(|feature| server.has(feature))
-                && !case.client_unless.iter().any(|lack| client.has(lack))
-                && !case.server_unless.iter().any(|lack| server.has(lack));
+                && case.client_needs.iter().all(|&feature| client.has(feature))
+                && case.server_needs.iter().all(|&feature| server.has(feature))
+                && !case.client_unless.iter().any(|&lack| client.has(lack))
+                && !case.server_unless.iter().any(|&lack| server.has(lack));
             if paired && able {
                 pairs.push((Arc::clone(client), Arc::clone(server)));
             }

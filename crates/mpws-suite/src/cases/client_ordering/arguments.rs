@@ -1,6 +1,7 @@
 //! Arguments beside the socket, and sockets of the wrong kind.
 
 use mpws_fixture::script::Behaviour;
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{SocketCreate, SocketFamily, SocketKind, SocketProtocol};
 
 use super::{ORDERING, SILENT, at_once, connected, echo, must_work, nothing_left, open};
@@ -25,7 +26,7 @@ pub const CASES: &[Case] = &[
 
 const HOST_AND_PORT: Case = Case {
     slug: "client-ordering/host-and-port",
-    client_unless: &["no-own-sockets"],
+    client_unless: &[Feature::NoOwnSockets],
     title: "A socket and host= and port= together",
     why: "Who adds sock= to an existing call often leaves host and port in.",
     outcome: "either it works with the socket, or an error at once and the socket closed",
@@ -56,7 +57,7 @@ const NULL_HOST: Case = Case {
     slug: "client-ordering/null-host",
     title: "A socket with host=None and port=None",
     why: "This is the form that asyncio's own documentation implies.",
-    client_needs: &["sock-handover", "asyncio-loop"],
+    client_needs: &[Feature::SockHandover, Feature::AsyncioLoop],
     outcome: "the WebSocket opens, echoes and closes with 1000",
     mutants: &["client-refuses-all"],
     steps: |cell| {
@@ -125,7 +126,7 @@ const DATAGRAM: Case = Case {
 
 const UNIX_SOCKET: Case = Case {
     slug: "client-ordering/unix-socket",
-    client_unless: &["no-unix"],
+    client_unless: &[Feature::NoUnix],
     title: "A connected AF_UNIX socket is handed over",
     why: "Sidecars listen on Unix sockets. Code that hands over MPTCP sockets hands over these too, and options of TCP fail on them.",
     control: false,
@@ -162,7 +163,7 @@ fn unix_socket(cell: &mut Cell) -> Result<(), CellEnd> {
 
 const DESCRIPTOR_NUMBER: Case = Case {
     slug: "client-ordering/descriptor-number",
-    client_unless: &["no-bare-descriptors"],
+    client_unless: &[Feature::NoBareDescriptors],
     title: "The bare descriptor number is handed over instead of the socket object",
     why: "Descriptors come from supervisors as numbers; the error must say what is wanted.",
     outcome: "an error at once",
@@ -189,8 +190,8 @@ const SECURE_URI_HOST: Case = Case {
     title: "wss over a handed-over socket: the certificate is checked against the URI's host",
     requirements: &[rfc6455("4.1"), section(Document::Rfc2818, "3.1")],
     why: "With sock= there is no host argument; the name must come from the URI, not be skipped.",
-    client_needs: &["sock-handover", "tls"],
-    server_needs: &["tls"],
+    client_needs: &[Feature::SockHandover, Feature::Tls],
+    server_needs: &[Feature::Tls],
     outcome: "the WebSocket opens, echoes and closes with 1000",
     mutants: &["client-refuses-all", "echo-alters"],
     steps: |cell| {
@@ -214,8 +215,8 @@ const SECURE_WRONG_NAME: Case = Case {
     title: "wss over a handed-over socket: a certificate for another name is refused",
     requirements: &[rfc6455("4.1"), section(Document::Rfc2818, "3.1")],
     why: "A hand-over must not switch certificate checking off.",
-    client_needs: &["sock-handover", "tls"],
-    server_needs: &["tls"],
+    client_needs: &[Feature::SockHandover, Feature::Tls],
+    server_needs: &[Feature::Tls],
     outcome: "an error that names the certificate; the socket is closed; no WebSocket is opened",
     mutants: &["client-claims-open", "client-leaks"],
     steps: |cell| {

@@ -9,6 +9,7 @@ pub mod remote;
 pub mod state;
 pub mod ways;
 
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{ClientOpen, ClientOpened, ServerWait, SocketId, SocketProtocol};
 
 use crate::case::{Case, Expect, Pairs, Side};
@@ -23,7 +24,7 @@ pub(crate) const ORDERING: Case = Case {
         library("websockets", "connect(sock=)").says("an already made socket may be passed")
     ],
     pairs: Pairs::Clients,
-    client_needs: &["sock-handover"],
+    client_needs: &[Feature::SockHandover],
     transport: Expect::Recorded,
     ..Case::BASE
 };

@@ -1,6 +1,7 @@
 //! The socket is in order; the other end is not.
 
 use mpws_fixture::script::{Behaviour, Step};
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{ClientIterate, ProcessLog};
 
 use super::{LIMIT_MS, ORDERING, at_once, connected, nothing_left, open};
@@ -23,7 +24,7 @@ pub const CASES: &[Case] = &[
 
 /// Ground: the fixture's server runs a script.
 const SCRIPTED: Case = Case {
-    server_needs: &["script"],
+    server_needs: &[Feature::Script],
     ..ORDERING
 };
 
@@ -107,7 +108,7 @@ const HTTP_200: Case = Case {
                 ..refused(&[])
             },
         )?;
-        if cell.has(Side::Client, "no-log") {
+        if cell.has(Side::Client, Feature::NoLog) {
             return Ok(());
         }
         // The error holds the status alone; what else the server said, only the log can tell.
@@ -116,7 +117,7 @@ const HTTP_200: Case = Case {
         };
         let told = !cell.ask(Side::Client, &told)?.lines.is_empty();
         let name = "debug log shows the answer's header fields";
-        if cell.has(Side::Client, "racy-errors") {
+        if cell.has(Side::Client, Feature::VaryingChains) {
             cell.record_volatile(name, told);
         } else {
             cell.record(name, told);
@@ -159,10 +160,10 @@ const REDIRECT: Case = Case {
 
 const RECONNECT_ITERATOR: Case = Case {
     slug: "client-ordering/reconnect-iterator",
-    client_unless: &["no-iterator"],
+    client_unless: &[Feature::NoIterator],
     title: "async for .. in connect(sock=): the second round has no socket any more",
     why: "The iterator is advertised for reconnecting; with sock= it can only fail, and must say so instead of trying for ever.",
-    client_needs: &["sock-handover", "asyncio-loop"],
+    client_needs: &[Feature::SockHandover, Feature::AsyncioLoop],
     outcome: "one connection, then an error that ends the loop",
     mutants: &["client-iterates-twice"],
     steps: |cell| {

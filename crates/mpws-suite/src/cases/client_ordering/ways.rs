@@ -1,5 +1,6 @@
 //! The ways to connect an MPTCP socket from asyncio, the published one first.
 
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{
     BlockingMode, ConnectWay, SocketBlocking, SocketProtocol, SocketRewrap,
 };
@@ -22,7 +23,7 @@ pub const CASES: &[Case] = &[
 
 const LOOP: Case = Case {
     requirements: &[library("Python", "asyncio event loop")],
-    client_needs: &["sock-handover", "asyncio-loop"],
+    client_needs: &[Feature::SockHandover, Feature::AsyncioLoop],
     transport: Expect::Mptcp,
     ..ORDERING
 };
@@ -117,7 +118,7 @@ const REWRAPPED: Case = Case {
 
 const PROTO_ARGUMENT: Case = Case {
     slug: "client-ordering/way-proto-argument",
-    client_unless: &["no-own-sockets"],
+    client_unless: &[Feature::NoOwnSockets],
     title: "connect(uri, proto=262) without a socket of one's own",
     why: "It would be the simplest client of all; whether it runs depends on the C library.",
     transport: Expect::Recorded,

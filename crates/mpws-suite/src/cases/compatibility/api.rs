@@ -2,6 +2,7 @@
 
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::{Behaviour, Step};
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{ClientIterate, ConnectionEnded, ConnectionSend, ServerStart};
 use mpws_trace::Cause;
 
@@ -44,13 +45,13 @@ const TOP_LEVEL: Case = Case {
 
 const CLIENT: Case = Case {
     pairs: Pairs::Clients,
-    client_needs: &["top-level-api"],
+    client_needs: &[Feature::TopLevelApi],
     ..TOP_LEVEL
 };
 
 const SERVER: Case = Case {
     pairs: Pairs::Servers,
-    server_needs: &["top-level-api"],
+    server_needs: &[Feature::TopLevelApi],
     ..TOP_LEVEL
 };
 
@@ -190,11 +191,11 @@ const HOOK_NEW_STYLE: Case = Case {
 
 const ITERATE_403: Case = Case {
     slug: "compatibility/api-iterate-403",
-    client_unless: &["no-iterator"],
+    client_unless: &[Feature::NoIterator],
     title: "async for .. in connect(..) against a server that answers 403",
     why: "Behind the top-level name 13.x goes on for ever and 14.x gives up at once; a misconfigured client hammers its server.",
-    client_needs: &["asyncio-loop", "sock-handover"],
-    server_needs: &["script"],
+    client_needs: &[Feature::AsyncioLoop, Feature::SockHandover],
+    server_needs: &[Feature::Script],
     // The library makes its own socket, over plain TCP.
     transport: Expect::Tcp(Cause::NeverAsked),
     control: false,

@@ -4,6 +4,7 @@ use mpws_codec::deflate::{Compressor, WindowBits};
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::{Behaviour, RawFrame, Step};
 use mpws_model::shown;
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{ConnectionEnded, ConnectionReceive, ServerStop};
 use mpws_trace::Rule;
 
@@ -28,8 +29,8 @@ pub const CASES: &[Case] = &[
 /// Ground: each client that compresses, with the fixture's server, which runs a script.
 const SCRIPTED: Case = Case {
     pairs: Pairs::Clients,
-    client_needs: &["deflate"],
-    server_needs: &["script"],
+    client_needs: &[Feature::Deflate],
+    server_needs: &[Feature::Script],
     ..Case::BASE
 };
 
@@ -231,7 +232,7 @@ fn malformed(cell: &mut Cell, answer: &str, broken: Rule) -> Result<(), CellEnd>
         within_ms: deadline::OPEN_TIMEOUT_MS,
         errnos: &[],
         words: &[],
-        closes: cell.has(Side::Client, "sock-handover"),
+        closes: cell.has(Side::Client, Feature::SockHandover),
     };
     support::judge_refusal(cell, outcome, refusal);
     Ok(())

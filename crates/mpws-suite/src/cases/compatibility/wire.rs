@@ -2,6 +2,7 @@
 
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::{Behaviour, Step};
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{
     ConnectionClose, ConnectionEnded, ConnectionPing, ConnectionReceive, ConnectionSend,
 };
@@ -167,8 +168,8 @@ const DEFLATE: Case = Case {
     requirements: &[rfc7692("7")],
     why: "The library offers it by default; versions must agree on its parameters.",
     pairs: Pairs::All,
-    client_needs: &["deflate"],
-    server_needs: &["deflate"],
+    client_needs: &[Feature::Deflate],
+    server_needs: &[Feature::Deflate],
     outcome: "both ends name the extension; every message is compressed on the wire and comes back unchanged",
     mutants: &[
         "client-claims-deflate",
@@ -239,7 +240,7 @@ const DEFLATE_REFUSED: Case = Case {
     requirements: &[rfc7692("5.1").says("a server may leave an offer out of its answer")],
     why: "Client and server settings differ; the connection must work uncompressed.",
     pairs: Pairs::Star,
-    client_needs: &["deflate"],
+    client_needs: &[Feature::Deflate],
     outcome: "no extension is negotiated; messages come back unchanged",
     mutants: &[
         "client-offers-no-deflate",
@@ -282,8 +283,8 @@ const DEFLATE_REFUSED: Case = Case {
 
 const SUBPROTOCOL: Case = Case {
     slug: "compatibility/subprotocol",
-    client_unless: &["no-subprotocols"],
-    server_unless: &["no-subprotocols"],
+    client_unless: &[Feature::NoSubprotocols],
+    server_unless: &[Feature::NoSubprotocols],
     title: "One of two offered subprotocols is known to the server",
     requirements: &[rfc6455("1.9"), rfc6455("4.2.2")],
     why: "Applications choose their message format by it.",
@@ -317,12 +318,12 @@ const SUBPROTOCOL: Case = Case {
 
 const SUBPROTOCOL_NOT_OFFERED: Case = Case {
     slug: "compatibility/subprotocol-not-offered",
-    server_unless: &["no-subprotocols"],
+    server_unless: &[Feature::NoSubprotocols],
     title: "The server knows subprotocols, the client offers none",
     requirements: &[rfc6455("4.2.2").says("the server may go on without one, or refuse")],
     why: "Implementations of one and the same release answer differently; users meet it when they move from one to the other.",
     pairs: Pairs::Servers,
-    server_needs: &["sock-handover"],
+    server_needs: &[Feature::SockHandover],
     outcome: "either a connection without a subprotocol, or an HTTP error that says so",
     mutants: &["client-misnames-subprotocol", "client-never-asks"],
     steps: |cell| {
@@ -364,7 +365,7 @@ const SUBPROTOCOL_NOT_OFFERED: Case = Case {
 
 const TOO_BIG: Case = Case {
     slug: "compatibility/too-big",
-    server_unless: &["no-max-size"],
+    server_unless: &[Feature::NoMaxSize],
     title: "A message of one byte more than the server accepts",
     requirements: &[rfc6455("7.4.1").says("1009 for a message that is too big")],
     why: "Every server has a limit; the client must learn why it was cut off.",
@@ -420,7 +421,7 @@ const UPGRADE_FRAME_CLOSE: Case = Case {
     requirements: &[rfc6455("4.1").says("what follows the answer's head is WebSocket data")],
     why: "A fast server does this; older releases of one implementation lost the message.",
     pairs: Pairs::Clients,
-    server_needs: &["script"],
+    server_needs: &[Feature::Script],
     outcome: "the client receives the message, then the close with 1000",
     mutants: &["client-loses-message", "client-never-asks"],
     waits: true,

@@ -8,6 +8,7 @@ use mptcp::pm::{EndpointFlags, EventKind};
 use mpws_fixture::payload::Payload;
 use mpws_lab::middlebox::Middlebox;
 use mpws_lab::rule::{Action, Rule};
+use mpws_peers::protocol::Feature;
 
 use crate::case::{Case, Pairs, Profile, Side};
 use crate::cases::crossing::{self, Session};
@@ -390,7 +391,7 @@ const KEEPALIVE: Case = Case {
     why: "A keepalive that gives up during the switch would end a connection that MPTCP has saved.",
     network: "two joined paths; the first drops every packet",
     pairs: Pairs::Clients,
-    client_needs: &["asyncio"],
+    client_needs: &[Feature::Asyncio],
     outcome: "pings go on over path 2 and are answered; no close frame, no 1011; messages come back",
     mutants: &["rule-left-out", "endpoint-left-out"],
     steps: |cell| {

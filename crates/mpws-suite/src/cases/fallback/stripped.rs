@@ -3,6 +3,7 @@
 use mpws_fixture::payload::Payload;
 use mpws_lab::RuleId;
 use mpws_lab::rule::{Action, MptcpMatch, Rewrite, Rule, Which};
+use mpws_peers::protocol::Feature;
 use mpws_trace::Cause;
 
 use crate::case::{Case, Expect, Pairs, Side};
@@ -252,7 +253,7 @@ fn strip_and_talk(cell: &mut Cell, rule: Rule) -> Result<(), CellEnd> {
     let facts = support::client_facts(cell, connection)?;
     cell.equal("TCP_IS_MPTCP of the client", &Some(false), &facts.is_mptcp);
     cell.witness(Some(connection))?;
-    if cell.has(Side::Server, "script") {
+    if cell.has(Side::Server, Feature::Script) {
         let accepted = support::accepted_facts(cell, server)?;
         cell.record(
             "SO_PROTOCOL of the accepted socket",

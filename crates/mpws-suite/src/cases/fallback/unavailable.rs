@@ -1,5 +1,6 @@
 //! No MPTCP socket is to be had: switched off, refused by policy, unknown to the runtime.
 
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{ClientOpened, SocketConnect, SocketCreate, SocketKind, SocketProtocol};
 use mpws_trace::Cause;
 
@@ -91,7 +92,7 @@ const SWITCHED_OFF_AFTER_SOCKET: Case = Case {
     why: "Pools that make sockets early keep MPTCP longer than the administrator thinks.",
     network: "one path; MPTCP switched off in the client's namespace once it has its socket",
     pairs: Pairs::Clients,
-    client_needs: &["sock-handover"],
+    client_needs: &[Feature::SockHandover],
     control: false,
     transport: Expect::Mptcp,
     outcome: "the connection is MPTCP although the switch is off",
@@ -142,7 +143,7 @@ const CONSTANT_MISSING: Case = Case {
     why: "The published recipe fails with AttributeError on Python 3.9 and older; the number works there.",
     network: "one path, nothing in the way; the constant is taken out of the client's socket module",
     pairs: Pairs::Clients,
-    client_needs: &["sock-handover", "constant-by-name"],
+    client_needs: &[Feature::SockHandover, Feature::ConstantByName],
     control: false,
     env: &[("MPWS_WITHOUT_CONSTANT", "1")],
     transport: Expect::Mptcp,
@@ -219,7 +220,7 @@ fn refused(cell: &mut Cell, side: Side, errno: i32) -> Result<(), CellEnd> {
 fn refused_then_tcp(cell: &mut Cell, errno: i32) -> Result<(), CellEnd> {
     let server = cell.serve(Serve::echo())?;
     refused(cell, Side::Client, errno)?;
-    let opened: ClientOpened = if cell.has(Side::Client, "sock-handover") {
+    let opened: ClientOpened = if cell.has(Side::Client, Feature::SockHandover) {
         cell.connect(Connect {
             protocol: Some(SocketProtocol::Tcp),
             ..Connect::default()

@@ -3,6 +3,7 @@
 //! A cut here comes after a certain number of data segments, in the middle of a message, and not at
 //! a certain time: it is the same cut on every machine.
 
+use mpws_peers::protocol::Feature;
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::{Behaviour, RawFrame, Step};
 use mpws_lab::rule::{Action, Rule, Which};
@@ -63,7 +64,7 @@ const MESSAGE: Case = Case {
 
 const FRAGMENTS: Case = Case {
     slug: "framing/fragments-across-a-cut",
-    client_unless: &["no-fragments"],
+    client_unless: &[Feature::NoFragments],
     title: "The first path dies between the fragments of a message",
     requirements: &[rfc6455("5.4"), rfc8684("3.3")],
     why: "Continuation frames from two paths must make one message, in order.",
@@ -184,7 +185,7 @@ const SLOW_READER: Case = Case {
         }
         // The client is asked for nothing until the second path has carried much. A client that
         // does not read ahead takes no more than fits into its receive window.
-        let due = if cell.has(Side::Client, "no-read-ahead") {
+        let due = if cell.has(Side::Client, Feature::NoReadAhead) {
             20
         } else {
             100
@@ -204,8 +205,8 @@ const SECURE: Case = Case {
     title: "The first path dies in the middle of a TLS record",
     requirements: &[rfc8684("3.3"), section(Document::Rfc8446, "5")],
     why: "A byte out of place ends a TLS connection at once; wss shows the least fault.",
-    client_needs: &["tls"],
-    server_needs: &["tls"],
+    client_needs: &[Feature::Tls],
+    server_needs: &[Feature::Tls],
     outcome: "the message comes back unchanged; the connection closes with 1000",
     mutants: &["rule-left-out", "endpoint-left-out", "echo-alters"],
     steps: |cell| {
@@ -241,8 +242,8 @@ const DEFLATE: Case = Case {
     requirements: &[rfc7692("7"), rfc8684("3.3")],
     why: "The window of the compression reaches over messages: a lost byte spoils all that follow.",
     pairs: Pairs::All,
-    client_needs: &["deflate"],
-    server_needs: &["deflate"],
+    client_needs: &[Feature::Deflate],
+    server_needs: &[Feature::Deflate],
     profile: Profile::Full,
     outcome: "the message and those after it come back unchanged",
     mutants: &["rule-left-out", "endpoint-left-out"],

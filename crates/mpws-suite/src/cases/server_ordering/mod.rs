@@ -6,6 +6,7 @@
 mod steps;
 
 use mpws_fixture::payload::Payload;
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{
     BlockingMode, ConnectWay, ServerStop, SocketBind, SocketClose, SocketConnect, SocketCreate,
     SocketFamily, SocketKind, SocketListen, SocketOption, SocketProtocol, SocketSet,
@@ -44,7 +45,7 @@ const ORDERING: Case = Case {
         library("websockets", "serve(sock=)").says("an already made socket may be passed")
     ],
     pairs: Pairs::Servers,
-    server_needs: &["sock-handover"],
+    server_needs: &[Feature::SockHandover],
     transport: Expect::Recorded,
     ..Case::BASE
 };
@@ -167,7 +168,7 @@ const CONNECTED: Case = Case {
 
 const HOST_AND_PORT: Case = Case {
     slug: "server-ordering/host-and-port",
-    server_unless: &["no-own-sockets"],
+    server_unless: &[Feature::NoOwnSockets],
     title: "A socket and host and port together",
     why: "Who adds sock= to an existing call often leaves host and port in; which one wins?",
     outcome: "an error, or the socket is served and host and port are not",
@@ -227,7 +228,7 @@ const DATAGRAM: Case = Case {
 
 const UNIX_LISTENER: Case = Case {
     slug: "server-ordering/unix-listener",
-    server_unless: &["no-unix"],
+    server_unless: &[Feature::NoUnix],
     title: "A listening AF_UNIX socket is handed to the server",
     why: "Behind a proxy on the same machine servers listen on Unix sockets; options of TCP fail on them.",
     control: false,
@@ -437,7 +438,7 @@ const REUSEPORT_TWINS: Case = Case {
 
 const OWN_SOCKET: Case = Case {
     slug: "server-ordering/own-socket",
-    server_unless: &["no-own-sockets"],
+    server_unless: &[Feature::NoOwnSockets],
     title: "No socket is handed over: the library listens with TCP, an MPTCP client falls back",
     requirements: &[rfc8684("3.1")],
     why: "Without sock= the library never asks for MPTCP; its users fall back and nobody tells them.",
@@ -461,7 +462,7 @@ const STOP_WITH_SILENT_CLIENT: Case = Case {
     slug: "server-ordering/stop-with-silent-client",
     title: "The server is stopped while a client is connected that never speaks",
     why: "A port scanner or a health check must not keep a server from shutting down.",
-    client_needs: &["script"],
+    client_needs: &[Feature::Script],
     outcome: "stopping ends within open_timeout and twice close_timeout",
     mutants: &["server-never-stops"],
     steps: |cell| {

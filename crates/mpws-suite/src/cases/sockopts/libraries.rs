@@ -2,6 +2,7 @@
 //! they make of a refusal.
 
 use mpws_model::shown;
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{SocketFacts, SocketId, SocketOption, SocketProtocol, SocketSet};
 use mpws_trace::Cause;
 
@@ -28,7 +29,7 @@ const CLIENT_KEEPS: Case = Case {
     ],
     why: "Keep-alive and buffer sizes are set before the hand-over; a library that resets them undoes it silently.",
     pairs: Pairs::Clients,
-    client_needs: &["sock-handover"],
+    client_needs: &[Feature::SockHandover],
     outcome: "keep-alive with its times, buffers and type of service as set; the rest is recorded, with what the library changed",
     mutants: &["client-resets-options", "client-never-asks"],
     steps: |cell| {
@@ -58,7 +59,7 @@ const SERVER_KEEPS: Case = Case {
     requirements: &[manual("accept(2)"), manual("socket(7)"), manual("tcp(7)")],
     why: "With libraries that accept by themselves the listener is the only place to set options; TCP_NODELAY is one of them.",
     pairs: Pairs::Servers,
-    server_needs: &["sock-handover"],
+    server_needs: &[Feature::SockHandover],
     outcome: "keep-alive with its times, buffers and type of service as set on the listener",
     mutants: &["server-resets-options", "client-never-asks"],
     steps: |cell| {
@@ -74,7 +75,7 @@ const SERVER_KEEPS_FOR_TCP_CLIENT: Case = Case {
     requirements: &[manual("accept(2)"), manual("socket(7)"), manual("tcp(7)")],
     why: "Old clients come through the same listener; they need keep-alive as much.",
     pairs: Pairs::Servers,
-    server_needs: &["sock-handover"],
+    server_needs: &[Feature::SockHandover],
     control: false,
     transport: Expect::Tcp(Cause::NeverAsked),
     outcome: "keep-alive with its times, buffers and type of service as set on the listener",
@@ -98,7 +99,7 @@ const CLIENT_REFUSED: Case = Case {
     slug: "sockopts/client-option-refused",
     title: "Options that MPTCP refuses on a client's socket: the errno is told, and the socket still works",
     pairs: Pairs::Clients,
-    client_needs: &["sock-handover"],
+    client_needs: &[Feature::SockHandover],
     mutants: &["client-hides-errno", "client-never-asks"],
     steps: |cell| {
         let server = cell.serve(Serve::echo())?;
@@ -121,7 +122,7 @@ const SERVER_REFUSED: Case = Case {
     slug: "sockopts/server-option-refused",
     title: "Options that MPTCP refuses on a listener: the errno is told, and the listener still works",
     pairs: Pairs::Servers,
-    server_needs: &["sock-handover"],
+    server_needs: &[Feature::SockHandover],
     mutants: &["server-claims-mptcp", "client-never-asks"],
     steps: |cell| {
         let (protocol, host) = (cell.protocol(), cell.address(Side::Server));

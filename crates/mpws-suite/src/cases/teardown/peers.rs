@@ -4,6 +4,7 @@ use mpws_fixture::payload::Payload;
 use mpws_fixture::script::{Behaviour, Step};
 use mpws_lab::rule::{Action, Rule};
 use mpws_model::shown;
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{ConnectionEnd, ConnectionEnded, ConnectionId, ConnectionSend, Nothing};
 
 use super::kernel::{CLOSE_TIMEOUT_S, in_order};
@@ -104,7 +105,7 @@ const CLIENT_KILLED: Case = Case {
 /// Ground: the fixture's server runs a script, the client's user waits for the end.
 const SCRIPTED: Case = Case {
     pairs: Pairs::Clients,
-    server_needs: &["script"],
+    server_needs: &[Feature::Script],
     outcome: "the connection ends by itself, with 1006, and the client has no socket left",
     mutants: &["client-misreports-close", "client-leaks"],
     ..Case::BASE
@@ -174,7 +175,7 @@ const KEEPALIVE_ENDS_IT: Case = Case {
     why: "An old kernel never reports it, a new one after a minute: without pings a client waits for ever, or nearly.",
     network: "one path; what the client sends after the first message is answered with a reset; close_timeout is an hour",
     pairs: Pairs::Clients,
-    client_needs: &["asyncio"],
+    client_needs: &[Feature::Asyncio],
     control: false,
     outcome: "no ping is answered, and the connection ends by ping_timeout; which close code the API reports is recorded",
     mutants: &["rule-left-out"],
@@ -272,7 +273,7 @@ fn judge_end(cell: &mut Cell, side: Side, end: &ConnectionEnd) {
     );
     let classes = end.error.as_ref().map(classes);
     let text = end.error.as_ref().map(describe);
-    if cell.has(side, "racy-errors") {
+    if cell.has(side, Feature::VaryingChains) {
         cell.record_volatile("error", classes);
     } else {
         cell.record("error", classes);
