@@ -61,7 +61,12 @@ impl Stage {
             let entry = mutant::ENTRY;
             stage.add(&PeerFile {
                 name: &format!("{name}-own"),
-                features: &[Feature::Script, Feature::Tls, Feature::Deflate, Feature::StandIn],
+                features: &[
+                    Feature::Script,
+                    Feature::Tls,
+                    Feature::Deflate,
+                    Feature::StandIn,
+                ],
                 entry,
                 env: &[(mutant::FAULT, fault)],
                 version: None,

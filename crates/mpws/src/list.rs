@@ -48,7 +48,10 @@ pub(crate) fn cells(plan: &Plan) -> Result<Exit, Failure> {
 
 /// The features of peers: word, side, and what it includes or leaves out.
 fn features() -> Result<Exit, Failure> {
-    let width = Feature::ALL.iter().map(|feature| feature.word().len()).max();
+    let width = Feature::ALL
+        .iter()
+        .map(|feature| feature.word().len())
+        .max();
     let width = width.unwrap_or(0);
     let mut output = Output::default();
     for feature in Feature::ALL {
