@@ -269,6 +269,33 @@ fn an_unknown_key_is_shown_with_those_that_exist() {
 }
 
 #[test]
+fn a_slip_in_a_feature_is_told_with_the_word_that_is_meant() {
+    let said = refusal(&format!("{HEAD}features = [\"sock-handovr\"]\n[fixture]\n"));
+    assert_says(
+        &said,
+        &["`sock-handovr`", "did you mean `sock-handover`", "x-"],
+    );
+    let said = refusal(&format!("{HEAD}features = [\"telepathy\"]\n[fixture]\n"));
+    assert_says(
+        &said,
+        &["`telepathy` is not a feature", "mpws list --features"],
+    );
+    assert!(!said.contains("did you mean"), "{said}");
+}
+
+#[test]
+fn a_feature_of_the_users_own_is_kept_apart() {
+    let file = written(&format!(
+        "{HEAD}features = [\"tls\", \"x-telepathy\"]\n[fixture]\n"
+    ));
+    let mut catalogue = Catalogue::default();
+    catalogue.add_file(&file.path).unwrap();
+    let peer = catalogue.peer("mine").unwrap();
+    assert!(peer.has(Feature::Tls));
+    assert!(peer.own_features.contains("x-telepathy"));
+}
+
+#[test]
 fn an_unknown_key_in_a_table_is_shown() {
     let said = refusal(&format!("{HEAD}[command]\nargv = [\"x\"]\nshell = true\n"));
     assert_says(&said, &["line 8", "unknown field `shell`"]);

@@ -26,7 +26,8 @@ pub(super) struct PeerFile {
     /// What it can be.
     #[schemars(with = "Vec<Role>", length(min = 1))]
     pub(super) roles: Spanned<Vec<Role>>,
-    /// What it can do, as far as the plan has to know.
+    /// What it can do or cannot, as far as the plan has to know: words of `mpws list --features`, and your own, which
+    /// begin with `x-`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) features: Vec<Spanned<String>>,
@@ -144,7 +145,7 @@ pub(super) struct PythonImplementation {
     /// Its name, as the adapter takes and reports it.
     #[schemars(with = "String")]
     pub(super) name: Spanned<String>,
-    /// What it can do beyond the features of the file.
+    /// What it can do or cannot beyond the features of the file.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) features: Vec<Spanned<String>>,
