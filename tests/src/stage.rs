@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
+use mpws_peers::protocol::Feature;
 use mpws_suite::case::Profile;
 use mpws_suite::event::RunEvent;
-use mpws_suite::plan::{Plan, PlanError, Planned, STAND_IN, Selection, Selectors};
+use mpws_suite::plan::{Plan, PlanError, Planned, Selection, Selectors};
 use mpws_suite::result::RunResult;
 use mpws_suite::run::{Keep, RunError, RunOptions};
 use mpws_suite::sabotage::Sabotage;

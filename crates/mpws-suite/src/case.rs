@@ -3,9 +3,9 @@
 
 pub use mpws_model::{Expect, Ip, Profile, Side};
 
-use mpws_peers::protocol::Feature;
 use crate::cell::{Cell, CellEnd};
 use crate::requirement::Requirement;
+use mpws_peers::protocol::Feature;
 
 /// One requirement and how it is put to the test.
 ///

@@ -1,9 +1,9 @@
 //! What careful users do: serve, connect, echo, close.
 
-use mpws_peers::protocol::Feature;
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::Behaviour;
 use mpws_model::{Side, shown};
+use mpws_peers::protocol::Feature;
 use mpws_peers::protocol::{
     ClientOpen, ClientOpened, ClientTls, ConnectWay, ConnectionClose, ConnectionEnd, ConnectionId,
     ConnectionReceive, ConnectionSend, Nothing, ServerLook, ServerStart, ServerStarted,

@@ -16,7 +16,7 @@ pub(crate) mod left_out;
 pub mod pattern;
 mod selector;
 
-pub use self::cells::{FIXTURE, Plan, PlannedCell, STAND_IN, asked};
+pub use self::cells::{FIXTURE, Plan, PlannedCell, asked};
 pub use self::choose::{Planned, Selection, choose};
 pub use self::error::PlanError;
 pub use self::pattern::{Pattern, PatternError};

@@ -3,10 +3,10 @@
 //! A cut here comes after a certain number of data segments, in the middle of a message, and not at
 //! a certain time: it is the same cut on every machine.
 
-use mpws_peers::protocol::Feature;
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::{Behaviour, RawFrame, Step};
 use mpws_lab::rule::{Action, Rule, Which};
+use mpws_peers::protocol::Feature;
 
 use crate::case::{Case, Pairs, Profile, Side};
 use crate::cases::crossing::{self, Session};
