@@ -19,29 +19,56 @@ pub struct Act {
     due: Option<Due>,
 }
 
-/// What was done to a packet, and by what.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Did {
-    /// Nothing: it passed at once.
-    #[default]
-    Nothing,
+/// Declares what can be done to a packet, each with its word in captures.
+macro_rules! did {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
+        /// What was done to a packet, and by what.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+        pub enum Did {
+            /// Nothing: it passed at once.
+            #[default]
+            Nothing,
+            $($(#[$doc])* $variant(By),)*
+        }
+
+        impl Did {
+            #[cfg(test)]
+            const MAKES: &[fn(By) -> Self] = &[$(Self::$variant,)*];
+
+            fn word_and_by(&self) -> Option<(&'static str, &By)> {
+                match self {
+                    Self::Nothing => None,
+                    $(Self::$variant(by) => Some(($word, by)),)*
+                }
+            }
+
+            fn named(word: &str) -> Option<fn(By) -> Self> {
+                match word {
+                    $($word => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+did! {
     /// `pass`: it passed unchanged, but not in its turn.
-    Passed(By),
+    Passed = "pass",
     /// `delay`: it passed unchanged, late.
-    Delayed(By),
+    Delayed = "delay",
     /// `duplicate`: it passed unchanged, twice.
-    Duplicated(By),
+    Duplicated = "duplicate",
     /// `drop`: it was lost.
-    Dropped(By),
-    /// `reset`: it was lost, and its sender got a TCP reset in answer, which is a record of its
-    /// own.
-    Reset(By),
+    Dropped = "drop",
+    /// `reset`: it was lost, and its sender got a TCP reset in answer, which is a record of its own.
+    Reset = "reset",
     /// `rewrite`: it was changed; the next record is what went on, [`Did::Replacement`].
-    Rewritten(By),
+    Rewritten = "rewrite",
     /// `rewritten`: it went on in place of the packet of the record before.
-    Replacement(By),
+    Replacement = "rewritten",
     /// `forged`: nobody sent it.
-    Forged(By),
+    Forged = "forged",
 }
 
 /// What an [`Act`] comes to at both ends.
@@ -181,20 +208,6 @@ impl Did {
     pub fn by(&self) -> Option<&By> {
         self.word_and_by().map(|(_, by)| by)
     }
-
-    fn word_and_by(&self) -> Option<(&'static str, &By)> {
-        Some(match self {
-            Self::Nothing => return None,
-            Self::Passed(by) => ("pass", by),
-            Self::Delayed(by) => ("delay", by),
-            Self::Duplicated(by) => ("duplicate", by),
-            Self::Dropped(by) => ("drop", by),
-            Self::Reset(by) => ("reset", by),
-            Self::Rewritten(by) => ("rewrite", by),
-            Self::Replacement(by) => ("rewritten", by),
-            Self::Forged(by) => ("forged", by),
-        })
-    }
 }
 
 impl fmt::Display for Did {
@@ -212,17 +225,7 @@ impl FromStr for Did {
     fn from_str(text: &str) -> Result<Self, UnreadableAct> {
         let unknown = || UnreadableAct::Unknown(text.to_owned());
         let (word, by) = text.split_once(" by ").ok_or_else(unknown)?;
-        let make = match word {
-            "pass" => Self::Passed,
-            "delay" => Self::Delayed,
-            "duplicate" => Self::Duplicated,
-            "drop" => Self::Dropped,
-            "reset" => Self::Reset,
-            "rewrite" => Self::Rewritten,
-            "rewritten" => Self::Replacement,
-            "forged" => Self::Forged,
-            _ => return Err(unknown()),
-        };
+        let make = Self::named(word).ok_or_else(unknown)?;
         by.parse().map(make)
     }
 }

@@ -114,24 +114,14 @@ fn only_the_chance_of_loss_loses_by_chance() {
 }
 
 fn somebody() -> impl Strategy<Value = By> {
-    let link = proptest::sample::select(&Quality::ALL[..]).prop_map(Actor::Link);
+    let link = proptest::sample::select(Quality::ALL).prop_map(Actor::Link);
     let name = "[^+;\\pC]{1,20}".prop_filter_map("no name", |name| Name::new(&name).ok());
     let actor = prop_oneof![link, name.prop_map(Actor::Named)];
     proptest::collection::vec(actor, 1..4).prop_filter_map("nobody", By::all)
 }
 
 fn something() -> impl Strategy<Value = Did> {
-    let makes: &[fn(By) -> Did] = &[
-        Did::Passed,
-        Did::Delayed,
-        Did::Duplicated,
-        Did::Dropped,
-        Did::Reset,
-        Did::Rewritten,
-        Did::Replacement,
-        Did::Forged,
-    ];
-    let make = proptest::sample::select(makes);
+    let make = proptest::sample::select(Did::MAKES);
     prop_oneof![
         Just(Did::Nothing),
         (make, somebody()).prop_map(|(make, by)| make(by)),

@@ -10,23 +10,40 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
-/// A property of a link that does something to a packet by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Quality {
+/// Declares the properties of links, each with its word in captures.
+macro_rules! qualities {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
+        /// A property of a link that does something to a packet by itself.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Quality { $($(#[$doc])* $variant,)* }
+
+        impl Quality {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its word, as it stands in captures.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+    };
+}
+
+qualities! {
     /// `queue`: there was no room before the rate's bottleneck.
-    Queue,
+    Queue = "queue",
     /// `loss`: the chance of loss.
-    Loss,
+    Loss = "loss",
     /// `mtu`: the packet is larger than the link carries.
-    Mtu,
+    Mtu = "mtu",
     /// `link-down`: a host's interface was down, or went down before the packet had arrived.
-    Down,
+    Down = "link-down",
     /// `shape`: rate and delay, which take time, and the chance of a second copy.
-    Shape,
+    Shape = "shape",
     /// `reorder`: the chance to overtake others.
-    Reorder,
+    Reorder = "reorder",
     /// `corrupt`: the chance of a changed bit.
-    Corrupt,
+    Corrupt = "corrupt",
 }
 
 /// One who did something to a packet.
@@ -68,32 +85,8 @@ impl Name {
 }
 
 impl Quality {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Queue,
-        Self::Loss,
-        Self::Mtu,
-        Self::Down,
-        Self::Shape,
-        Self::Reorder,
-        Self::Corrupt,
-    ];
-
-    /// Its word, as it stands in captures.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Queue => "queue",
-            Self::Loss => "loss",
-            Self::Mtu => "mtu",
-            Self::Down => "link-down",
-            Self::Shape => "shape",
-            Self::Reorder => "reorder",
-            Self::Corrupt => "corrupt",
-        }
-    }
-
     fn named(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|link| link.word() == word)
+        Self::ALL.iter().copied().find(|link| link.word() == word)
     }
 }
 
@@ -223,7 +216,7 @@ mod tests {
         for name in ["a+b", "a;b", "a\nb", "\u{7f}"] {
             assert_eq!(Name::new(name), Err(InvalidName::Character), "{name:?}");
         }
-        for link in Quality::ALL {
+        for &link in Quality::ALL {
             assert_eq!(Name::new(link.word()), Err(InvalidName::Taken));
             assert_eq!(link.word().parse(), Ok(Actor::Link(link)));
         }
