@@ -64,6 +64,8 @@ mod tests {
             "mpws: drop by cut",
             "mpws drop by cut",
             "mpws found this: odd",
+            "mpws : drop by cut",
+            "mpws 1b: drop by cut",
             " mpws 1: drop by cut",
         ] {
             assert_eq!(

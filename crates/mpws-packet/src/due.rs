@@ -82,6 +82,15 @@ mod tests {
     }
 
     #[test]
+    fn from_1000_seconds_on_it_is_exact_to_the_second() {
+        let half = Duration::from_millis(500);
+        for (seconds, told) in [(999, half), (1000, Duration::ZERO)] {
+            let seconds = Duration::from_secs(seconds);
+            assert_eq!(Due::after(seconds + half).time(), seconds + told);
+        }
+    }
+
+    #[test]
     fn what_no_wire_writes_is_no_time() {
         for text in [
             "",
@@ -93,6 +102,7 @@ mod tests {
             "due +01.000000000 s",
             "due +1000 s",
             "due +1000.000000000 s",
+            "due +18446744073709551615.4294967295 s",
             "due -0.010240000 s",
             "due ++0.10240000 s",
             "due +0.+10240000 s",
