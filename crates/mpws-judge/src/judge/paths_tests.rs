@@ -175,6 +175,8 @@ fn payload_is_that_of_all_subflows_on_the_path() {
             holds,
             "{path} {payload}"
         );
+        let observed = if holds == payload { "some" } else { "none" };
+        assert_eq!(checks[0].observed, observed);
         assert!(judged(demand(true), &seen).is_empty());
     }
 }
@@ -193,6 +195,8 @@ fn a_path_that_lost_nothing_was_not_cut() {
             };
             let checks = judged(demands, &seen);
             assert_eq!(held(&checks, "packets that path"), holds, "{path}");
+            let observed = if holds { "some" } else { "none" };
+            assert_eq!(checks[0].observed, observed);
         }
     }
 }
