@@ -2,7 +2,7 @@
 
 use mpws_model::result::Check;
 
-use super::check;
+use super::check::check;
 use crate::demands::{Demands, NoHolding};
 use crate::wire::{SeenKind, SeenMessage, Wire};
 

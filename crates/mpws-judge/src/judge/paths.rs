@@ -6,7 +6,7 @@ use mpws_model::Side;
 use mpws_model::result::Check;
 use serde_json::Value;
 
-use super::check;
+use super::check::check;
 use crate::demands::{Count, Demands};
 use crate::testimony::Testimony;
 use crate::wire::{SeenDirection, SeenJoin, SeenMessage, SeenSubflow, Wire};

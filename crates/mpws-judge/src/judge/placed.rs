@@ -2,7 +2,7 @@
 
 use mpws_model::result::Check;
 
-use super::check;
+use super::check::check;
 use crate::demands::{Demands, Placed, PlacedKind};
 use crate::testimony::Testimony;
 use crate::wire::{Deed, Effect};

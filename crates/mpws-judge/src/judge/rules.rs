@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mpws_model::result::Check;
 use mpws_trace::Rule;
 
-use super::check;
+use super::check::check;
 use crate::demands::{Demands, Illegal};
 use crate::wire::{Broken, Wire};
 

@@ -4,7 +4,7 @@ use mpws_model::result::{Check, Transport, TransportKind};
 use mpws_model::{Cause, Expect};
 use mpws_trace::TransportTruth;
 
-use super::check;
+use super::check::check;
 use crate::demands::Demands;
 use crate::testimony::{Refusal, Testimony};
 use crate::wire::Wire;

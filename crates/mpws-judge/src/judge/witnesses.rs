@@ -3,7 +3,7 @@
 use mpws_model::Side;
 use mpws_model::result::{Check, TransportKind};
 
-use super::check;
+use super::check::check;
 use super::transport::Proven;
 use crate::testimony::{Kernel, Peer, Testimony};
 
