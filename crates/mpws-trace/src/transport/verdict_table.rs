@@ -81,6 +81,16 @@ fn infinite() -> MptcpOption {
     })
 }
 
+/// A DSS without a mapping.
+fn acknowledges(talk: &Talk, from: Side) -> MptcpOption {
+    MptcpOption::Dss(Dss {
+        data_ack: Some(WireSeq::Short(talk.data[1 - from as usize] as u32)),
+        mapping: None,
+        data_fin: false,
+        reserved: 0,
+    })
+}
+
 /// Gives the DSS of a packet, which must be its first MPTCP option, another reserved bit.
 fn changed_dss(options: &mut [u8], _: &mut [u8]) {
     options[2] ^= 0x01;
@@ -799,6 +809,30 @@ fn connections_that_lose_mptcp_later_say_how() {
                 })
             },
             fallback(Cause::FellBackEarly),
+        ),
+        (
+            "the data without mapping is what brings the first DSS of the server",
+            || {
+                talk(|talk| {
+                    talk.mptcp_handshake().data(Client, b"request");
+                    let ack = acknowledges(talk, Server);
+                    talk.packet(Server, "A", &[ack], b"answer");
+                })
+            },
+            fallback(Cause::FellBackEarly),
+        ),
+        (
+            "MP_CAPABLE is taken out of what brings the first DSS of the client",
+            || {
+                talk(|talk| {
+                    talk.mptcp_handshake().ack(Server);
+                    let ack = acknowledges(talk, Client);
+                    // 20 bytes of no operation in its place.
+                    talk.packet(Client, "A", &[capable_ack(), ack], b"request")
+                        .rewritten(|options, _| options[..20].fill(1));
+                })
+            },
+            fallback(Cause::OptionStrippedClientData),
         ),
         (
             "MP_CAPABLE with data counts as use",
