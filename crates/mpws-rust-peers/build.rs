@@ -1,4 +1,5 @@
-//! Tells the programs which versions of the libraries they are built with: `Cargo.lock` decides that.
+//! Tells the programs which versions of the libraries they are built with: `Cargo.lock` decides
+//! that.
 
 use std::path::Path;
 

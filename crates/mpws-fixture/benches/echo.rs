@@ -1,7 +1,8 @@
-//! Echo over the loopback: the fixture over TCP and MPTCP, beside tokio-websockets over the same sockets and, where its
-//! environment has been made, a server of Python `websockets` 14.2.
+//! Echo over the loopback: the fixture over TCP and MPTCP, beside tokio-websockets over the same
+//! sockets and, where its environment has been made, a server of Python `websockets` 14.2.
 //!
-//! One item is one message there and back. Each benchmark has a connection of its own that stays open.
+//! One item is one message there and back. Each benchmark has a connection of its own that stays
+//! open.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;

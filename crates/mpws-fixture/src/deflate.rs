@@ -1,8 +1,8 @@
 //! permessage-deflate (RFC 7692) of a connection: whether it is wanted, and its two directions.
 //!
-//! tungstenite knows no extensions. Compressed messages are handed to it as frames with RSV1 set, and what it reads goes
-//! through `Inflating` below it, which turns compressed messages into plain ones. All that is wrong with the framing
-//! reaches it untouched.
+//! tungstenite knows no extensions. Compressed messages are handed to it as frames with RSV1 set,
+//! and what it reads goes through `Inflating` below it, which turns compressed messages into plain
+//! ones. All that is wrong with the framing reaches it untouched.
 
 use std::io;
 use std::pin::Pin;
@@ -22,7 +22,8 @@ use crate::stream::Channel;
 /// Whether messages are compressed: `P` is [`Preferences`] at a server and [`Offer`] at a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Deflate<P> {
-    /// A server takes no offer, a client makes none; an answer that takes one all the same is an error.
+    /// A server takes no offer, a client makes none; an answer that takes one all the same is an
+    /// error.
     #[default]
     Off,
     /// Where the other side wants it, too.
@@ -77,7 +78,8 @@ impl Deflating {
     }
 }
 
-/// A byte stream in which the compressed messages of the other side, where there can be any, are plain.
+/// A byte stream in which the compressed messages of the other side, where there can be any, are
+/// plain.
 #[derive(Debug)]
 pub(crate) struct Inflating {
     pub(crate) channel: Channel,

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionEnd {
-    /// Close code received: 1005 for a close frame without one, 1006 where there was no close frame.
+    /// Close code received: 1005 for a close frame without one, 1006 where there was no close
+    /// frame.
     pub code: u16,
     /// Close reason received.
     pub reason: String,
@@ -38,7 +39,8 @@ pub enum TransportEnd {
 /// One error of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
-    /// Type of the error, such as `std::io::Error`; `dyn Error` where it is not one that this crate knows.
+    /// Type of the error, such as `std::io::Error`; `dyn Error` where it is not one that this crate
+    /// knows.
     pub class: String,
     /// Its text, at most 500 characters.
     pub message: String,

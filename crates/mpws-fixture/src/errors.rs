@@ -1,4 +1,5 @@
-//! What can go wrong, for users of servers, clients and scripts. Errors of one layer alone stand with it.
+//! What can go wrong, for users of servers, clients and scripts. Errors of one layer alone stand
+//! with it.
 
 use std::io;
 use std::net::SocketAddr;

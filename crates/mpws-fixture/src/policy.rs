@@ -15,9 +15,11 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Hash)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
-    /// MPTCP, and an error where the socket cannot be made or the connection is not or no longer MPTCP.
+    /// MPTCP, and an error where the socket cannot be made or the connection is not or no longer
+    /// MPTCP.
     Require,
-    /// MPTCP; TCP where the socket cannot be made. The reason, and a fallback by the kernel, are in the report.
+    /// MPTCP; TCP where the socket cannot be made. The reason, and a fallback by the kernel, are in
+    /// the report.
     #[default]
     Prefer,
     /// TCP.
@@ -57,7 +59,8 @@ pub enum Moment {
 pub struct FellBack {
     /// When that was seen.
     pub moment: Moment,
-    /// `SO_PROTOCOL`: 262 where this end had sent MP_CAPABLE, 6 where the listener got a plain TCP connection.
+    /// `SO_PROTOCOL`: 262 where this end had sent MP_CAPABLE, 6 where the listener got a plain TCP
+    /// connection.
     pub so_protocol: i32,
 }
 
@@ -169,4 +172,4 @@ fn tcp(domain: Domain) -> Result<Socket, SocketError> {
     Socket::new(domain, Type::STREAM, Some(Protocol::TCP)).map_err(SocketError::Tcp)
 }
 
-const MPTCP: i32 = 262;
+const MPTCP: i32 = libc::IPPROTO_MPTCP;

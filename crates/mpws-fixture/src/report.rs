@@ -45,7 +45,8 @@ pub struct ConnectionReport {
     pub upgraded: bool,
     /// Negotiated subprotocol.
     pub subprotocol: Option<String>,
-    /// Negotiated extensions with their parameters, such as `permessage-deflate; server_max_window_bits=12`.
+    /// Negotiated extensions with their parameters, such as `permessage-deflate;
+    /// server_max_window_bits=12`.
     pub extensions: Vec<String>,
     /// Header fields of the other side's request or response, at most 64.
     pub headers: Vec<(String, String)>,

@@ -7,7 +7,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// Bytes that were written to a socket and are not yet acknowledged by the other side.
 pub(crate) fn unacknowledged(fd: BorrowedFd<'_>) -> io::Result<usize> {
     let mut bytes: libc::c_int = 0;
-    // SAFETY: the descriptor is borrowed, so it is open; TIOCOUTQ (SIOCOUTQ) writes one int through the pointer.
+    // SAFETY: the descriptor is borrowed, so it is open; TIOCOUTQ (SIOCOUTQ) writes one int through
+    // the pointer.
     let answer = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
     if answer < 0 {
         return Err(io::Error::last_os_error());

@@ -47,7 +47,8 @@ pub enum TlsError {
 
 /// Makes an authority and a server certificate for `names` (host names or numeric addresses).
 ///
-/// Both say what their keys are for (RFC 5280 section 4.2.1.3), without which Python 3.13 and later refuse them.
+/// Both say what their keys are for (RFC 5280 section 4.2.1.3), without which Python 3.13 and later
+/// refuse them.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! What both ends share above the handshake: limits, fragments, close codes, the end of the transport.
+//! What both ends share above the handshake: limits, fragments, close codes, the end of the
+//! transport.
 
 use bytes::{Bytes, BytesMut};
 use mpws_codec::websocket::Sender;
@@ -38,7 +39,8 @@ pub(crate) async fn start(
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
-        // Each message is flushed; this bounds what pongs can pile up against a peer that does not read.
+        // Each message is flushed; this bounds what pongs can pile up against a peer that does not
+        // read.
         .max_write_buffer_size(max_message.max(64 << 20).saturating_add(2 * BUFFER))
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message));
@@ -47,8 +49,8 @@ pub(crate) async fn start(
     (ws, deflating)
 }
 
-/// Splits a message, compressed where there is something to do that, into `count` frames of about equal size (RFC 6455
-/// section 5.4).
+/// Splits a message, compressed where there is something to do that, into `count` frames of about
+/// equal size (RFC 6455 section 5.4).
 pub(crate) fn fragments(
     kind: MessageKind,
     content: &Bytes,
@@ -82,7 +84,8 @@ pub(crate) fn fragments(
     Ok(frames)
 }
 
-/// Cuts into `count` pieces (1 to [`MAX_FRAGMENTS`]) of about equal size; some are empty where there is too little.
+/// Cuts into `count` pieces (1 to [`MAX_FRAGMENTS`]) of about equal size; some are empty where
+/// there is too little.
 pub(crate) fn pieces(content: &Bytes, count: u8) -> Vec<Bytes> {
     let count = usize::from(count.clamp(1, MAX_FRAGMENTS));
     (0..count)
@@ -106,7 +109,8 @@ pub(crate) fn cut(reason: &str) -> String {
     reason[..end].to_owned()
 }
 
-/// Code and reason as an API tells them: 1005 for a close frame without a code (RFC 6455 section 7.1.5).
+/// Code and reason as an API tells them: 1005 for a close frame without a code (RFC 6455 section
+/// 7.1.5).
 pub(crate) fn seen(frame: Option<&CloseFrame>) -> (u16, String) {
     match frame {
         Some(frame) => (frame.code.into(), frame.reason.to_string()),
@@ -114,7 +118,8 @@ pub(crate) fn seen(frame: Option<&CloseFrame>) -> (u16, String) {
     }
 }
 
-/// The close code that answers a violation (RFC 6455 section 7.4.1); none where the transport failed.
+/// The close code that answers a violation (RFC 6455 section 7.4.1); none where the transport
+/// failed.
 pub(crate) fn verdict(error: &Error) -> Option<u16> {
     use tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
     match error {
@@ -136,7 +141,8 @@ pub(crate) fn is_dead(error: &Error) -> bool {
     matches!(error, Error::Io(error) if undecodable(error).is_none())
 }
 
-/// Ends our direction and reads until the other side ends its own; false where `deadline` came first.
+/// Ends our direction and reads until the other side ends its own; false where `deadline` came
+/// first.
 pub(crate) async fn linger(channel: &mut Channel, deadline: Instant) -> bool {
     let drained = async {
         if channel.shutdown().await.is_err() {

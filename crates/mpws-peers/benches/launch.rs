@@ -1,8 +1,8 @@
 //! What a launch costs, with and without fork servers: `cargo bench -p mpws-peers`.
 //!
-//! Wall time is that of one launch and the peer's end, one after the other. Processor time is that of this process
-//! and of all that it has waited for. Both are those of many launches less those of one, so that neither a lab
-//! nor the start of a fork server is in them.
+//! Wall time is that of one launch and the peer's end, one after the other. Processor time is that
+//! of this process and of all that it has waited for. Both are those of many launches less those of
+//! one, so that neither a lab nor the start of a fork server is in them.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,9 +1,11 @@
-//! What the kernel says of the sockets of a network namespace: the word that stands in for a peer that cannot be asked.
+//! What the kernel says of the sockets of a network namespace: the word that stands in for a peer
+//! that cannot be asked.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use mptcp::diag::{Diag, MptcpSocket, State, TcpSubflow};
+use nix::libc::{IPPROTO_MPTCP, IPPROTO_TCP};
 
 use crate::protocol::SocketFacts;
 
@@ -46,8 +48,8 @@ pub fn own_sockets() -> io::Result<Vec<KernelSocket>> {
 /// The tables of TCP sockets below `/proc`.
 pub const TABLES: [&str; 2] = ["net/tcp", "net/tcp6"];
 
-/// Whether a connect is under way: a socket in the text of the [`TABLES`] waits for the answer to its SYN. Subflows stand
-/// there too.
+/// Whether a connect is under way: a socket in the text of the [`TABLES`] waits for the answer to
+/// its SYN. Subflows stand there too.
 pub fn connecting(tables: &str) -> bool {
     tables.lines().any(|line| {
         let state = line.split_whitespace().nth(3);
@@ -55,8 +57,8 @@ pub fn connecting(tables: &str) -> bool {
     })
 }
 
-/// Puts together what `inet_diag` and the text of the [`TABLES`] say. Sockets that wait for their last segments are left
-/// out.
+/// Puts together what `inet_diag` and the text of the [`TABLES`] say. Sockets that wait for their
+/// last segments are left out.
 pub fn sockets(mptcp: &[MptcpSocket], subflows: &[TcpSubflow], tables: &str) -> Vec<KernelSocket> {
     let mut all: Vec<KernelSocket> = mptcp.iter().map(of_mptcp).collect();
     let mut parts: Vec<(SocketAddr, SocketAddr)> = subflows
@@ -92,7 +94,8 @@ fn of_mptcp(socket: &MptcpSocket) -> KernelSocket {
     }
 }
 
-/// A line of `/proc/net/tcp`: number, own address, peer's address, state, all in hexadecimal, and more.
+/// A line of `/proc/net/tcp`: number, own address, peer's address, state, all in hexadecimal, and
+/// more.
 fn of_table(line: &str) -> Option<KernelSocket> {
     let mut fields = line.split_whitespace().skip(1);
     let local = address(fields.next()?)?;
@@ -140,8 +143,6 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-const IPPROTO_TCP: i32 = 6;
-const IPPROTO_MPTCP: i32 = 262;
 /// `include/net/tcp_states.h`.
 const ESTABLISHED: u8 = 1;
 const SYN_SENT: u8 = 2;

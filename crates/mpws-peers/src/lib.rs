@@ -1,9 +1,11 @@
-//! Other people's WebSocket programs, and our own: which there are, how they are started, how they are asked.
+//! Other people's WebSocket programs, and our own: which there are, how they are started, how they
+//! are asked.
 //!
-//! For: finding peers ([`catalogue`]), making the pinned environments that they run in ([`environment`]),
-//! starting one inside a host of a lab ([`launch`]), and asking it for single steps over the adapter
-//! protocol ([`peer`], [`protocol`]). Not for: judging what a peer does or says. That is the suite's part;
-//! here a peer's answer is data, and only a broken word is an error.
+//! For: finding peers ([`catalogue`]), making the pinned environments that they run in
+//! ([`environment`]), starting one inside a host of a lab ([`launch`]), and asking it for single
+//! steps over the adapter protocol ([`peer`], [`protocol`]). Not for: judging what a peer does or
+//! says. That is the suite's part; here a peer's answer is data, and only a broken word is an
+//! error.
 //!
 //! | module | what it is |
 //! |---|---|

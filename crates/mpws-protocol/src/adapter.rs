@@ -18,9 +18,9 @@ macro_rules! adapter {
     ($($name:literal $method:ident $args:ident -> $reply:ty;)*) => {
         /// A peer: what it says of itself, and how it answers.
         ///
-        /// Each operation has a method, which answers `unsupported` until an adapter has one of its own.
-        /// Several run at the same time. A program without a runtime writes methods that block, and
-        /// takes the control loop [`crate::blocking`].
+        /// Each operation has a method, which answers `unsupported` until an adapter has one of its
+        /// own. Several run at the same time. A program without a runtime writes methods that
+        /// block, and takes the control loop [`crate::blocking`].
         pub trait Adapter: Send + Sync + 'static {
             /// The first line.
             fn hello(&self) -> Hello;

@@ -26,8 +26,8 @@ pub fn run(adapter: impl Adapter) -> Result<(), RunError> {
     Ok(serve(adapter, control)?)
 }
 
-/// Says hello, answers requests, returns when the suite closes the socket. Threads that still work on
-/// requests then go on; their answers are thrown away.
+/// Says hello, answers requests, returns when the suite closes the socket. Threads that still work
+/// on requests then go on; their answers are thrown away.
 ///
 /// # Errors
 ///

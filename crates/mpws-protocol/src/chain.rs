@@ -5,8 +5,8 @@ use std::io;
 
 /// The error, then its source, then the source of that, and so on.
 ///
-/// An [`io::Error`] that wraps another error shows that one's text as its own, and its `source()` leaves
-/// the wrapped error out; here the wrapped one follows.
+/// An [`io::Error`] that wraps another error shows that one's text as its own, and its `source()`
+/// leaves the wrapped error out; here the wrapped one follows.
 pub fn chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -27,7 +27,8 @@ pub struct SocketFacts {
     /// `SO_KEEPALIVE`.
     #[serde(default)]
     pub keepalive: Option<bool>,
-    /// Other options that take a whole number, those that the kernel lets one read; see `socket.set`.
+    /// Other options that take a whole number, those that the kernel lets one read; see
+    /// `socket.set`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<SocketOption, i32>,
     /// Whether the descriptor is in blocking mode (`O_NONBLOCK` clear).

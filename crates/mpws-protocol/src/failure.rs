@@ -93,7 +93,8 @@ pub fn class_of_io(error: &(dyn Error + 'static)) -> Option<&'static str> {
     error.is::<io::Error>().then_some("std::io::Error")
 }
 
-/// Refuses the first of these that is asked for; `who` begins the reason, such as `this peer has no`.
+/// Refuses the first of these that is asked for; `who` begins the reason, such as `this peer has
+/// no`.
 ///
 /// # Errors
 ///

@@ -1,15 +1,15 @@
 //! The adapter protocol, version 1: how the suite asks a peer for single steps.
 //!
-//! A peer connects to the Unix socket `$MPWS_CONTROL` and speaks JSON lines (UTF-8, one object a line,
-//! at most [`MAX_LINE`] bytes). Its first line is [`Hello`]. Then the suite sends [`Request`] lines and
-//! the peer answers each with one [`Response`] line of the same `id`, in any order. A peer that does
-//! not know an operation, or not with these arguments, answers `unsupported`; the suite probes this
-//! before it trusts a peer's word. End of file on the socket means: exit.
+//! A peer connects to the Unix socket `$MPWS_CONTROL` and speaks JSON lines (UTF-8, one object a
+//! line, at most [`MAX_LINE`] bytes). Its first line is [`Hello`]. Then the suite sends [`Request`]
+//! lines and the peer answers each with one [`Response`] line of the same `id`, in any order. A
+//! peer that does not know an operation, or not with these arguments, answers `unsupported`; the
+//! suite probes this before it trusts a peer's word. End of file on the socket means: exit.
 //!
 //! For: both ends of that socket, and whoever describes messages. A peer in Rust implements
-//! [`Adapter`] and gives it to one of the two control loops: [`asynchronous`] for programs on tokio,
-//! [`blocking`] for programs with threads. Not for: starting peers or believing them; that is
-//! `mpws-peers`.
+//! [`Adapter`] and gives it to one of the two control loops: [`asynchronous`] for programs on
+//! tokio, [`blocking`] for programs with threads. Not for: starting peers or believing them; that
+//! is `mpws-peers`.
 //!
 //! | module | what it is |
 //! |---|---|

@@ -4,8 +4,8 @@
     reason = "the C library tells its version by a call without a safe wrapper"
 )]
 
-/// Version of the C library that this process is linked with, such as `glibc 2.36`; `musl` without a
-/// number, which musl does not tell.
+/// Version of the C library that this process is linked with, such as `glibc 2.36`; `musl` without
+/// a number, which musl does not tell.
 pub fn libc_version() -> String {
     #[cfg(target_env = "gnu")]
     {

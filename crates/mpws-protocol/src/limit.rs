@@ -19,8 +19,8 @@ impl Limit {
     ///
     /// # Errors
     ///
-    /// The errno of the system call: `EMFILE` where no descriptor is left to count from, `EPERM` above
-    /// the hard limit.
+    /// The errno of the system call: `EMFILE` where no descriptor is left to count from, `EPERM`
+    /// above the hard limit.
     pub fn set(&self, args: ProcessLimit) -> Result<Limited, Failure> {
         let mut original = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut limit = getrlimit(Resource::Nofile);

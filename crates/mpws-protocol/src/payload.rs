@@ -8,9 +8,9 @@ use sha3::digest::{ExtendableOutput, Update, XofReader};
 
 /// A message described by how it is made.
 ///
-/// Generated content is the output of SHAKE256 (FIPS 202 section 6.2) for the seed as a decimal number in ASCII. A
-/// binary message takes the first `size` bytes of it, a text message the first `size` characters of its lower-case
-/// hexadecimal form.
+/// Generated content is the output of SHAKE256 (FIPS 202 section 6.2) for the seed as a decimal
+/// number in ASCII. A binary message takes the first `size` bytes of it, a text message the first
+/// `size` characters of its lower-case hexadecimal form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Payload {

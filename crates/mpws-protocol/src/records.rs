@@ -29,7 +29,8 @@ pub struct ErrorLink {
     /// `errno`, where it has one.
     #[serde(default)]
     pub errno: Option<i32>,
-    /// How it hangs on the one before: `outermost`, `cause` (raised from) or `context` (raised while handling).
+    /// How it hangs on the one before: `outermost`, `cause` (raised from) or `context` (raised
+    /// while handling).
     pub link: ErrorRelation,
 }
 
@@ -49,7 +50,8 @@ pub enum ErrorRelation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionRecord {
-    /// In the order in which the server's handler (or accept loop, where there is one) saw them, from 1.
+    /// In the order in which the server's handler (or accept loop, where there is one) saw them,
+    /// from 1.
     pub number: u32,
     /// The accepted socket, looked at when the handler started (at accept, where the peer can).
     pub facts: SocketFacts,
@@ -61,7 +63,8 @@ pub struct ConnectionRecord {
     /// Negotiated extensions, as the peer's API names them.
     #[serde(default)]
     pub extensions: Vec<String>,
-    /// Header fields `Host`, `User-Agent` and `Sec-WebSocket-Extensions` of the request, where known.
+    /// Header fields `Host`, `User-Agent` and `Sec-WebSocket-Extensions` of the request, where
+    /// known.
     #[serde(default)]
     pub request_headers: Vec<(String, String)>,
     /// Messages received, at most the first 64.
@@ -87,7 +90,8 @@ pub struct ConnectionEnd {
     /// Close reason that the API reports.
     #[serde(default)]
     pub reason: Option<String>,
-    /// `eof`, `reset`, `timeout` or another word for what the transport did, where the peer can tell.
+    /// `eof`, `reset`, `timeout` or another word for what the transport did, where the peer can
+    /// tell.
     #[serde(default)]
     pub transport: Option<String>,
     /// The error that the user's code saw, where there was one.

@@ -16,8 +16,8 @@ pub enum Behaviour {
     AnswerTwice,
     /// Every second message is answered, with the second one; the first is kept.
     AnswerPairs,
-    /// Every message is answered with one binary message of this size, generated with seed 0: a download that
-    /// costs the client's direction next to nothing.
+    /// Every message is answered with one binary message of this size, generated with seed 0: a
+    /// download that costs the client's direction next to nothing.
     AnswerWith {
         /// Length in bytes, 0 to 2^30.
         size: u64,
@@ -61,14 +61,15 @@ pub enum EchoFault {
 pub enum Step {
     /// Server: read the request and answer 101. Client: send the request and check the answer.
     Upgrade,
-    /// Server: read the request and answer 101 with these fields beside those that every answer has. Nothing is
-    /// negotiated: the answer may be wrong. Where it names permessage-deflate once and with valid parameters, messages are
-    /// compressed afterwards, whatever was offered.
+    /// Server: read the request and answer 101 with these fields beside those that every answer
+    /// has. Nothing is negotiated: the answer may be wrong. Where it names permessage-deflate once
+    /// and with valid parameters, messages are compressed afterwards, whatever was offered.
     UpgradeWith {
         /// Header fields, in order.
         headers: Vec<(String, String)>,
     },
-    /// Client: send the request in `parts` writes of about equal size, each in a segment of its own.
+    /// Client: send the request in `parts` writes of about equal size, each in a segment of its
+    /// own.
     UpgradeInParts {
         /// Number of writes, 1 to 64.
         parts: u8,

@@ -17,8 +17,8 @@ use crate::library::Library;
 use crate::servers::Servers;
 use crate::sockets::{self, Sockets};
 
-/// Is the peer: serves the suite until it hangs up. Returns the exit code of the process: 0, or 1 with
-/// a line on standard error.
+/// Is the peer: serves the suite until it hangs up. Returns the exit code of the process: 0, or 1
+/// with a line on standard error.
 pub fn run<L: Library>(library: L) -> i32 {
     match blocking::run(Adapter::new(library)) {
         Ok(()) => 0,

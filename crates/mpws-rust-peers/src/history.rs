@@ -13,7 +13,8 @@ use nix::libc;
 
 use crate::message::{Closed, Message, ended_with, failed_with};
 
-/// How long an accept loop waits after an error: without descriptors the next `accept()` fails at once.
+/// How long an accept loop waits after an error: without descriptors the next `accept()` fails at
+/// once.
 pub const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 
 /// Messages whose digests are kept.
@@ -124,7 +125,8 @@ impl History {
         self.changed.notify_all();
     }
 
-    /// An `accept()` failed. `false` where no other will do better, and accepting ends with this error.
+    /// An `accept()` failed. `false` where no other will do better, and accepting ends with this
+    /// error.
     pub fn goes_on_after(&self, error: &io::Error) -> bool {
         eprintln!("accept: {error}");
         let errno = error.raw_os_error();

@@ -1,9 +1,9 @@
-//! Adapter peers on Rust WebSocket libraries that the fixture is not made of: tungstenite, used blocking, and
-//! tokio-websockets.
+//! Adapter peers on Rust WebSocket libraries that the fixture is not made of: tungstenite, used
+//! blocking, and tokio-websockets.
 //!
-//! For: programs that a user of such a library would write, over sockets that they make themselves, MPTCP by socket2.
-//! Not for: anything of the fixture; of this project they use the adapter protocol (`mpws-protocol`), and the `mptcp`
-//! crate to look at sockets.
+//! For: programs that a user of such a library would write, over sockets that they make themselves,
+//! MPTCP by socket2. Not for: anything of the fixture; of this project they use the adapter
+//! protocol (`mpws-protocol`), and the `mptcp` crate to look at sockets.
 //!
 //! | module | what it is |
 //! |---|---|

@@ -25,7 +25,8 @@ pub trait Library: Send + Sync + 'static {
     /// What the library reports; the socket is closed then.
     fn open(&self, socket: TcpStream, wanted: &Opening) -> Result<Box<dyn Talk>, Failure>;
 
-    /// Accepts on a listening socket in blocking mode and answers each connection as the history says, in the background.
+    /// Accepts on a listening socket in blocking mode and answers each connection as the history
+    /// says, in the background.
     ///
     /// # Errors
     ///
@@ -61,8 +62,8 @@ pub trait Talk: Send {
     ///
     /// # Errors
     ///
-    /// What the library reports, [`Failure::deadline`] where it was not over in time, unsupported where the library has no
-    /// such frames.
+    /// What the library reports, [`Failure::deadline`] where it was not over in time, unsupported
+    /// where the library has no such frames.
     fn send(&mut self, message: Message, frames: u8, until: Instant) -> Result<(), Failure>;
 
     /// Sends a ping.
@@ -79,7 +80,8 @@ pub trait Talk: Send {
     /// As [`Talk::send`].
     fn close(&mut self, code: u16, reason: &str, until: Instant) -> Result<(), Failure>;
 
-    /// Waits for what comes next. [`Event::Closed`] comes last, when the closing handshake is over as far as the library goes.
+    /// Waits for what comes next. [`Event::Closed`] comes last, when the closing handshake is over
+    /// as far as the library goes.
     ///
     /// # Errors
     ///

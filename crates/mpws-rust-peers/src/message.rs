@@ -26,7 +26,8 @@ pub struct Message {
     pub content: Vec<u8>,
 }
 
-/// The close frame of the other end; code 1005 where it had none, 1006 where there was no close frame.
+/// The close frame of the other end; code 1005 where it had none, 1006 where there was no close
+/// frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
     /// Its code.

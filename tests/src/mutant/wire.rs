@@ -74,5 +74,5 @@ pub(super) fn each_facts(value: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
 
 /// What no honest peer reports: facts of an open MPTCP connection, without a look at any socket.
 pub(super) fn pretended() -> Value {
-    json!({ "open": true, "so_protocol": 262, "is_mptcp": true, "nodelay": true, "blocking": false })
+    json!({ "open": true, "so_protocol": libc::IPPROTO_MPTCP, "is_mptcp": true, "nodelay": true, "blocking": false })
 }

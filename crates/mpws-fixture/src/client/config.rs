@@ -19,7 +19,8 @@ pub struct ClientConfig {
     pub uri: String,
     /// Protocol of the socket, and what is demanded of the connection.
     pub policy: Policy,
-    /// A socket to use instead of an own one: connected, or with a connect under way. Nothing is ever connected on it.
+    /// A socket to use instead of an own one: connected, or with a connect under way. Nothing is
+    /// ever connected on it.
     pub socket: Option<socket2::Socket>,
     /// Connect to this address instead of the URI's host and port.
     pub address: Option<SocketAddr>,
@@ -39,9 +40,11 @@ pub struct ClientConfig {
     pub close_deadline: Duration,
     /// Limit for each step of a script.
     pub step_deadline: Duration,
-    /// TCP_NODELAY; without it small writes wait for acknowledgements, as a library that forgets it makes them.
+    /// TCP_NODELAY; without it small writes wait for acknowledgements, as a library that forgets it
+    /// makes them.
     pub nodelay: bool,
-    /// Number of writes that [`Client::connect`] sends the upgrade request in, 1 to 64, each in a segment of its own.
+    /// Number of writes that [`Client::connect`] sends the upgrade request in, 1 to 64, each in a
+    /// segment of its own.
     pub upgrade_parts: u8,
 }
 
@@ -72,7 +75,8 @@ pub(super) struct Limit {
 }
 
 impl ClientConfig {
-    /// Connect to a URI, with the defaults: MPTCP preferred, no compression, messages up to 16 MiB, 10 s for opening, closing and steps.
+    /// Connect to a URI, with the defaults: MPTCP preferred, no compression, messages up to 16 MiB,
+    /// 10 s for opening, closing and steps.
     pub fn new(uri: impl Into<String>) -> Self {
         Self {
             uri: uri.into(),

@@ -1,4 +1,5 @@
-//! An open connection of a client. Everything takes `&self`: sending, receiving and closing may run at the same time.
+//! An open connection of a client. Everything takes `&self`: sending, receiving and closing may run
+//! at the same time.
 
 use std::collections::HashMap;
 use std::io;
@@ -50,7 +51,8 @@ pub struct Received {
 type Sink = tokio::sync::Mutex<Option<Sending>>;
 type Pongs = Mutex<HashMap<Vec<u8>, oneshot::Sender<()>>>;
 
-/// The sending half of a connection. One message at a time is compressed and sent: they refer to each other.
+/// The sending half of a connection. One message at a time is compressed and sent: they refer to
+/// each other.
 #[derive(Debug)]
 struct Sending {
     sink: SplitSink<WebSocket, Message>,
@@ -107,8 +109,8 @@ impl ClientConnection {
     ///
     /// # Errors
     ///
-    /// [`SendError::Ended`] on a connection that has ended, [`SendError::WebSocket`] where the transport fails,
-    /// [`SendError::Deadline`] where it is not written in time.
+    /// [`SendError::Ended`] on a connection that has ended, [`SendError::WebSocket`] where the
+    /// transport fails, [`SendError::Deadline`] where it is not written in time.
     pub async fn send(
         &self,
         message: &Payload,
@@ -142,8 +144,8 @@ impl ClientConnection {
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Ended`] when the connection has ended and every message before that was taken;
-    /// [`ReceiveError::Deadline`] when none comes in time.
+    /// [`ReceiveError::Ended`] when the connection has ended and every message before that was
+    /// taken; [`ReceiveError::Deadline`] when none comes in time.
     pub async fn receive(&self, deadline: Duration) -> Result<Received, ReceiveError> {
         let next = async { self.inbox.lock().await.recv().await };
         match timeout(deadline, next).await {
@@ -191,7 +193,8 @@ impl ClientConnection {
         result
     }
 
-    /// Sends a close frame and waits until the connection has ended; it is cut off after the connection's close deadline.
+    /// Sends a close frame and waits until the connection has ended; it is cut off after the
+    /// connection's close deadline.
     ///
     /// # Errors
     ///
@@ -212,7 +215,8 @@ impl ClientConnection {
             begins
         });
         match sent {
-            // A connection that has ended, or is being closed by the other side, needs no close frame of ours.
+            // A connection that has ended, or is being closed by the other side, needs no close
+            // frame of ours.
             Ok(()) | Err(SendError::Ended { .. } | SendError::WebSocket(_)) => {}
             Err(error) => return Err(error),
         }
@@ -224,7 +228,8 @@ impl ClientConnection {
             })
     }
 
-    /// Waits until the connection has ended, dropping messages that still come; `None` where `deadline` came first.
+    /// Waits until the connection has ended, dropping messages that still come; `None` where
+    /// `deadline` came first.
     pub async fn ended(&self, deadline: Duration) -> Option<ConnectionEnd> {
         let drop_all = async {
             while self.inbox.lock().await.recv().await.is_some() {}

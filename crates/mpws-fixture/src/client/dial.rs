@@ -86,7 +86,8 @@ pub(super) async fn adopt(socket: Socket, policy: Policy) -> Result<Dialled, Han
     socket.set_nonblocking(true).map_err(E::Look)?;
     let tcp = TcpStream::from_std(socket.into()).map_err(E::Look)?;
     if tcp.peer_addr().is_err() {
-        // An unconnected socket is writable at once (it has hung up); one that connects is when that is decided.
+        // An unconnected socket is writable at once (it has hung up); one that connects is when
+        // that is decided.
         tcp.writable().await.map_err(E::Look)?;
         if let Some(error) = tcp.take_error().map_err(E::Look)? {
             return Err(E::Failed(error));

@@ -1,4 +1,5 @@
-//! The client: connects under a policy, or on a socket that it is given, and speaks WebSocket or a script.
+//! The client: connects under a policy, or on a socket that it is given, and speaks WebSocket or a
+//! script.
 
 mod config;
 mod connection;

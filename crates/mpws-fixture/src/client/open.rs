@@ -46,8 +46,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ConnectError`]: by its variant, the phase that failed; [`ConnectError::FellBack`] where MPTCP is required and
-    /// the connection is TCP. No other protocol is tried then.
+    /// Which phase failed says the variant of [`ConnectError`]; it is [`ConnectError::FellBack`]
+    /// where MPTCP is required and the connection is TCP. No other protocol is tried then.
     pub async fn connect(mut config: ClientConfig) -> Result<ClientConnection, ConnectError> {
         let target = Target::parse(&config)?;
         let limit = Limit::new(config.open_deadline);
@@ -74,7 +74,8 @@ impl Client {
         Ok(ClientConnection::new(ws, deflating, recorder, after))
     }
 
-    /// Connects, with TLS where the URI says so, and runs the steps; no opening handshake is made but theirs.
+    /// Connects, with TLS where the URI says so, and runs the steps; no opening handshake is made
+    /// but theirs.
     ///
     /// A step that fails is not an error of this function, it is in the answer.
     ///

@@ -227,7 +227,8 @@ impl Conversation {
         }
     }
 
-    /// Runs the inner steps without writing, writes once, then waits for the answers that they need.
+    /// Runs the inner steps without writing, writes once, then waits for the answers that they
+    /// need.
     pub(super) async fn gather(&mut self, steps: &[Step], number: u32) -> Result<(), StepError> {
         let outermost = self.gathered.is_none();
         if outermost {

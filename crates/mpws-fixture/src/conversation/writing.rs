@@ -17,10 +17,12 @@ use crate::websocket::pieces;
 use mpws_protocol::payload::{MessageKind, Payload};
 use mpws_protocol::script::RawFrame;
 
-/// Between two looks at the send queue. The time does not matter to what is shown: the queue must be empty.
+/// Between two looks at the send queue. The time does not matter to what is shown: the queue must
+/// be empty.
 const QUEUE_LOOK: Duration = Duration::from_millis(1);
 
-/// Where the send queue cannot be read: in its place, so that what was written is likely sent. The best that is left.
+/// Where the send queue cannot be read: in its place, so that what was written is likely sent. The
+/// best that is left.
 const QUEUE_UNKNOWN_PAUSE: Duration = Duration::from_millis(20);
 
 impl Conversation {
@@ -134,7 +136,8 @@ impl Conversation {
         Ok(())
     }
 
-    /// Waits until the other side has acknowledged all, so that the next write gets a segment of its own.
+    /// Waits until the other side has acknowledged all, so that the next write gets a segment of
+    /// its own.
     pub(super) async fn drained(&mut self) {
         loop {
             match self.recorder.watch().with(unacknowledged) {

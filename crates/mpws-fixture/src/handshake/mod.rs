@@ -104,8 +104,8 @@ impl Request {
 
     /// Checks that it is an opening handshake and makes the answer (RFC 6455 section 4.2).
     ///
-    /// The first of our `subprotocols` that is offered is chosen; of extensions, the first configuration of
-    /// permessage-deflate that can be.
+    /// The first of our `subprotocols` that is offered is chosen; of extensions, the first
+    /// configuration of permessage-deflate that can be.
     pub(crate) fn accept(
         &self,
         subprotocols: &[String],
@@ -140,9 +140,11 @@ impl Request {
         })
     }
 
-    /// As [`Self::accept`], with these fields beside those that every answer has, whatever they say.
+    /// As [`Self::accept`], with these fields beside those that every answer has, whatever they
+    /// say.
     ///
-    /// Where they name permessage-deflate once and as it must be, messages are compressed afterwards.
+    /// Where they name permessage-deflate once and as it must be, messages are compressed
+    /// afterwards.
     pub(crate) fn accept_with(
         &self,
         fields: &[(String, String)],

@@ -22,7 +22,8 @@ use crate::report::{ConnectionReport, Recorder};
 use crate::stream::Socket;
 use crate::websocket::begun;
 
-/// Before the next try to accept when the last one failed, not to spin while there are no descriptors.
+/// Before the next try to accept when the last one failed, not to spin while there are no
+/// descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A running server. Dropping it closes the listening sockets and every connection.
@@ -50,12 +51,14 @@ pub struct ServerState {
 }
 
 impl Server {
-    /// Binds, listens and starts to serve on the current tokio runtime. When this returns, clients can connect.
+    /// Binds, listens and starts to serve on the current tokio runtime. When this returns, clients
+    /// can connect.
     ///
     /// # Errors
     ///
-    /// [`BindError`]: outside of a tokio runtime, without an address, when a socket cannot be made, bound or listened
-    /// on, or when the one that was handed over does not fit the policy.
+    /// Outside of a tokio runtime, without an address, when a socket cannot be made, bound or
+    /// listened on, or when the one that was handed over does not fit the policy: the variants of
+    /// [`BindError`].
     pub fn bind(mut config: ServerConfig) -> Result<Self, BindError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BindError::NoRuntime)?;
         let listening = listen::listen(&mut config)?;
@@ -131,19 +134,22 @@ impl Server {
         }
     }
 
-    /// Waits until `seen` connections were accepted and `ended` have ended; false where `deadline` came first.
+    /// Waits until `seen` connections were accepted and `ended` have ended; false where `deadline`
+    /// came first.
     pub async fn wait(&self, seen: u64, ended: u64, deadline: Duration) -> bool {
         self.until(deadline, |p| p.seen >= seen && p.ended >= ended)
             .await
     }
 
-    /// Waits until serving has ended by itself or by [`Self::stop`]; false where `deadline` came first.
+    /// Waits until serving has ended by itself or by [`Self::stop`]; false where `deadline` came
+    /// first.
     pub async fn wait_over(&self, deadline: Duration) -> bool {
         self.until(deadline, |p| p.over).await
     }
 
-    /// Closes the listening sockets, sends close code 1001 on every connection (a script is cut off), and waits until
-    /// all have ended. Those that have not after `deadline` are cut off, and the answer is false.
+    /// Closes the listening sockets, sends close code 1001 on every connection (a script is cut
+    /// off), and waits until all have ended. Those that have not after `deadline` are cut off, and
+    /// the answer is false.
     pub async fn stop(&self, deadline: Duration) -> bool {
         let main = {
             let mut main = self.main.lock().unwrap_or_else(PoisonError::into_inner);

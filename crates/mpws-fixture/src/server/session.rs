@@ -226,7 +226,8 @@ impl Answering {
         recorder: &Recorder,
     ) -> Result<(), tungstenite::Error> {
         for answer in self.answers.to(message) {
-            // `send` flushes: each answer is a write of its own, which is what Nagle's algorithm would hold back.
+            // `send` flushes: each answer is a write of its own, which is what Nagle's algorithm
+            // would hold back.
             match &mut self.deflating {
                 None => ws.send(answer).await?,
                 Some(deflating) => {
@@ -252,7 +253,8 @@ fn kind(message: &Message) -> MessageKind {
     }
 }
 
-/// Fails the connection where the other side broke a rule (RFC 6455 section 7.1.7), then ends the transport.
+/// Fails the connection where the other side broke a rule (RFC 6455 section 7.1.7), then ends the
+/// transport.
 async fn finish(
     mut ws: WebSocket,
     close: Option<(u16, String)>,

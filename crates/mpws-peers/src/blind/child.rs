@@ -34,7 +34,8 @@ pub(super) struct Program {
 #[derive(Clone, Debug, Default)]
 pub(super) struct LastWords(Arc<Mutex<Vec<u8>>>);
 
-/// How long the output of a program that has ended may still be on its way. A child of its own may hold the pipe open for good.
+/// How long the output of a program that has ended may still be on its way. A child of its own may
+/// hold the pipe open for good.
 const OUTPUT_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Bytes of output that stand in an error.

@@ -79,7 +79,8 @@ impl Adapter for BlindAdapter {
     }
 }
 
-/// Is the driver: connects to `$MPWS_CONTROL` and serves until it is closed. Returns the exit code of the process.
+/// Is the driver: connects to `$MPWS_CONTROL` and serves until it is closed. Returns the exit code
+/// of the process.
 pub(crate) fn run() -> i32 {
     match try_run() {
         Ok(()) => 0,

@@ -30,8 +30,9 @@ pub(crate) struct Orders {
 /// What a program may take to start.
 pub(crate) const START: Duration = Duration::from_secs(10);
 
-/// The same in a container: a machine that starts many at a time reads each program from a file system of its own, with some
-/// engines in user space. With the limit of an opening handshake it is still within that of a call.
+/// The same in a container: a machine that starts many at a time reads each program from a file
+/// system of its own, with some engines in user space. With the limit of an opening handshake it is
+/// still within that of a call.
 #[cfg(feature = "containers")]
 pub(crate) const START_IN_CONTAINER: Duration = Duration::from_secs(18);
 

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use mpws_fixture::script::Behaviour;
+use nix::libc;
 
 use super::child::Program;
 use super::orders::{Orders, refuse};
@@ -13,8 +14,9 @@ use crate::kernel::{self, KernelSocket};
 use crate::lock::lock;
 use crate::protocol::{Failure, ServerStart, ServerStarted, ServerStop, ServerStopped};
 
-/// Pauses before the kernel is asked again: the first, and the longest, towards which they double. Nothing rests on them, but
-/// an answer costs milliseconds, and on a busy machine the program needs those.
+/// Pauses before the kernel is asked again: the first, and the longest, towards which they double.
+/// Nothing rests on them, but an answer costs milliseconds, and on a busy machine the program needs
+/// those.
 const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(200)];
 
 /// The servers that were started; a number is the place, from 1.
@@ -122,7 +124,7 @@ async fn until_it_listens(
 
 fn protocol(listener: &KernelSocket) -> &'static str {
     match listener.facts.so_protocol {
-        Some(262) => "MPTCP",
+        Some(libc::IPPROTO_MPTCP) => "MPTCP",
         _ => "TCP",
     }
 }

@@ -91,7 +91,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Where words for MPTCP have a place in a command, it is an argument, and there are such words.
+    /// Where words for MPTCP have a place in a command, it is an argument, and there are such
+    /// words.
     fn check_place(
         &self,
         argv: &Spanned<Vec<String>>,

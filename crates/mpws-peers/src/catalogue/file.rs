@@ -26,13 +26,13 @@ pub(super) struct PeerFile {
     /// What it can be.
     #[schemars(with = "Vec<Role>", length(min = 1))]
     pub(super) roles: Spanned<Vec<Role>>,
-    /// What it can do or cannot, as far as the plan has to know: words of `mpws list --features`, and your own, which
-    /// begin with `x-`.
+    /// What it can do or cannot, as far as the plan has to know: words of `mpws list --features`,
+    /// and your own, which begin with `x-`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) features: Vec<Spanned<String>>,
-    /// Name of the matrix that it belongs to. Such a peer takes part only in runs that name the matrix (`--matrix`) or
-    /// the peer (`--peer`).
+    /// Name of the matrix that it belongs to. Such a peer takes part only in runs that name the
+    /// matrix (`--matrix`) or the peer (`--peer`).
     #[serde(default)]
     #[schemars(with = "Option<String>", regex(pattern = r"^[a-z0-9][a-z0-9.-]*$"))]
     pub(super) matrix: Option<Spanned<String>>,
@@ -90,16 +90,16 @@ pub(super) struct PythonTable {
     /// Folder of the adapter, relative to this file; it holds `__main__.py`.
     #[schemars(with = "String")]
     pub(super) adapter: Spanned<String>,
-    /// Folders of mpws's own adapters, inside its `interop/`, whose files are laid beside those of `adapter`: modules
-    /// that several adapters share. Where two have a file of the same path, the later folder's counts, and last the
-    /// adapter's own.
+    /// Folders of mpws's own adapters, inside its `interop/`, whose files are laid beside those of
+    /// `adapter`: modules that several adapters share. Where two have a file of the same path, the
+    /// later folder's counts, and last the adapter's own.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) shared: Vec<Spanned<String>>,
     /// Name of the library, as the adapter reports it.
     pub(super) library: String,
-    /// Whether the adapter can be a fork server: one process that has imported everything and forks the peers
-    /// (`docs/design/fork-server.md`).
+    /// Whether the adapter can be a fork server: one process that has imported everything and forks
+    /// the peers (`docs/design/fork-server.md`).
     #[serde(default)]
     pub(super) nursery: bool,
     /// Versions of the library; each is a peer of its own with each implementation.
@@ -120,8 +120,9 @@ pub(super) struct PythonVersion {
     /// Path of a requirements file with hashes, relative to this file.
     #[schemars(with = "String")]
     pub(super) requirements: Spanned<String>,
-    /// The Pythons that this version exists for, as `Requires-Python` writes them: `>=3.10`, or `>=3.7,<3.12` where it was
-    /// built for no later one. Runs of a matrix leave it out elsewhere, and say so.
+    /// The Pythons that this version exists for, as `Requires-Python` writes them: `>=3.10`, or
+    /// `>=3.7,<3.12` where it was built for no later one. Runs of a matrix leave it out elsewhere,
+    /// and say so.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub(super) python: Option<Spanned<String>>,
@@ -132,7 +133,8 @@ pub(super) struct PythonVersion {
     /// Whether the version takes part in `mpws run --matrix` only, and not in every run.
     #[serde(default)]
     pub(super) matrix: bool,
-    /// The implementation that the library's top-level names lead to; that peer has the feature `top-level-api`.
+    /// The implementation that the library's top-level names lead to; that peer has the feature
+    /// `top-level-api`.
     #[serde(default, rename = "top-level")]
     #[schemars(with = "Option<String>")]
     pub(super) top_level: Option<Spanned<String>>,
@@ -155,8 +157,9 @@ pub(super) struct PythonImplementation {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CommandTable {
-    /// Program and arguments; `{dir}` stands for the folder of this file, `{bin}` for that of the command `mpws`. A program
-    /// with a slash in it is relative to the folder of this file; one without is looked up in `PATH`.
+    /// Program and arguments; `{dir}` stands for the folder of this file, `{bin}` for that of the
+    /// command `mpws`. A program with a slash in it is relative to the folder of this file; one
+    /// without is looked up in `PATH`.
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) argv: Spanned<Vec<String>>,
     /// Environment variables to set; `{dir}` and `{bin}` as in `argv`.
@@ -176,16 +179,18 @@ pub(super) struct CommandTable {
     pub(super) implementation: Option<String>,
 }
 
-/// Commands of a blind peer. `{host}`, `{port}`, `{uri}`, `{dir}` and `{mptcp}` are filled in; `{{` and `}}` stand for braces.
+/// Commands of a blind peer. `{host}`, `{port}`, `{uri}`, `{dir}` and `{mptcp}` are filled in; `{{`
+/// and `}}` stand for braces.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BlindTable {
     /// Program and arguments that print the version of what is under test, in one line.
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) version: Spanned<Vec<String>>,
-    /// Words before a command that is to use MPTCP, such as `["mptcpize", "run"]`; they are left out for TCP. In a command with
-    /// an argument `{mptcp}` they stand in its place instead. Absent where the program decides for itself: then it is
-    /// started in the same way for MPTCP and for TCP.
+    /// Words before a command that is to use MPTCP, such as `["mptcpize", "run"]`; they are left
+    /// out for TCP. In a command with an argument `{mptcp}` they stand in its place instead. Absent
+    /// where the program decides for itself: then it is started in the same way for MPTCP and for
+    /// TCP.
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>", length(min = 1))]
     pub(super) mptcp: Option<Spanned<Vec<String>>>,
@@ -217,8 +222,9 @@ pub(super) struct BlindTable {
     pub(super) needs: Vec<Spanned<NeedTable>>,
 }
 
-/// A client that sends each line of its standard input as a message, and writes each message that it receives as a line to
-/// its standard output. Whether the end of the line is part of the message is its own affair.
+/// A client that sends each line of its standard input as a message, and writes each message that
+/// it receives as a line to its standard output. Whether the end of the line is part of the message
+/// is its own affair.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LinesTable {
@@ -239,7 +245,8 @@ pub enum Leave {
     /// Its input ends, at which it closes the WebSocket.
     #[default]
     EndOfInput,
-    /// Its input ends, and then it is interrupted (SIGINT), as by a user at a terminal: nothing else ends it.
+    /// Its input ends, and then it is interrupted (SIGINT), as by a user at a terminal: nothing
+    /// else ends it.
     Interrupt,
 }
 

@@ -50,8 +50,9 @@ impl Catalogue {
         &self.everyone
     }
 
-    /// The peers of a matrix, or of a family, those that ordinary runs leave out included, in the order of their files:
-    /// version by version. Empty where there is no such matrix, or the family has none to leave out.
+    /// The peers of a matrix, or of a family, those that ordinary runs leave out included, in the
+    /// order of their files: version by version. Empty where there is no such matrix, or the family
+    /// has none to leave out.
     pub fn matrix(&self, name: &str) -> Vec<PeerSpec> {
         if !self.matrices().any(|one| one == name) {
             return Vec::new();

@@ -1,4 +1,5 @@
-//! Which peers there are: `peer.toml` files, our own and the user's, and the peers that come of them.
+//! Which peers there are: `peer.toml` files, our own and the user's, and the peers that come of
+//! them.
 //!
 //! One file may give several peers: `interop/websockets/peer.toml` gives one for each version and
 //! implementation. Our own files are part of the program, so an installed command has them too.

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-/// The Pythons that a release of a library exists for, as `Requires-Python` writes them (PEP 440): `>=3.9,<3.12`.
+/// The Pythons that a release of a library exists for, as `Requires-Python` writes them (PEP 440):
+/// `>=3.9,<3.12`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pythons(VersionSpecifiers);
 

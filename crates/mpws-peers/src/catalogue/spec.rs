@@ -31,7 +31,8 @@ pub struct PeerSpec {
     pub own_features: BTreeSet<String>,
     /// How it runs.
     pub program: Program,
-    /// The matrix of several families that it belongs to, such as `foreign`. Runs that name the peer have it, too.
+    /// The matrix of several families that it belongs to, such as `foreign`. Runs that name the
+    /// peer have it, too.
     pub matrix: Option<String>,
     /// Whether ordinary runs leave it out: it takes part in its matrix ([`Catalogue::matrix`]).
     pub matrix_only: bool,
@@ -75,14 +76,14 @@ pub struct PythonProgram {
     pub fork_server: bool,
 }
 
-/// A program that is started as it is. Its commands have `{host}`, `{port}`, `{uri}`, `{dir}` and `{mptcp}` to fill in
-/// ([`super::filled`]).
+/// A program that is started as it is. Its commands have `{host}`, `{port}`, `{uri}`, `{dir}` and
+/// `{mptcp}` to fill in ([`super::filled`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlindProgram {
     /// Prints the version of what is under test.
     pub version: Vec<String>,
-    /// Words before a command that is to use MPTCP, or in the place of its argument `{mptcp}`; `None` where the program decides
-    /// for itself.
+    /// Words before a command that is to use MPTCP, or in the place of its argument `{mptcp}`;
+    /// `None` where the program decides for itself.
     pub mptcp: Option<Vec<String>>,
     /// Of the client.
     pub client: Option<Vec<String>>,

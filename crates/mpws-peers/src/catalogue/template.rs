@@ -29,8 +29,8 @@ pub(super) fn check(argv: &[String], known: &[&str]) -> Result<BTreeSet<String>,
     Ok(found)
 }
 
-/// A part of a command with its places filled in. What has no value, or makes no sense, stays as it is: commands are checked
-/// when they are read.
+/// A part of a command with its places filled in. What has no value, or makes no sense, stays as it
+/// is: commands are checked when they are read.
 pub fn filled(part: &str, values: &[(&str, &str)]) -> String {
     let Ok(pieces) = pieces(part) else {
         return part.to_owned();

@@ -1,4 +1,5 @@
-//! The client of the container engine: found, checked, asked. Everything asynchronous stays behind [`Engine::ask`].
+//! The client of the container engine: found, checked, asked. Everything asynchronous stays behind
+//! [`Engine::ask`].
 
 use std::error::Error;
 use std::future::Future;
@@ -14,8 +15,8 @@ use tokio::runtime::{Handle, Runtime};
 use super::error::EngineError;
 use super::words::refused;
 
-/// Oldest interface of the engine that will do: that of Docker Engine 20.10, the first whose seccomp profiles say with
-/// which errno a call fails.
+/// Oldest interface of the engine that will do: that of Docker Engine 20.10, the first whose
+/// seccomp profiles say with which errno a call fails.
 const OLDEST_API: (u32, u32) = (1, 41);
 
 /// What the engine may take for a question about something that is there.
@@ -33,7 +34,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Finds the engine, and makes sure that it is on this machine and new enough: that will do for images.
+    /// Finds the engine, and makes sure that it is on this machine and new enough: that will do for
+    /// images.
     ///
     /// # Errors
     ///
@@ -74,8 +76,8 @@ impl Engine {
         Ok(engine)
     }
 
-    /// [`Engine::connect`], for containers in whose network namespaces a lab puts its paths: this process must be root
-    /// of the machine, and so must be the containers' root.
+    /// [`Engine::connect`], for containers in whose network namespaces a lab puts its paths: this
+    /// process must be root of the machine, and so must be the containers' root.
     ///
     /// # Errors
     ///
@@ -111,7 +113,8 @@ impl Engine {
         &self.docker
     }
 
-    /// Asks the engine, and waits at most `limit`. Works wherever it is called, in another runtime too.
+    /// Asks the engine, and waits at most `limit`. Works wherever it is called, in another runtime
+    /// too.
     pub(crate) fn ask<T, E, F>(
         &self,
         what: &'static str,

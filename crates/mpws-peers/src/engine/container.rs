@@ -48,7 +48,8 @@ impl Container {
         request: ContainerRequest<GenericImage>,
         output: OwnedFd,
     ) -> Result<Started, EngineError> {
-        // Held by the question too: when this caller gives up, the container that still comes is removed.
+        // Held by the question too: when this caller gives up, the container that still comes is
+        // removed.
         let theirs = Arc::clone(removals);
         let container = engine.ask("start a container", WORK, |_| async move {
             let started = request.start().await;
@@ -107,8 +108,8 @@ impl Container {
         self.network.try_clone()
     }
 
-    /// Whether another process is in its network namespace. Tells also that the engine and this process mean the same by a
-    /// process id.
+    /// Whether another process is in its network namespace. Tells also that the engine and this
+    /// process mean the same by a process id.
     pub(crate) fn holds(&self, pid: i32) -> bool {
         let identity = |about: std::fs::Metadata| (about.dev(), about.ino());
         let theirs = std::fs::metadata(format!("/proc/{pid}/ns/net")).map(identity);
@@ -215,8 +216,8 @@ async fn ended(docker: &Docker, id: &str) -> Result<i64, DockerError> {
     }
 }
 
-/// The engine says 128 and the number for a process that a signal killed. A process that exits with such a code by itself
-/// cannot be told apart.
+/// The engine says 128 and the number for a process that a signal killed. A process that exits with
+/// such a code by itself cannot be told apart.
 fn exit(code: i64) -> Exit {
     let code = i32::try_from(code).unwrap_or(i32::MAX);
     match code - 128 {

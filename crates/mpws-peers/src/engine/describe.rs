@@ -6,7 +6,8 @@ use super::error::EngineError;
 ///
 /// # Errors
 ///
-/// [`EngineError`], with what to do about it; [`EngineError::NotBuilt`] without the cargo feature `containers`.
+/// [`EngineError`], with what to do about it; [`EngineError::NotBuilt`] without the cargo feature
+/// `containers`.
 pub fn describe_engine() -> Result<String, EngineError> {
     #[cfg(feature = "containers")]
     return Ok(super::client::Engine::for_containers()?.describe());

@@ -1,7 +1,9 @@
-//! The container engine: one client for images and containers, and the containers that it runs for us.
+//! The container engine: one client for images and containers, and the containers that it runs for
+//! us.
 //!
-//! testcontainers creates and removes containers; bollard, which it stands on, tells process ids, ends and output, and
-//! sweeps. Without the cargo feature `containers` nothing is left of it but the error that says so.
+//! testcontainers creates and removes containers; bollard, which it stands on, tells process ids,
+//! ends and output, and sweeps. Without the cargo feature `containers` nothing is left of it but
+//! the error that says so.
 
 #[cfg(feature = "containers")]
 mod client;

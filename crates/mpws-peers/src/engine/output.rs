@@ -1,8 +1,9 @@
 //! What a container writes, while it runs and to its end.
 //!
-//! The engine keeps a bounded log and lets clients follow it. An engine that turns its log files faster than it hands them
-//! over leaves pieces out, and may leave out the end (seen with Docker Engine 20.10). The end tells why a peer died, so it
-//! is read once more from the log of the container that has ended.
+//! The engine keeps a bounded log and lets clients follow it. An engine that turns its log files
+//! faster than it hands them over leaves pieces out, and may leave out the end (seen with Docker
+//! Engine 20.10). The end tells why a peer died, so it is read once more from the log of the
+//! container that has ended.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,7 +22,8 @@ use tokio::time::timeout;
 use super::client::{ANSWER, Engine, runtime};
 use super::error::EngineError;
 
-/// How long the engine may take, after a container's end, to hand over what it has not yet handed over.
+/// How long the engine may take, after a container's end, to hand over what it has not yet handed
+/// over.
 const LAST_OUTPUT: Duration = Duration::from_secs(5);
 
 /// Entries of the log that are read again: of a line each, or 16 KiB of a longer one.
@@ -54,7 +56,8 @@ impl Output {
         Ok(Self { copy, ended })
     }
 
-    /// To be called when the container has ended: waits until all its output has been copied, or its end has.
+    /// To be called when the container has ended: waits until all its output has been copied, or
+    /// its end has.
     pub(super) fn finish(self, engine: &Engine) {
         // A copy that is through already needs no word.
         let _ = self.ended.send(());

@@ -1,5 +1,6 @@
-//! Whose a container is. The engine keeps containers when their maker is killed, and testcontainers has no reaper, so every
-//! container says who made it, and who starts next removes what the dead have left.
+//! Whose a container is. The engine keeps containers when their maker is killed, and testcontainers
+//! has no reaper, so every container says who made it, and who starts next removes what the dead
+//! have left.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,8 +12,8 @@ use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOpt
 use super::client::{ANSWER, Engine, WORK};
 use super::error::EngineError;
 
-/// The label that names the run a container belongs to. Only containers have it, so whoever makes one of an image of ours
-/// does not inherit it.
+/// The label that names the run a container belongs to. Only containers have it, so whoever makes
+/// one of an image of ours does not inherit it.
 pub const RUN: &str = "mpws.run";
 
 const PID: &str = "mpws.owner-pid";
@@ -77,7 +78,8 @@ impl Owner {
         })
     }
 
-    /// Whether this owner is known to be dead, as `observer` sees it. One in another PID namespace cannot be seen.
+    /// Whether this owner is known to be dead, as `observer` sees it. One in another PID namespace
+    /// cannot be seen.
     fn is_dead(&self, observer: &Self) -> bool {
         if self.boot != observer.boot {
             return true;

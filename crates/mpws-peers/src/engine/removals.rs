@@ -1,4 +1,5 @@
-//! Containers on their way out. Removing one takes the engine a while, and no cell has to wait for it.
+//! Containers on their way out. Removing one takes the engine a while, and no cell has to wait for
+//! it.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};

@@ -31,7 +31,8 @@ const SHARED_MEMORY: u64 = 16 << 20;
 
 /// A container that is to be.
 pub(crate) struct Wanted<'a> {
-    /// `sha256:` and the digest of its configuration: exactly that image, which no registry is asked for.
+    /// `sha256:` and the digest of its configuration: exactly that image, which no registry is
+    /// asked for.
     pub(crate) image: &'a str,
     pub(crate) argv: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
@@ -106,7 +107,8 @@ impl Wanted<'_> {
     }
 }
 
-/// What the engine keeps of a peer's output until it is read; the launcher follows, and keeps the first and the last part.
+/// What the engine keeps of a peer's output until it is read; the launcher follows, and keeps the
+/// first and the last part.
 fn log() -> HostConfigLogConfig {
     let config = [("max-size", "4m"), ("max-file", "2"), ("mode", "blocking")];
     HostConfigLogConfig {

@@ -1,8 +1,9 @@
 //! The seccomp profile under which a container refuses MPTCP.
 //!
-//! A profile given to the engine takes the place of its default, so this one must not allow what the default refuses.
-//! It starts from the calls that the engine's default has always allowed to a container without capabilities, and never
-//! from "everything but": a list of what is refused would allow every call that is newer than the list.
+//! A profile given to the engine takes the place of its default, so this one must not allow what
+//! the default refuses. It starts from the calls that the engine's default has always allowed to a
+//! container without capabilities, and never from "everything but": a list of what is refused would
+//! allow every call that is newer than the list.
 
 use nix::libc;
 use serde_json::{Value, json};
@@ -16,7 +17,8 @@ const NEW_NAMESPACES: i32 = libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET;
 
-/// A profile in the engine's format, by which a socket of protocol MPTCP fails with this errno, 1 to 4095.
+/// A profile in the engine's format, by which a socket of protocol MPTCP fails with this errno, 1
+/// to 4095.
 pub(super) fn without_mptcp(errno: i32) -> String {
     let protocol = |op: &str| json!([{"index": 2, "value": libc::IPPROTO_MPTCP, "op": op}]);
     let refuse = |names: &[&str], errno: i32| json!({"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno});

@@ -1,7 +1,8 @@
-//! What a blind peer needs: installed programs, its own files, compiled, and the version of what is under test.
+//! What a blind peer needs: installed programs, its own files, compiled, and the version of what is
+//! under test.
 //!
-//! `STATE/blind/KEY/` holds the files of one peer and what its `build` made of them. The version goes into the key, so a
-//! program is built again for another library.
+//! `STATE/blind/KEY/` holds the files of one peer and what its `build` made of them. The version
+//! goes into the key, so a program is built again for another library.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! The real Python interpreter. `python3` may be a shim, which costs a tenth of a second at each start.
+//! The real Python interpreter. `python3` may be a shim, which costs a tenth of a second at each
+//! start.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -116,8 +117,9 @@ impl Interpreter {
 mod tests {
     use super::*;
 
-    /// A program that answers with these lines of shell. It is written by another process: what another test forks while
-    /// this one has the file open for writing would keep it open, and it could not be run.
+    /// A program that answers with these lines of shell. It is written by another process: what
+    /// another test forks while this one has the file open for writing would keep it open, and it
+    /// could not be run.
     fn program(folder: &Path, shell: &str) -> PathBuf {
         let path = folder.join("python");
         let text = format!("#!/bin/sh\n{shell}\n");

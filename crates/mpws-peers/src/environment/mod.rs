@@ -8,8 +8,8 @@
 //! STATE/blind/KEY/         files of one blind peer, and what was compiled of them
 //! ```
 //!
-//! A key is a hash of all that goes in, and a folder gets its name when it is complete, so a folder that is
-//! there can be used. Nothing is written outside the folder of state.
+//! A key is a hash of all that goes in, and a folder gets its name when it is complete, so a folder
+//! that is there can be used. Nothing is written outside the folder of state.
 
 mod adapter;
 mod blind_program;

@@ -34,7 +34,8 @@ pub(crate) enum Libc {
 }
 
 impl StateFolder {
-    /// Fetches the wheels of a requirements file for another Python, or finds those that were fetched before.
+    /// Fetches the wheels of a requirements file for another Python, or finds those that were
+    /// fetched before.
     pub(crate) fn wheels(
         &self,
         requirements: &Document,
@@ -134,7 +135,8 @@ impl Target {
     fn platforms(&self) -> Vec<String> {
         let machine = &self.machine;
         match self.libc {
-            // PEP 600: a wheel names the oldest glibc that it runs with; three of them have older names too.
+            // PEP 600: a wheel names the oldest glibc that it runs with; three of them have older
+            // names too.
             Libc::Glibc(2, newest) => (OLDEST_GLIBC..=newest)
                 .rev()
                 .flat_map(|minor| {

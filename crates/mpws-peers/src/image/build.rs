@@ -28,10 +28,11 @@ impl Images {
         }
     }
 
-    /// The image of a peer; it is built first where it is not there, and so is its base. `progress` gets lines for people.
+    /// The image of a peer; it is built first where it is not there, and so is its base. `progress`
+    /// gets lines for people.
     ///
-    /// Processes with the same folder of state wait for each other. Older images of the same base and version are
-    /// removed, unless a container still uses them.
+    /// Processes with the same folder of state wait for each other. Older images of the same base
+    /// and version are removed, unless a container still uses them.
     ///
     /// # Errors
     ///
@@ -118,7 +119,8 @@ impl Images {
         }
     }
 
-    /// The version (major, minor, patch) of the Python of a base, which is made first where it is not there. `progress` gets lines for people.
+    /// The version (major, minor, patch) of the Python of a base, which is made first where it is
+    /// not there. `progress` gets lines for people.
     ///
     /// # Errors
     ///

@@ -26,7 +26,8 @@ pub struct Cleaned {
 impl Images {
     /// Removes all containers, running or not, images and volumes of this scope.
     ///
-    /// An image or a container of somebody else that was made from one of ours stays, and so does what it stands on.
+    /// An image or a container of somebody else that was made from one of ours stays, and so does
+    /// what it stands on.
     ///
     /// # Errors
     ///
@@ -43,7 +44,8 @@ impl Images {
             cleaned.containers.push(id);
         }
         let mut kept = BTreeSet::new();
-        // Peers stand on bases, and layers without a name on each other: go on while something goes.
+        // Peers stand on bases, and layers without a name on each other: go on while something
+        // goes.
         loop {
             let before = cleaned.images.len();
             for image in self.engine.images(&scope, false)? {
@@ -87,7 +89,8 @@ impl Images {
         })
     }
 
-    /// Removes the images of a base with the same packages whose recipe is another one, and what stands on them.
+    /// Removes the images of a base with the same packages whose recipe is another one, and what
+    /// stands on them.
     pub(super) fn forget_older_bases(
         &self,
         base: &Base,
@@ -146,8 +149,8 @@ impl Images {
     }
 }
 
-/// The id of a container that was made here. One that somebody else made of an image of ours inherits its labels, but not
-/// those that only containers have.
+/// The id of a container that was made here. One that somebody else made of an image of ours
+/// inherits its labels, but not those that only containers have.
 fn own_id(container: ContainerSummary) -> Option<String> {
     let labels = container.labels.unwrap_or_default();
     let probe = labels
@@ -158,8 +161,9 @@ fn own_id(container: ContainerSummary) -> Option<String> {
         .filter(|_| probe || labels.contains_key(labels::RUN))
 }
 
-/// The names under which to remove an image: those in our repositories, or the id where it has no name. An image made
-/// from one of ours inherits its labels, and keeps the names that its owner gave it.
+/// The names under which to remove an image: those in our repositories, or the id where it has no
+/// name. An image made from one of ours inherits its labels, and keeps the names that its owner
+/// gave it.
 pub(super) fn own_names(image: &ImageSummary) -> Vec<String> {
     let named: Vec<&String> = image
         .repo_tags

@@ -32,8 +32,8 @@ pub struct BuiltImage {
 }
 
 impl Images {
-    /// Images of the engine that `$DOCKER_HOST` names, or of the one behind the usual socket. The pinned wheels are
-    /// kept in the folder of state.
+    /// Images of the engine that `$DOCKER_HOST` names, or of the one behind the usual socket. The
+    /// pinned wheels are kept in the folder of state.
     ///
     /// # Errors
     ///
@@ -46,8 +46,8 @@ impl Images {
         })
     }
 
-    /// The same engine, but only images that this scope has made are seen, built and cleaned. Lower-case letters,
-    /// digits and `-`. Tests use it to leave the user's images alone.
+    /// The same engine, but only images that this scope has made are seen, built and cleaned.
+    /// Lower-case letters, digits and `-`. Tests use it to leave the user's images alone.
     #[must_use]
     pub fn scoped(self, scope: &str) -> Self {
         Self {
@@ -60,7 +60,8 @@ impl Images {
         Ok(self.state.hold("images", progress)?)
     }
 
-    /// Runs a program in a container of an image, without network and rights, and removes the container.
+    /// Runs a program in a container of an image, without network and rights, and removes the
+    /// container.
     ///
     /// # Errors
     ///

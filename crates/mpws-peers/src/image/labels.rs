@@ -1,6 +1,7 @@
 //! Labels on everything that is made here, and the names that it gets.
 
-/// What it is: `base`, `peer` or [`PROBE`]; containers of the launcher carry the `peer` of their image.
+/// What it is: `base`, `peer` or [`PROBE`]; containers of the launcher carry the `peer` of their
+/// image.
 pub const KIND: &str = "mpws.kind";
 /// The kind of a container that is asked what its base holds.
 pub const PROBE: &str = "probe";

@@ -34,7 +34,8 @@ pub struct ListedImage {
     pub kind: String,
     /// The base, as `--base` takes it.
     pub base: String,
-    /// The library and its version, such as `websockets-13.1`, or the blind peer; absent for a base.
+    /// The library and its version, such as `websockets-13.1`, or the blind peer; absent for a
+    /// base.
     pub peer: Option<String>,
     /// The Debian packages that the base has for a blind peer.
     pub packages: Vec<String>,
@@ -62,7 +63,8 @@ pub struct ListedImage {
 pub enum Condition {
     /// It is.
     Current,
-    /// Its base, requirements, adapter or recipe have changed since, or its peer is no longer known.
+    /// Its base, requirements, adapter or recipe have changed since, or its peer is no longer
+    /// known.
     Stale,
 }
 

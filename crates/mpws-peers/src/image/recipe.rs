@@ -18,15 +18,17 @@ use crate::environment::{EnvironmentError, key};
 
 const SCRIPT: &str = include_str!("../../../../docker/debian-base/build.sh");
 
-/// How long the recipe may take; most of it is the download: 30 MB, and several hundred for some blind peers.
+/// How long the recipe may take; most of it is the download: 30 MB, and several hundred for some
+/// blind peers.
 const DEADLINE: Duration = Duration::from_secs(1800);
 
 /// Lines of the recipe that are kept for a message.
 const LAST_WORDS: usize = 20;
 
 impl Images {
-    /// The image that a base is, if it is there and, where it is one of ours, current.
-    /// The packages are those that a base of Debian packages has for a blind peer; other bases are taken as they are.
+    /// The image that a base is, if it is there and, where it is one of ours, current. The packages
+    /// are those that a base of Debian packages has for a blind peer; other bases are taken as they
+    /// are.
     pub(super) fn base_image(
         &self,
         base: &Base,
@@ -121,7 +123,8 @@ impl Images {
     }
 }
 
-/// What a base is made of, as a hash: suite, recipe and the packages for a blind peer. They may be newer the next time.
+/// What a base is made of, as a hash: suite, recipe and the packages for a blind peer. They may be
+/// newer the next time.
 pub(super) fn content(scope: &str, base: &Base, packages: &[&str]) -> Option<String> {
     let fixed = [scope, base.suite()?, SCRIPT];
     Some(key(fixed.into_iter().chain(packages.iter().copied())))

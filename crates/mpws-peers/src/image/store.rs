@@ -68,7 +68,8 @@ impl Store {
         }))
     }
 
-    /// All images with this label, those without a name too; layers that other images stand on only with `all`.
+    /// All images with this label, those without a name too; layers that other images stand on only
+    /// with `all`.
     pub(super) fn images(&self, label: &str, all: bool) -> Result<Vec<ImageSummary>, EngineError> {
         let options = ListImagesOptions {
             all,
@@ -148,8 +149,8 @@ impl Store {
         Ok(())
     }
 
-    /// Runs a program in a container without network and rights, and removes the container. A file of this machine may be
-    /// mounted, read-only.
+    /// Runs a program in a container without network and rights, and removes the container. A file
+    /// of this machine may be mounted, read-only.
     pub(super) fn run(
         &self,
         image: &str,
@@ -199,7 +200,8 @@ impl Store {
             })
     }
 
-    /// Removes an image and the layers without a name that only it stood on. False where something still uses it.
+    /// Removes an image and the layers without a name that only it stood on. False where something
+    /// still uses it.
     pub(super) fn remove_image(&self, reference: &str) -> Result<bool, EngineError> {
         let reference = reference.to_owned();
         self.0.ask("remove an image", WORK, |docker| async move {

@@ -82,8 +82,8 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The name of the image that a peer runs in, such as `websockets-13.1`: the same for all implementations of a library's
-/// version. `None` for the fixture, which has none.
+/// The name of the image that a peer runs in, such as `websockets-13.1`: the same for all
+/// implementations of a library's version. `None` for the fixture, which has none.
 pub fn image_name(spec: &PeerSpec) -> Option<String> {
     Wanted::of(spec).ok().map(|wanted| wanted.name())
 }

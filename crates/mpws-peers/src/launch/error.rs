@@ -152,7 +152,8 @@ pub enum LaunchError {
         /// What it reported.
         reported: String,
     },
-    /// It does not say `unsupported` to what it cannot know, or says it to what every peer must know.
+    /// It does not say `unsupported` to what it cannot know, or says it to what every peer must
+    /// know.
     #[error("the word of {peer} cannot be trusted: it answered {probe} with {answer}")]
     Untrusted {
         /// The peer.

@@ -1,7 +1,9 @@
-//! Fork servers: for each Python program one process that has imported everything, and forks a peer for each launch.
+//! Fork servers: for each Python program one process that has imported everything, and forks a peer
+//! for each launch.
 //!
-//! What the two sides say to each other is described in `nursery.py` of the adapter; why a peer from a fork server is
-//! as good as one that was started by itself, in `docs/design/fork-server.md`.
+//! What the two sides say to each other is described in `nursery.py` of the adapter; why a peer
+//! from a fork server is as good as one that was started by itself, in
+//! `docs/design/fork-server.md`.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -171,8 +173,8 @@ impl fmt::Debug for ForkServers {
     }
 }
 
-/// What a fork server is told of a launch, separated by NUL bytes: the folder, the policy in hexadecimal digits (empty where there
-/// is none), and then the environment.
+/// What a fork server is told of a launch, separated by NUL bytes: the folder, the policy in
+/// hexadecimal digits (empty where there is none), and then the environment.
 struct Request(Vec<u8>);
 
 impl Request {
@@ -386,7 +388,8 @@ fn said(launch: &UnixDatagram) -> Option<Told> {
     serde_json::from_slice(&line[..length]).ok()
 }
 
-/// A connected pair of sockets for whole messages (the standard library has no type of its own for these).
+/// A connected pair of sockets for whole messages (the standard library has no type of its own for
+/// these).
 fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
     let kind = SockType::SeqPacket;
     let (one, other) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?;

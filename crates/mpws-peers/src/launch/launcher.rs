@@ -23,12 +23,13 @@ use crate::image::Base;
 use crate::peer::{LogReader, Peer, PeerProcess};
 use crate::protocol::CONTROL;
 
-/// Starts peers: as processes in the hosts of a lab, or in containers, in whose network namespaces hosts of a lab live. The
-/// fixture is part of the command and always a process.
+/// Starts peers: as processes in the hosts of a lab, or in containers, in whose network namespaces
+/// hosts of a lab live. The fixture is part of the command and always a process.
 #[derive(Clone, Debug)]
 pub struct Launcher {
     state: StateFolder,
-    /// Before the run folder, in which they live; `None` where every peer is to be started by itself.
+    /// Before the run folder, in which they live; `None` where every peer is to be started by
+    /// itself.
     fork_servers: Option<Arc<ForkServers>>,
     pub(super) containers: Option<Arc<Containers>>,
     pub(super) run_folder: Arc<RunFolder>,
@@ -55,13 +56,13 @@ impl Launcher {
         })
     }
 
-    /// A launcher that starts peers in containers, by `Launcher::launch_in_container`. What runs that were killed have left
-    /// in the engine is removed first.
+    /// A launcher that starts peers in containers, by `Launcher::launch_in_container`. What runs
+    /// that were killed have left in the engine is removed first.
     ///
     /// # Errors
     ///
-    /// [`LaunchError::NoContainers`] where the engine cannot be used, with what to do about it; also when the run
-    /// folder cannot be made.
+    /// [`LaunchError::NoContainers`] where the engine cannot be used, with what to do about it;
+    /// also when the run folder cannot be made.
     pub fn container(state: StateFolder, base: Base) -> Result<Self, LaunchError> {
         let containers = Containers::new(state.clone(), base).map_err(LaunchError::NoContainers)?;
         let run_folder = RunFolder::make().map_err(LaunchError::Socket)?;
@@ -83,17 +84,19 @@ impl Launcher {
         }
     }
 
-    /// The folder that holds the control sockets for the moment of a start; it goes with the launcher.
+    /// The folder that holds the control sockets for the moment of a start; it goes with the
+    /// launcher.
     pub fn run_folder(&self) -> &Path {
         self.run_folder.path()
     }
 
-    /// Makes what the peer needs to run, so that [`Launcher::launch`] is quick. `progress` gets lines for people.
+    /// Makes what the peer needs to run, so that [`Launcher::launch`] is quick. `progress` gets
+    /// lines for people.
     ///
     /// # Errors
     ///
-    /// [`LaunchError::Environment`], [`LaunchError::NoProgram`], [`LaunchError::NotSupported`] and, for containers,
-    /// [`LaunchError::Image`].
+    /// [`LaunchError::Environment`], [`LaunchError::NoProgram`], [`LaunchError::NotSupported`] and,
+    /// for containers, [`LaunchError::Image`].
     pub fn prepare(&self, spec: &PeerSpec, progress: &dyn Fn(&str)) -> Result<(), LaunchError> {
         match (&spec.program, &self.containers) {
             (Program::Fixture, _) | (_, None) => {}
@@ -111,8 +114,9 @@ impl Launcher {
         }
     }
 
-    /// The version (major, minor, patch) of the Python that Python peers get: of this host, or of the base of the containers, which is made where it
-    /// is not there. `progress` gets lines for people.
+    /// The version (major, minor, patch) of the Python that Python peers get: of this host, or of
+    /// the base of the containers, which is made where it is not there. `progress` gets lines for
+    /// people.
     ///
     /// # Errors
     ///
@@ -170,8 +174,8 @@ impl Launcher {
             .map_err(LaunchError::Socket)
     }
 
-    /// A fork server can only give what does not touch its imports. A policy does not: it refuses one protocol to `socket()`, and
-    /// imports make no sockets. Environment variables could.
+    /// A fork server can only give what does not touch its imports. A policy does not: it refuses
+    /// one protocol to `socket()`, and imports make no sockets. Environment variables could.
     fn fork_servers_for(&self, spec: &PeerSpec, options: &LaunchOptions) -> Option<&ForkServers> {
         let able = matches!(&spec.program, Program::Python(program) if program.fork_server);
         self.fork_servers
@@ -213,7 +217,8 @@ impl Launcher {
         };
         let scratch = options.scratch.as_deref().unwrap_or(self.run_folder.path());
         let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
-        // Nothing of the user's environment but PATH: proxies and library settings would change what is measured.
+        // Nothing of the user's environment but PATH: proxies and library settings would change
+        // what is measured.
         let base: [(&str, &OsStr); 5] = [
             ("PATH", &path),
             ("HOME", scratch.as_os_str()),

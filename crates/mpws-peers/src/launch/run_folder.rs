@@ -13,7 +13,8 @@ use nix::unistd::Pid;
 /// Longest path of a Unix socket in bytes, its final NUL left out (`sun_path`, unix(7)).
 pub(super) const LONGEST_SOCKET: usize = 107;
 
-/// A folder `mpws-PID-N` below `$TMPDIR` or `/tmp`, for this user alone; it goes when this value goes.
+/// A folder `mpws-PID-N` below `$TMPDIR` or `/tmp`, for this user alone; it goes when this value
+/// goes.
 #[derive(Debug)]
 pub(super) struct RunFolder {
     path: PathBuf,
@@ -100,7 +101,8 @@ fn remove_stale(path: &Path) -> Result<()> {
     if !about.is_dir() || about.uid() != nix::unistd::geteuid().as_raw() {
         return Ok(());
     }
-    // The process may live in another PID namespace that shares this folder; then it holds the lock.
+    // The process may live in another PID namespace that shares this folder; then it holds the
+    // lock.
     let lock = File::open(path.join(LOCK))?;
     match lock.try_lock() {
         Ok(()) => std::fs::remove_dir_all(path),

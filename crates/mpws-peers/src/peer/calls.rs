@@ -152,7 +152,8 @@ impl Peer {
         &self.hello
     }
 
-    /// Carries out an operation and waits for it, within the deadlines in its arguments and [`CALL_SLACK`].
+    /// Carries out an operation and waits for it, within the deadlines in its arguments and
+    /// [`CALL_SLACK`].
     ///
     /// # Errors
     ///
@@ -174,7 +175,8 @@ impl Peer {
         self.start_within(operation, limit).wait()
     }
 
-    /// Starts an operation; the limit counts from now. An error in starting it comes out of the wait.
+    /// Starts an operation; the limit counts from now. An error in starting it comes out of the
+    /// wait.
     pub fn start<O: Operation>(&self, operation: &O) -> Pending<O> {
         let args = serde_json::to_value(operation).map_err(|error| error.to_string());
         let limit = args.as_ref().map_or(CALL_SLACK, limit_of);
@@ -192,7 +194,8 @@ impl Peer {
         lock(&self.core.log).text()
     }
 
-    /// The protocol lines, the suite's with `>`, the peer's with `<`: the first and the last 500, each shortened to 4 KiB.
+    /// The protocol lines, the suite's with `>`, the peer's with `<`: the first and the last 500,
+    /// each shortened to 4 KiB.
     pub fn transcript(&self) -> Vec<String> {
         lock(&self.core.transcript).lines()
     }
@@ -202,7 +205,8 @@ impl Peer {
         &self.core.process
     }
 
-    /// Ends the control connection, waits for the peer to exit, and kills it when it has not after `deadline`.
+    /// Ends the control connection, waits for the peer to exit, and kills it when it has not after
+    /// `deadline`.
     ///
     /// Operations under way end with [`CallError::Died`].
     ///
@@ -339,7 +343,8 @@ impl Core {
 
 /// The deadlines in an operation's arguments, and slack.
 ///
-/// Closing may happen twice in a failed opening (`websockets` waits for it on the way out), hence twice its limit.
+/// Closing may happen twice in a failed opening (`websockets` waits for it on the way out), hence
+/// twice its limit.
 fn limit_of(args: &Value) -> Duration {
     let ms = |key: &str| args.get(key).and_then(Value::as_u64).unwrap_or(0);
     let own = ms("deadline_ms")

@@ -1,4 +1,5 @@
-//! What a peer writes to its standard streams, bounded: the first and the last part, and how much lay between.
+//! What a peer writes to its standard streams, bounded: the first and the last part, and how much
+//! lay between.
 
 use std::collections::VecDeque;
 use std::io::{PipeReader, PipeWriter, Read};
@@ -13,7 +14,8 @@ use crate::lock::lock;
 /// Bytes kept from the start, and as many from the end.
 pub(crate) const KEPT: usize = 256 * 1024;
 
-/// Reads one pipe, into which a peer writes both standard streams, until the peer is gone or the guard is dropped.
+/// Reads one pipe, into which a peer writes both standard streams, until the peer is gone or the
+/// guard is dropped.
 pub(crate) struct LogReader {
     kept: Arc<Mutex<HeadAndTail>>,
     stop: Option<PipeWriter>,
@@ -59,7 +61,8 @@ impl LogReader {
 
     /// Reads what is still in the pipe and ends. For a peer that has exited.
     pub(crate) fn finish(&mut self) {
-        // The other end sees end of file on the stop pipe, takes what lies in the log pipe, and leaves.
+        // The other end sees end of file on the stop pipe, takes what lies in the log pipe, and
+        // leaves.
         self.stop = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

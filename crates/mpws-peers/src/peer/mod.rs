@@ -1,7 +1,7 @@
 //! A running peer: calls with deadlines, its log, its transcript.
 //!
-//! Five things can come of a call, and they never mix ([`CallError`]): the operation failed (data), the
-//! peer cannot do it (data), no answer in time, the peer died, the peer broke the protocol.
+//! Five things can come of a call, and they never mix ([`CallError`]): the operation failed (data),
+//! the peer cannot do it (data), no answer in time, the peer died, the peer broke the protocol.
 
 mod calls;
 mod conversation;

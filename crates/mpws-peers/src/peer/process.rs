@@ -49,8 +49,8 @@ impl PeerProcess {
         }
     }
 
-    /// Sends it a signal. A process that has ended already is no error. The first process of a container takes no
-    /// signal but SIGKILL that it has no handler for.
+    /// Sends it a signal. A process that has ended already is no error. The first process of a
+    /// container takes no signal but SIGKILL that it has no handler for.
     ///
     /// # Errors
     /// For a number that is no signal.

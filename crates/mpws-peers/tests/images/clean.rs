@@ -7,7 +7,8 @@ use mpws_peers::image::{ImageError, labels};
 
 use crate::support::{names, peer, usual};
 
-/// Ids of all images and layers of the engine in whose history a word stands, whatever their labels.
+/// Ids of all images and layers of the engine in whose history a word stands, whatever their
+/// labels.
 async fn with_history(docker: &Docker, word: &str) -> Vec<String> {
     let options = ListImagesOptions {
         all: true,

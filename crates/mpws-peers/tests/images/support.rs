@@ -8,8 +8,8 @@ use mpws_peers::image::{Base, ImageError, Images};
 use mpws_peers::launch::EngineError;
 use mpws_peers::{BuiltImage, StateFolder};
 
-/// The usual images with a base that is there, built once for all tests; nothing where this machine cannot have
-/// them, which is said and, with `MPWS_EXPECT_ALL=1`, an error.
+/// The usual images with a base that is there, built once for all tests; nothing where this machine
+/// cannot have them, which is said and, with `MPWS_EXPECT_ALL=1`, an error.
 pub fn usual() -> Option<&'static Usual> {
     static USUAL: LazyLock<Result<Usual, ImageError>> = LazyLock::new(Usual::make);
     match &*USUAL {

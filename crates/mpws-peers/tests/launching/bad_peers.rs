@@ -1,4 +1,5 @@
-//! Peers that hang, die, lie or flood: each gives its own error, in its own time, and leaves nothing.
+//! Peers that hang, die, lie or flood: each gives its own error, in its own time, and leaves
+//! nothing.
 //!
 //! The peers are this very executable, started at an entry point of its own.
 

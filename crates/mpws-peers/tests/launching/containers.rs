@@ -156,7 +156,8 @@ fn refusal(ahead: &ContainerPeer, protocol: SocketProtocol) -> Option<i32> {
     }
 }
 
-/// What a program finds in its container: one line for each thing that it tries, `yes` or the errno, and facts.
+/// What a program finds in its container: one line for each thing that it tries, `yes` or the
+/// errno, and facts.
 const LOOK_AROUND: &str = r#"
 import ctypes, os, socket
 libc = ctypes.CDLL(None, use_errno=True)
@@ -304,7 +305,8 @@ fn containers_of_a_runner_that_was_killed_go_and_those_of_one_that_lives_stay() 
     drop(launcher);
     let (mut killed, its_pid) = runner();
     let (mut living, other_pid) = runner();
-    // While its owner lives nobody removes it. Once that is dead any launcher may, those of other tests too.
+    // While its owner lives nobody removes it. Once that is dead any launcher may, those of other
+    // tests too.
     assert!(is_there(its_pid) && is_there(other_pid));
     killed.kill().unwrap();
     killed.wait().unwrap();
@@ -350,7 +352,8 @@ reexec!(RUNNER, || {
     0
 });
 
-/// Whether it goes within a minute: another launcher may be at work on it, and this one does not wait for that.
+/// Whether it goes within a minute: another launcher may be at work on it, and this one does not
+/// wait for that.
 fn goes(pid: u32) -> bool {
     let started = std::time::Instant::now();
     while is_there(pid) {

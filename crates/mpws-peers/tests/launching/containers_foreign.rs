@@ -1,5 +1,5 @@
-//! Other people's programs in containers: those that speak the adapter protocol by themselves, and blind ones with our
-//! driver beside them.
+//! Other people's programs in containers: those that speak the adapter protocol by themselves, and
+//! blind ones with our driver beside them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Peers from a fork server are what peers are that start by themselves, and nothing of a fork server stays.
+//! Peers from a fork server are what peers are that start by themselves, and nothing of a fork
+//! server stays.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, pipe};
@@ -301,8 +302,9 @@ fn a_program_that_cannot_be_imported_is_said_to_have_died_with_its_reason() {
     assert!(log.contains("no implementation 'unheard-of'"), "{log}");
 }
 
-/// Has a lab, a fork server and a peer until its standard input ends. Standard error is held by the lab and, beyond what
-/// is usual, by the fork server, so whoever reads it learns when the last of them is gone.
+/// Has a lab, a fork server and a peer until its standard input ends. Standard error is held by the
+/// lab and, beyond what is usual, by the fork server, so whoever reads it learns when the last of
+/// them is gone.
 fn runner() -> i32 {
     let (lab, launcher, spec) = match bench() {
         Ok(bench) => bench,
@@ -369,8 +371,8 @@ fn nothing_stays_of_a_runner_that_is_killed() {
     ended.expect("the fork server or a process of the lab is still there");
 }
 
-/// Says how many template processes there were, then, of those things that could pile up, how many more there are
-/// after a hundred launches (from a fork server) than after one.
+/// Says how many template processes there were, then, of those things that could pile up, how many
+/// more there are after a hundred launches (from a fork server) than after one.
 fn hundred_launches() -> i32 {
     let (lab, launcher, spec) = match bench() {
         Ok(bench) => bench,
@@ -396,7 +398,8 @@ fn hundred_launches() -> i32 {
     i32::from(before != after)
 }
 
-/// Descriptors of this process, of the fork server and of the lab; processes in the lab, children of the fork server.
+/// Descriptors of this process, of the fork server and of the lab; processes in the lab, children
+/// of the fork server.
 fn piled_up(launcher: &Launcher, lab: &Lab) -> Vec<usize> {
     let [_, inner] = lab.process_ids();
     let own = std::process::id();

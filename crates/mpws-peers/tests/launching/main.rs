@@ -1,4 +1,5 @@
-//! Peers launched in real labs: good ones, bad ones, ours, Python's, and the one of the documentation.
+//! Peers launched in real labs: good ones, bad ones, ours, Python's, and the one of the
+//! documentation.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 

@@ -40,7 +40,8 @@ pub struct ClientOpen {
     /// Pass `host=None, port=None`.
     #[serde(default)]
     pub null_host: bool,
-    /// Protocol that the library shall use for a socket of its own (`proto=` in asyncio; the fixture's policy `require`).
+    /// Protocol that the library shall use for a socket of its own (`proto=` in asyncio; the
+    /// fixture's policy `require`).
     #[serde(default)]
     pub protocol: Option<SocketProtocol>,
     /// Limit for the opening handshake in milliseconds.
@@ -83,7 +84,8 @@ pub struct ClientOpened {
     pub extensions: Vec<String>,
 }
 
-/// `async for connection in connect(..)`: go round until `attempts` or the deadline; each connection is closed at once.
+/// `async for connection in connect(..)`: go round until `attempts` or the deadline; each
+/// connection is closed at once.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientIterate {

@@ -28,7 +28,8 @@ use crate::operation::Operation;
 use crate::payload::Digested;
 use crate::records::ConnectionEnd;
 
-/// Gives the table of all operations to a macro: name, method of [`crate::Adapter`], arguments, reply.
+/// Gives the table of all operations to a macro: name, method of [`crate::Adapter`], arguments,
+/// reply.
 macro_rules! operations {
     ($then:ident) => {
         $then! {

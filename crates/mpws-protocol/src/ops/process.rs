@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::SocketFacts;
 
-/// Count the process's open sockets, after a garbage collection and one turn of the event loop; the control socket is left out.
+/// Count the process's open sockets, after a garbage collection and one turn of the event loop; the
+/// control socket is left out.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessDescriptors {}
@@ -18,7 +19,8 @@ pub struct Descriptors {
     pub sockets: Vec<SocketFacts>,
 }
 
-/// Let the process open only so many descriptors more than it has now, or again as many as it may (`RLIMIT_NOFILE`).
+/// Let the process open only so many descriptors more than it has now, or again as many as it may
+/// (`RLIMIT_NOFILE`).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessLimit {

@@ -60,8 +60,8 @@ pub struct ServerStart {
     #[serde(default)]
     pub top_level: bool,
     /// Name of a handler or hook form to use instead of the ordinary one (for the API cases):
-    /// `handler-with-path`, `hook-path-equals`, `hook-path-in`, `hook-path-startswith`, `hook-headers-get`,
-    /// `hook-returns-tuple`, `hook-new-style`.
+    /// `handler-with-path`, `hook-path-equals`, `hook-path-in`, `hook-path-startswith`,
+    /// `hook-headers-get`, `hook-returns-tuple`, `hook-new-style`.
     #[serde(default)]
     pub form: Option<String>,
     /// Further keyword arguments of the library, as they are.
@@ -87,7 +87,8 @@ pub struct ServerLook {
     pub server: ServerId,
 }
 
-/// Wait until so many connections have been opened and so many have ended, or the deadline (no error).
+/// Wait until so many connections have been opened and so many have ended, or the deadline (no
+/// error).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServerWait {

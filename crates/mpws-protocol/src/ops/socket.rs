@@ -52,7 +52,8 @@ pub struct SocketCreate {
     pub kind: SocketKind,
     /// Protocol.
     pub protocol: SocketProtocol,
-    /// Name the protocol by the runtime's own constant (`socket.IPPROTO_MPTCP`) instead of by number.
+    /// Name the protocol by the runtime's own constant (`socket.IPPROTO_MPTCP`) instead of by
+    /// number.
     #[serde(default)]
     pub by_constant: bool,
 }
@@ -118,7 +119,8 @@ pub enum BlockingMode {
 pub struct SocketBind {
     /// The socket.
     pub socket: SocketId,
-    /// Numeric address; of an `AF_UNIX` socket its abstract name (unix(7)) without the NUL before it.
+    /// Numeric address; of an `AF_UNIX` socket its abstract name (unix(7)) without the NUL before
+    /// it.
     pub host: String,
     /// Port; 0 lets the kernel choose. Without meaning for `AF_UNIX`.
     pub port: u16,

@@ -64,7 +64,8 @@ impl Library for TokioWebsockets {
     fn serve(&self, listener: TcpListener, serving: Serving) -> Result<Box<dyn Stop>, Failure> {
         listener.set_nonblocking(true)?;
         let _inside = self.0.enter();
-        // tokio tries when epoll says so, which it may never do of what is no listener: so it is tried once before.
+        // tokio tries when epoll says so, which it may never do of what is no listener: so it is
+        // tried once before.
         match listener.accept() {
             Ok((stream, _)) => {
                 stream.set_nonblocking(true)?;
@@ -208,7 +209,8 @@ async fn converse(ws: &mut Stream, place: usize, serving: &Serving) -> Result<Cl
         let message = match message {
             Ok(message) => message,
             Err(error) => {
-                // The library has a close frame ready where the client broke a rule; it is sent when it is used on.
+                // The library has a close frame ready where the client broke a rule; it is sent
+                // when it is used on.
                 drop(ws.close().await);
                 return Err(library_error(&error));
             }

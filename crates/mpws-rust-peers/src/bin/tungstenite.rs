@@ -42,7 +42,8 @@ impl Library for Tungstenite {
     }
 
     fn serve(&self, listener: TcpListener, serving: Serving) -> Result<Box<dyn Stop>, Failure> {
-        // A connection may be gone between poll and accept, which must not wait for the next one then.
+        // A connection may be gone between poll and accept, which must not wait for the next one
+        // then.
         listener.set_nonblocking(true)?;
         let (stop, stopped) = UnixStream::pair()?;
         let accepting = std::thread::spawn(move || accept(&listener, &stopped, &serving));

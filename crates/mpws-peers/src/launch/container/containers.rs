@@ -95,7 +95,8 @@ impl Containers {
         Container::start(&self.engine, &self.removals, request, output)
     }
 
-    /// The id of an image that is there. testcontainers would ask a registry for a name that is not.
+    /// The id of an image that is there. testcontainers would ask a registry for a name that is
+    /// not.
     fn image_id(&self, reference: String) -> Result<String, EngineError> {
         let asked = reference.clone();
         let found = self
@@ -117,7 +118,8 @@ impl Containers {
 impl Drop for Containers {
     fn drop(&mut self) {
         self.removals.wait(WORK);
-        // Those whose start was given up, and those that could not be removed. What is still left is for the next sweep.
+        // Those whose start was given up, and those that could not be removed. What is still left
+        // is for the next sweep.
         let label = format!("{}={}", owner::RUN, self.run);
         if let Err(error) = owner::sweep(&self.engine, label) {
             tracing::warn!(%error, "containers may be left until the next run");

@@ -36,8 +36,8 @@ pub struct Said {
 }
 
 impl Launcher {
-    /// Starts a peer in a container before there is a lab, lets it say who it is, and probes its word; `None` for a peer that
-    /// is to be [launched](Launcher::launch) in a host.
+    /// Starts a peer in a container before there is a lab, lets it say who it is, and probes its
+    /// word; `None` for a peer that is to be [launched](Launcher::launch) in a host.
     ///
     /// # Errors
     ///
@@ -89,7 +89,8 @@ impl Launcher {
         Ok(Some(ContainerPeer { peer, network }))
     }
 
-    /// Makes the image of a peer, and sees to it that what is mounted into its container runs there.
+    /// Makes the image of a peer, and sees to it that what is mounted into its container runs
+    /// there.
     pub(in crate::launch) fn prepare_container(
         &self,
         spec: &PeerSpec,
@@ -101,8 +102,8 @@ impl Launcher {
         }
     }
 
-    /// Whether the C library that a peer meets in its container resolves for MPTCP sockets, and if not, what it says; `None`
-    /// for a peer that runs in no container.
+    /// Whether the C library that a peer meets in its container resolves for MPTCP sockets, and if
+    /// not, what it says; `None` for a peer that runs in no container.
     ///
     /// # Errors
     ///
@@ -123,8 +124,9 @@ impl Launcher {
         }
     }
 
-    /// Runs a program in Python in a container that is like a peer's, without a control socket and without what is mounted
-    /// for it, until it ends; `None` for a peer that runs in no container. To find out what holds there.
+    /// Runs a program in Python in a container that is like a peer's, without a control socket and
+    /// without what is mounted for it, until it ends; `None` for a peer that runs in no container.
+    /// To find out what holds there.
     ///
     /// # Errors
     ///

@@ -1,5 +1,6 @@
-//! Programs of this machine in containers: the program of a peer that speaks the adapter protocol by itself, and our own
-//! executable, which is the driver of a blind peer. Their files are mounted, read-only.
+//! Programs of this machine in containers: the program of a peer that speaks the adapter protocol
+//! by itself, and our own executable, which is the driver of a blind peer. Their files are mounted,
+//! read-only.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -39,8 +40,9 @@ pub(super) fn of(spec: &PeerSpec) -> Result<Option<Mounted>, LaunchError> {
 }
 
 impl Mounted {
-    /// Whether the base has the C library that the program was linked for, and all else that it loads. The base is asked:
-    /// its dynamic linker goes through all of it and does not run the program, as `ldd` has it do.
+    /// Whether the base has the C library that the program was linked for, and all else that it
+    /// loads. The base is asked: its dynamic linker goes through all of it and does not run the
+    /// program, as `ldd` has it do.
     pub(super) fn check(
         &self,
         spec: &PeerSpec,
@@ -96,7 +98,8 @@ fn unmet(output: &str, errors: &str) -> Option<String> {
     (!unmet.is_empty()).then(|| unmet.join("; "))
 }
 
-/// The file of our own executable, which must still be the one that runs: another one would be another driver.
+/// The file of our own executable, which must still be the one that runs: another one would be
+/// another driver.
 fn own(spec: &PeerSpec) -> Result<PathBuf, LaunchError> {
     if std::env::var_os(mpws_lab::reexec::EXECUTABLE).is_some() {
         return Err(LaunchError::NotSupported {
