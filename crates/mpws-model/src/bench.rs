@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::result::Tool;
+use crate::tool::Tool;
 
 /// Value of [`BenchResult::schema`].
 pub const BENCH_SCHEMA: &str = "mpws-bench/1";

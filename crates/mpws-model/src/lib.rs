@@ -37,6 +37,7 @@ pub mod shown;
 pub mod side;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tool;
 
 pub use cause::{Cause, UnknownCause};
 pub use expect::Expect;

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Check) -> Result<Exit, Failure> {
             }
             Err(failure) => {
                 unusable = true;
-                crate::tell(failure);
+                failure.tell();
             }
         }
     }

@@ -1,16 +1,16 @@
 //! `mpws explain`: a case, or a claim of the published recipe.
 
 mod claim;
+mod part;
 
 use mpws_suite::case::{Case, Profile};
 use mpws_suite::cases::catalogue;
-use mpws_suite::plan::Plan;
 
-use crate::args::{Explain, Selection};
+use self::part::{part, selected};
+use crate::args::Explain;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::plan;
 
 /// Tells all about a case or a claim.
 pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
@@ -68,25 +68,6 @@ fn tell(case: &Case, output: &mut Output) {
     for (name, text) in parts {
         part(name, text, output);
     }
-}
-
-fn part(name: &str, text: &str, output: &mut Output) {
-    for (number, line) in text.lines().enumerate() {
-        let name = if number == 0 { name } else { "" };
-        output.line(format_args!("{name:<15} {}", line.trim()));
-    }
-}
-
-/// The cells of ordinary peers that a selector selects.
-fn selected(selector: String, profile: Profile) -> Result<Plan, Failure> {
-    let selection = Selection {
-        selectors: vec![selector],
-        profile,
-        matrix: None,
-        peers: Vec::new(),
-        peer_files: Vec::new(),
-    };
-    Ok(plan::of_args(&selection)?.plan)
 }
 
 fn unknown(name: &str) -> Failure {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::Write as _;
 
 use miette::Diagnostic;
 use mpws_report::text;
@@ -35,6 +36,12 @@ impl Failure {
             cause: Some(Cause::of(error)),
             ..Self::new(exit, message)
         }
+    }
+
+    /// Shows it on the standard error stream.
+    pub fn tell(self) {
+        // Nobody is left to tell where that is closed; the exit code still says it.
+        let _ = writeln!(std::io::stderr().lock(), "{:?}", miette::Report::new(self));
     }
 
     /// Says what to do next.

@@ -35,14 +35,11 @@ mod runtime;
 mod serve;
 mod standard_input;
 
-use std::io::Write as _;
-
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command};
 use exit::Exit;
-use failure::Failure;
 
 /// Reads the command line, does what it says and tells what went wrong.
 ///
@@ -66,18 +63,9 @@ pub fn main() -> Exit {
     };
     outcome.unwrap_or_else(|failure| {
         let exit = failure.exit();
-        tell(failure);
+        failure.tell();
         exit
     })
-}
-
-fn tell(failure: Failure) {
-    // Nobody is left to tell where standard error is closed; the code still says it.
-    let _ = writeln!(
-        std::io::stderr().lock(),
-        "{:?}",
-        miette::Report::new(failure)
-    );
 }
 
 /// Logs go to standard error: errors, or what `MPWS_LOG` asks for, such as `debug` or

@@ -1,31 +1,7 @@
 //! Tables of contents of the documents: numbers and titles of sections.
 
-use super::Document;
-
-/// The sections of a document.
-pub(super) fn of(document: Document) -> &'static [(&'static str, &'static str)] {
-    match document {
-        Document::Rfc8684 => RFC_8684,
-        Document::Rfc6455 => RFC_6455,
-        Document::Rfc7692 => RFC_7692,
-        Document::Rfc1122 => &[
-            ("4.2.3.2", "When to Send an ACK Segment"),
-            ("4.2.3.9", "ICMP Messages"),
-        ],
-        Document::Rfc2385 => &[("2", "Proposal")],
-        Document::Rfc2525 => &[("2.17", "Failure to RST on close with data pending")],
-        Document::Rfc2818 => &[("3.1", "Server Identity")],
-        Document::Rfc8446 => &[("5", "Record Protocol")],
-        Document::Rfc9112 => &[("2.2", "Message Parsing")],
-        Document::Rfc9293 => &[
-            ("3.7.4", "Nagle Algorithm"),
-            ("3.8.1", "Retransmission Timeout"),
-        ],
-    }
-}
-
 /// RFC 8684, appendices included.
-const RFC_8684: &[(&str, &str)] = &[
+pub(super) const RFC_8684: &[(&str, &str)] = &[
     ("1", "Introduction"),
     ("1.1", "Design Assumptions"),
     ("1.2", "Multipath TCP in the Networking Stack"),
@@ -98,7 +74,7 @@ const RFC_8684: &[(&str, &str)] = &[
 ];
 
 /// RFC 6455, whole.
-const RFC_6455: &[(&str, &str)] = &[
+pub(super) const RFC_6455: &[(&str, &str)] = &[
     ("1", "Introduction"),
     ("1.1", "Background"),
     ("1.2", "Protocol Overview"),
@@ -199,7 +175,7 @@ const RFC_6455: &[(&str, &str)] = &[
 ];
 
 /// RFC 7692, with the subsections that its own table of contents leaves out.
-const RFC_7692: &[(&str, &str)] = &[
+pub(super) const RFC_7692: &[(&str, &str)] = &[
     ("1", "Introduction"),
     ("2", "Conformance Requirements and Terminology"),
     ("3", "Complementary Terminology"),

@@ -120,7 +120,7 @@ impl Document {
 
     /// Numbers and titles of its sections, in order: all of those of [`Document::WHOLE`], those that cases cite of the others.
     pub fn sections(self) -> &'static [(&'static str, &'static str)] {
-        contents::of(self)
+        sections(self)
     }
 
     /// The title of a section, if there is such a section.
@@ -255,6 +255,28 @@ impl fmt::Display for Interface {
             Self::Counter(name) => write!(f, "counter {name} of Linux"),
             Self::SourceFile(path) => write!(f, "{path} of Linux"),
         }
+    }
+}
+
+/// The sections of a document.
+fn sections(document: Document) -> &'static [(&'static str, &'static str)] {
+    match document {
+        Document::Rfc8684 => contents::RFC_8684,
+        Document::Rfc6455 => contents::RFC_6455,
+        Document::Rfc7692 => contents::RFC_7692,
+        Document::Rfc1122 => &[
+            ("4.2.3.2", "When to Send an ACK Segment"),
+            ("4.2.3.9", "ICMP Messages"),
+        ],
+        Document::Rfc2385 => &[("2", "Proposal")],
+        Document::Rfc2525 => &[("2.17", "Failure to RST on close with data pending")],
+        Document::Rfc2818 => &[("3.1", "Server Identity")],
+        Document::Rfc8446 => &[("5", "Record Protocol")],
+        Document::Rfc9112 => &[("2.2", "Message Parsing")],
+        Document::Rfc9293 => &[
+            ("3.7.4", "Nagle Algorithm"),
+            ("3.8.1", "Retransmission Timeout"),
+        ],
     }
 }
 

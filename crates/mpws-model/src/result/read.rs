@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{RESULT_SCHEMA, RunResult};
+use super::run::{RESULT_SCHEMA, RunResult};
 use crate::CellName;
 
 /// The form before this one.

@@ -6,8 +6,8 @@ use mpws_model::result::{CaseFacts, RunResult};
 use mpws_model::{FIXTURE, Ip, Protocol};
 use serde_json::Value;
 
-use super::build::{Key, cases, row_of};
-use super::{Behaviour, Line, Row, Step};
+use super::rows::{Key, cases, row_of};
+use super::table::{Behaviour, Line, Row, Step};
 
 /// In place of a value that is recorded as one that changes from run to run.
 const BY_CHANCE: &str = "not the same in every run";

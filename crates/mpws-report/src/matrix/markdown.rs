@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mpws_model::result::Summary;
 
-use super::{Behaviour, Deviation, Field, NotGreen, Row, SupportMatrix};
+use super::table::{Behaviour, Deviation, Field, NotGreen, Row, SupportMatrix};
 use crate::markdown::{code, escape};
 use crate::words;
 

@@ -4,7 +4,7 @@ use mpws_claims::{Aspect, CLAIMS, Claim, SELECTOR, Sense, Source, selectors};
 use mpws_suite::case::Profile;
 use mpws_suite::plan::Plan;
 
-use super::{part, selected};
+use super::part::{part, selected};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
