@@ -30,6 +30,7 @@ impl Base {
     pub const DEBIAN: [Self; 4] = [Self::Debian11, Self::Debian12, Self::Debian13, Self::Sid];
 
     /// The suite of Debian, as its mirrors name it.
+    #[cfg(feature = "containers")]
     pub(super) fn suite(&self) -> Option<&'static str> {
         match self {
             Self::Debian11 => Some("bullseye"),

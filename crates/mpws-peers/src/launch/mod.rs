@@ -4,7 +4,7 @@ mod command;
 #[cfg(feature = "containers")]
 mod container;
 #[cfg(not(feature = "containers"))]
-#[path = "without_containers.rs"]
+#[path = "without_containers/mod.rs"]
 mod container;
 mod entry;
 mod error;

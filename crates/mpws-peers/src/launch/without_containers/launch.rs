@@ -1,19 +1,12 @@
-//! Without the cargo feature `containers` no peer runs in a container.
+//! Starting a peer in a container, which never happens here.
 
 use std::os::fd::OwnedFd;
 
-use super::error::LaunchError;
-use super::launcher::Launcher;
-use super::options::LaunchOptions;
 use crate::catalogue::PeerSpec;
-use crate::engine::EngineError;
-use crate::environment::StateFolder;
-use crate::image::Base;
+use crate::launch::error::LaunchError;
+use crate::launch::launcher::Launcher;
+use crate::launch::options::LaunchOptions;
 use crate::peer::Peer;
-
-/// The containers of one run: there are none.
-#[derive(Debug)]
-pub(super) enum Containers {}
 
 /// A peer that runs before there is a lab for it.
 #[derive(Debug)]
@@ -22,16 +15,6 @@ pub struct ContainerPeer {
     pub peer: Peer,
     /// Its network namespace, for [`mpws_lab::Builder::host_in`].
     pub network: OwnedFd,
-}
-
-impl Containers {
-    pub(super) fn new(_: StateFolder, _: Base) -> Result<Self, EngineError> {
-        Err(EngineError::NotBuilt)
-    }
-
-    pub(super) fn python_version(&self, _: &dyn Fn(&str)) -> Result<(u32, u32, u32), LaunchError> {
-        match *self {}
-    }
 }
 
 impl Launcher {
@@ -48,7 +31,7 @@ impl Launcher {
         Ok(None)
     }
 
-    pub(super) fn prepare_container(
+    pub(in crate::launch) fn prepare_container(
         &self,
         _: &PeerSpec,
         _: &dyn Fn(&str),
