@@ -1,7 +1,7 @@
 """No import of an implementation asks for MPTCP: `MPWS_SITE=DIR python -m unittest` in this folder.
 
 So a peer under a policy that refuses MPTCP may be forked from a process that was not under it when it
-imported (docs/design/nursery.md).
+imported (docs/design/fork-server.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A nursery: a process that has imported all that its peers need, and forks one for each launch.
 
-It has no thread, no event loop, and no socket but the one to the suite; see docs/design/nursery.md.
+It has no thread, no event loop, and no socket but the one to the suite; see docs/design/fork-server.md.
 
 For each launch the suite sends one message, the folder to start in, a seccomp filter (hexadecimal
 digits; empty: none) and the variables of the environment with NUL bytes between them, and these descriptors: the launch's own socket, standard

@@ -15,7 +15,7 @@ from .logs import Log
 PROTOCOL = 1
 IMPLEMENTATIONS = ("legacy", "asyncio", "sync", "trio")
 INTERPRETERS = {"cpython": "CPython", "pypy": "PyPy"}
-# Set where this process is to be a nursery, and not a peer (docs/design/nursery.md).
+# Set where this process is to be a nursery, and not a peer (docs/design/fork-server.md).
 NURSERY = "MPWS_NURSERY_PROTOCOL"
 
 
