@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use netlink_packet_core::{DefaultNla, Emitable, NLA_F_NESTED, NlasIterator};
 
-use super::NetlinkError;
+use super::error::NetlinkError;
 use crate::fields::Fields;
 
 /// Attributes of one message or nest.

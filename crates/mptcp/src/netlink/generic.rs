@@ -4,7 +4,8 @@ use netlink_packet_core::Emitable;
 use netlink_packet_generic::GenlHeader;
 
 use super::attr::{self, Attributes};
-use super::{Channel, NetlinkError};
+use super::channel::Channel;
+use super::error::NetlinkError;
 
 /// A generic netlink family, as registered in the running kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::Instant;
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-use super::{FAMILY, GENERIC};
+use super::family::{FAMILY, GENERIC};
 use crate::netlink::attr::Attributes;
 use crate::netlink::generic::{self, Family};
 use crate::netlink::{Channel, NetlinkError};

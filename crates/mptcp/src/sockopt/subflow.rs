@@ -7,7 +7,8 @@ use std::os::fd::BorrowedFd;
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-use super::{MptcpInfo, ROOM, short};
+use super::info::MptcpInfo;
+use super::structure::{ROOM, short};
 use crate::fields::Fields;
 use crate::sys::{self, FullInfoArray};
 use crate::types::SubflowId;
