@@ -4,7 +4,7 @@ use std::mem;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-use super::WindowBits;
+use super::window::WindowBits;
 
 /// Compresses the messages of one direction.
 #[derive(Debug)]

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Compressor, Decompressor, Extension, ExtensionList, ListError, Parameter, WindowBits};
+use super::coder::{Compressor, Decompressor};
+use super::extension::{Extension, ExtensionList, ListError, Parameter};
+use super::window::WindowBits;
 use crate::websocket::Sender;
 
 /// Name of the extension.

@@ -187,14 +187,18 @@ fn nothing_may_be_answered_where_nothing_was_offered() {
 }
 
 fn window() -> impl Strategy<Value = Option<WindowBits>> {
-    proptest::option::of((8u8..=15).prop_map(WindowBits))
+    proptest::option::of(some_window())
+}
+
+fn some_window() -> impl Strategy<Value = WindowBits> {
+    (8u8..=15).prop_map(|bits| WindowBits::new(bits).expect("in range"))
 }
 
 fn client_window() -> impl Strategy<Value = ClientWindow> {
     prop_oneof![
         Just(ClientWindow::Absent),
         Just(ClientWindow::Limitable),
-        (8u8..=15).prop_map(|bits| ClientWindow::AtMost(WindowBits(bits))),
+        some_window().prop_map(ClientWindow::AtMost),
     ]
 }
 

@@ -5,13 +5,11 @@
 
 use std::net::IpAddr;
 
-use super::{
-    AddressId, DataSeq, Key, Nonce, SubflowSeq, Token,
-    option::{
-        AddAddr, CapableFlags, CapableForm, Dss, JoinForm, Mapping, MpCapable, MpJoin, RemoveAddr,
-        WireSeq,
-    },
+use super::forms::{
+    AddAddr, CapableFlags, CapableForm, Dss, JoinForm, Mapping, MpCapable, MpJoin, RemoveAddr,
+    WireSeq,
 };
+use super::numbers::{AddressId, DataSeq, Key, Nonce, SubflowSeq, Token};
 
 /// Takes fixed-size fields from the front; every read past the end is `None`.
 struct Fields<'a>(&'a [u8]);

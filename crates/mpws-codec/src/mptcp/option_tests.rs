@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mptcp::crypto;
+use crate::mptcp::forms::{Mapping, WireSeq};
+use crate::mptcp::numbers::{Nonce, Token};
 
 /// Every form of every option, as RFC 8684 draws it.
 fn forms() -> Vec<(&'static str, Vec<u8>)> {

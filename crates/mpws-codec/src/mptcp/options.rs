@@ -1,6 +1,7 @@
 //! The options of a TCP header, as they lie there.
 
-use super::{KIND_MPTCP, MptcpOption, ParseOptionError, Subtype};
+use super::option::{MptcpOption, ParseOptionError};
+use super::subtype::{KIND_MPTCP, Subtype};
 
 /// The option bytes of one TCP header: what lies between its fixed 20 bytes and its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
