@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mpws_fixture::payload::Payload;
 use mpws_fixture::script::Behaviour;
 
-use super::{Done, Pending, Round};
+use super::rounds::{Done, Pending, Round};
 use crate::end::RowEnd;
 use crate::figure::Reading;
 use crate::link::{Link, same};

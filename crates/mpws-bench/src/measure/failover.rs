@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::{BufMut, Bytes, BytesMut};
 use mpws_lab::rule::{Action, Rule};
 
-use super::{Done, Pending, Round, paths};
+use super::paths;
+use super::rounds::{Done, Pending, Round};
 use crate::end::RowEnd;
 use crate::figure::{Reading, StreamReading};
 use crate::link::{LIMIT, Link};

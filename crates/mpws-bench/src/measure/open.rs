@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Done, Pending, Round};
+use super::rounds::{Done, Pending, Round};
 use crate::end::RowEnd;
 use crate::figure::Reading;
 use crate::link::Link;

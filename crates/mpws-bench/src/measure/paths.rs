@@ -87,7 +87,7 @@ pub(super) fn link(
 }
 
 /// The network of a measure, in words.
-pub(super) fn network(measure: Measure, options: &BenchOptions) -> String {
+pub(crate) fn network(measure: Measure, options: &BenchOptions) -> String {
     let words = |path| match options.condition(measure, path) {
         Some(condition) => condition.to_string(),
         None => "not shaped".to_owned(),
@@ -101,7 +101,7 @@ pub(super) fn network(measure: Measure, options: &BenchOptions) -> String {
 }
 
 /// What the paths that a transport may use can carry; nothing where one of them has no rate.
-pub(super) fn capacity(
+pub(crate) fn capacity(
     measure: Measure,
     protocol: SocketProtocol,
     options: &BenchOptions,

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use mpws_fixture::script::Behaviour;
 
 use super::bulk::{answer, numbered};
-use super::{Done, Pending, Round, paths};
+use super::paths;
+use super::rounds::{Done, Pending, Round};
 use crate::end::RowEnd;
 use crate::figure::Reading;
 use crate::link::{Link, same};

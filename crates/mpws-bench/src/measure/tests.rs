@@ -6,7 +6,8 @@ use mpws_lab::rule::{Action, Rewrite, Rule};
 use mpws_peers::protocol::SocketProtocol;
 use mpws_peers::{Catalogue, Launcher, PeerSpec, StateFolder};
 
-use super::{Done, Round, prepare, round};
+use super::rounds::Done;
+use super::{Round, prepare, round};
 use crate::end::RowEnd;
 use crate::figure::Reading;
 use crate::options::BenchOptions;
