@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use mpws_peers::protocol::{Adapter, Answer, Hello, Request, Response, failure};
 use serde_json::{Value, json};
 
-use super::Fault;
+use super::fault::Fault;
 use super::honest::{Honest, closing, opening};
 use super::wire::{closed, each_facts, error, failed, number, ok, pretended, request};
 
