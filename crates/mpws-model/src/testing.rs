@@ -121,6 +121,7 @@ pub fn cell_with(name: &str, verdict: Verdict, reason: &str) -> CellResult {
 pub fn known(cell: CellResult, id: &str) -> CellResult {
     CellResult {
         expected: vec![ExpectedDeviation {
+            by_chance: false,
             id: id.to_owned(),
             reason: format!("the reason of {id}"),
         }],

@@ -143,6 +143,7 @@ impl Expectations {
             let explained = covering.iter().map(|one| ExpectedDeviation {
                 id: one.id.clone(),
                 reason: one.reason.clone(),
+                by_chance: one.sometimes,
             });
             cell.expected = explained.collect();
         }

@@ -128,6 +128,9 @@ pub struct ExpectedDeviation {
     pub id: String,
     /// Why it is so.
     pub reason: String,
+    /// Whether it comes by chance: the same cell passes in other runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_chance: bool,
 }
 
 /// What carried the bytes.

@@ -299,6 +299,7 @@ fn failed(mut cell: CellResult) -> CellResult {
 
 fn known(mut cell: CellResult) -> CellResult {
     cell.expected = vec![ExpectedDeviation {
+        by_chance: false,
         id: "py-silent-fallback".to_owned(),
         reason: "websockets has no API for it".to_owned(),
     }];
