@@ -1,4 +1,5 @@
-//! permessage-deflate: hostile input never yields more than the limit, and what was compressed comes back.
+//! permessage-deflate: hostile input never yields more than the limit, and what was compressed
+//! comes back.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! The opening handshake: heads of requests and responses, and the negotiation of permessage-deflate.
+//! The opening handshake: heads of requests and responses, and the negotiation of
+//! permessage-deflate.
 
 #![no_main]
 

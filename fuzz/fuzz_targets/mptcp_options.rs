@@ -1,4 +1,5 @@
-//! The options of a TCP header: whatever parses is built again byte for byte, and edits keep the length.
+//! The options of a TCP header: whatever parses is built again byte for byte, and edits keep the
+//! length.
 
 #![no_main]
 

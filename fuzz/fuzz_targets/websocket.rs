@@ -1,4 +1,5 @@
-//! A stream of frames: read at once and piece by piece it is the same, and headers are built again byte for byte.
+//! A stream of frames: read at once and piece by piece it is the same, and headers are built again
+//! byte for byte.
 
 #![no_main]
 

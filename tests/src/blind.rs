@@ -1,5 +1,5 @@
-//! A program that knows nothing of the adapter protocol, as a blind peer: an echo server, or a client that talks in lines.
-//! It is honest, or lies, or misbehaves as a process.
+//! A program that knows nothing of the adapter protocol, as a blind peer: an echo server, or a
+//! client that talks in lines. It is honest, or lies, or misbehaves as a process.
 
 use std::io::{BufRead as _, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +15,8 @@ use crate::mutant::Fault;
 /// Name of the entry point.
 pub const ENTRY: &str = "blind-program";
 
-/// The variable that names what is wrong with it: a [`Fault`] or a [`Misdeed`]; `none` for the honest program.
+/// The variable that names what is wrong with it: a [`Fault`] or a [`Misdeed`]; `none` for the
+/// honest program.
 const WRONG: &str = "MPWS_BLIND_WRONG";
 
 /// The variable that puts it on MPTCP.

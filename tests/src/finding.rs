@@ -1,7 +1,8 @@
-//! The pages of `docs/findings`: each says what its reproduction prints, and a test runs it and compares.
+//! The pages of `docs/findings`: each says what its reproduction prints, and a test runs it and
+//! compares.
 //!
-//! A page holds what is printed in fenced blocks whose info string begins with `text output`, one for each surrounding in
-//! which the reproduction is to be run:
+//! A page holds what is printed in fenced blocks whose info string begins with `text output`, one
+//! for each surrounding in which the reproduction is to be run:
 //!
 //! | word | meaning |
 //! |---|---|

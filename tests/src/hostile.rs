@@ -1,4 +1,5 @@
-//! Peers that misbehave as processes: they hang, die, flood, babble, or say the wrong thing about themselves.
+//! Peers that misbehave as processes: they hang, die, flood, babble, or say the wrong thing about
+//! themselves.
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;

@@ -1,7 +1,8 @@
 //! Which cells put a mutant to the test, and what comes of it.
 //!
-//! A name in [`Case::mutants`] is a fault of a peer ([`Fault`]), a fault of the suite ([`Sabotage`]) or a real peer of the
-//! catalogue that is known to get the case wrong. Each is compared with a cell that differs in nothing else and is green.
+//! A name in [`Case::mutants`] is a fault of a peer ([`Fault`]), a fault of the suite
+//! ([`Sabotage`]) or a real peer of the catalogue that is known to get the case wrong. Each is
+//! compared with a cell that differs in nothing else and is green.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -83,11 +84,13 @@ pub fn only() -> Option<Pattern> {
 
 /// Runs every case that names the mutant, with it and without it; see [`cases_of`].
 ///
-/// What this host cannot show is left out, and said; see [`skip`]. Every cell that runs is held against [`nameless`] as well.
+/// What this host cannot show is left out, and said; see [`skip`]. Every cell that runs is held
+/// against [`nameless`] as well.
 ///
 /// # Errors
 ///
-/// A list of what went wrong: a name that nobody implements, cases that did not notice it, or in which the honest peer is not green either.
+/// A list of what went wrong: a name that nobody implements, cases that did not notice it, or in
+/// which the honest peer is not green either.
 pub fn kill(name: &str) -> Result<(), String> {
     let mutant = Mutant::named(name).ok_or_else(|| format!("nobody implements {name}"))?;
     let cases = cases_of(name);
@@ -146,8 +149,8 @@ pub fn kill(name: &str) -> Result<(), String> {
     }
 }
 
-/// Runs every cell of the profile `default` in which the honest peer meets the fixture, over both transports and IP
-/// versions. Those of larger profiles run beside their mutants.
+/// Runs every cell of the profile `default` in which the honest peer meets the fixture, over both
+/// transports and IP versions. Those of larger profiles run beside their mutants.
 ///
 /// # Errors
 ///
@@ -189,8 +192,8 @@ pub fn be_honest() -> Result<(), String> {
     }
 }
 
-/// Whether a check that failed is about the sabotage. Without its rule nearly every case fails in some way, so one that speaks of
-/// a rule or box must be among the checks that failed.
+/// Whether a check that failed is about the sabotage. Without its rule nearly every case fails in
+/// some way, so one that speaks of a rule or box must be among the checks that failed.
 fn is_about(sabotage: Option<Sabotage>, cell: &CellResult) -> bool {
     if sabotage != Some(Sabotage::RuleLeftOut) {
         return true;
@@ -209,7 +212,8 @@ const ONLY: &str = "MPWS_KILL_ONLY";
 /// Set it to see why each mutant was found out.
 const SHOW: &str = "MPWS_SHOW_KILLS";
 
-/// The cells in which a case meets a mutant: for each flavour of it, the one with the plainest opposite end.
+/// The cells in which a case meets a mutant: for each flavour of it, the one with the plainest
+/// opposite end.
 fn duels_of(plan: &Plan, case: &Case, mutant: &Mutant) -> Vec<Duel> {
     let subjects: Vec<&PlannedCell> = plan
         .cells
@@ -321,8 +325,9 @@ fn results(
     Ok(cells.map(|cell| (cell.cell.to_string(), cell)).collect())
 }
 
-/// What is wrong with a case that put a rule or box on the wire in this cell and does not name the mutant that leaves them
-/// out. Rules are placed by the steps of a case, so that only a cell that ran shows them.
+/// What is wrong with a case that put a rule or box on the wire in this cell and does not name the
+/// mutant that leaves them out. Rules are placed by the steps of a case, so that only a cell that
+/// ran shows them.
 pub fn nameless(case: &Case, cell: &CellResult) -> Option<String> {
     let mutant = Sabotage::RuleLeftOut.name();
     let placed = placed(cell);

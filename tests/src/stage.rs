@@ -1,4 +1,5 @@
-//! Where whole runs are made: peer files in a folder of their own, and runs that leave nothing else behind.
+//! Where whole runs are made: peer files in a folder of their own, and runs that leave nothing else
+//! behind.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -50,7 +51,8 @@ impl Stage {
         }
     }
 
-    /// One with the honest peer in its flavours and, where one is named, the mutant in those that it can have.
+    /// One with the honest peer in its flavours and, where one is named, the mutant in those that
+    /// it can have.
     pub fn with_mutant(fault: Option<mutant::Fault>) -> Self {
         let mut stage = Self::new();
         let flavours = [
@@ -193,7 +195,8 @@ pub fn run(
     mpws_suite::run::run(Planned::of(selection)?, options, tell)
 }
 
-/// Cells that one run has at a time. Most of their time is waiting, and several runs are made at once.
+/// Cells that one run has at a time. Most of their time is waiting, and several runs are made at
+/// once.
 const JOBS: usize = 4;
 
 /// Whether this host can have labs. Where it cannot, says why, and fails if everything is expected.

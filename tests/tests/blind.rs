@@ -1,5 +1,5 @@
-//! Programs that know nothing of the adapter protocol and misbehave as processes: each run ends by itself, and each cell is
-//! red for a reason that a reader understands.
+//! Programs that know nothing of the adapter protocol and misbehave as processes: each run ends by
+//! itself, and each cell is red for a reason that a reader understands.
 
 use mpws_suite::result::{CellResult, Verdict};
 use mpws_suite::run::{Keep, RunOptions};

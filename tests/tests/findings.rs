@@ -1,5 +1,5 @@
-//! Every page of `docs/findings`: its reproduction runs here and prints what the page says, and a page that says anything else
-//! is found out.
+//! Every page of `docs/findings`: its reproduction runs here and prints what the page says, and a
+//! page that says anything else is found out.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! Whole runs with peers that misbehave as processes: each ends by itself, every planned cell has a result, it is red for
-//! the right reason, and nothing is left behind.
+//! Whole runs with peers that misbehave as processes: each ends by itself, every planned cell has a
+//! result, it is red for the right reason, and nothing is left behind.
 
 use mpws_peers::protocol::Feature;
 use std::fs;
@@ -211,7 +211,8 @@ fn left_behind() -> Vec<String> {
         let Ok(stat) = fs::read_to_string(process.path().join("stat")) else {
             continue;
         };
-        // `pid (name) state ppid ..`; the name may hold anything, but not end later than the last parenthesis.
+        // `pid (name) state ppid ..`; the name may hold anything, but not end later than the last
+        // parenthesis.
         let parent = stat
             .rsplit_once(')')
             .and_then(|(_, rest)| rest.split_whitespace().nth(1));

@@ -1,4 +1,5 @@
-//! The ledger: one result for every planned cell, and no mistake in what was asked for goes unnoticed.
+//! The ledger: one result for every planned cell, and no mistake in what was asked for goes
+//! unnoticed.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;

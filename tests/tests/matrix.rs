@@ -1,5 +1,5 @@
-//! The fixtures as a library: policies against servers, over a network of the test's own. This is the example of
-//! `docs/fixtures.md`; it needs neither root nor the command.
+//! The fixtures as a library: policies against servers, over a network of the test's own. This is
+//! the example of `docs/fixtures.md`; it needs neither root nor the command.
 
 use std::net::SocketAddr;
 use std::time::Duration;

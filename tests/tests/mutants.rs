@@ -1,8 +1,8 @@
 //! The kill matrix: every case must turn red with every mutant that it names, and be green without.
 //!
-//! One test for each mutant; within it, one cell for each case that names it and each flavour of the peer. Set
-//! `MPWS_SHOW_KILLS=1` and `--nocapture` to see by which check each was found out, and `MPWS_KILL_ONLY='join/*'` to run
-//! the cases of that name alone.
+//! One test for each mutant; within it, one cell for each case that names it and each flavour of
+//! the peer. Set `MPWS_SHOW_KILLS=1` and `--nocapture` to see by which check each was found out,
+//! and `MPWS_KILL_ONLY='join/*'` to run the cases of that name alone.
 
 use std::process::ExitCode;
 

@@ -30,7 +30,6 @@
 //! ```
 
 #![deny(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 pub mod counters;
 pub mod diag;

@@ -24,7 +24,6 @@
 //! | [`figure`] | from readings to figures |
 
 #![forbid(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 pub mod capacity;
 mod end;

@@ -19,7 +19,6 @@
 //! | `run.rs` | a run with the claims that its selectors name |
 
 #![forbid(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 mod catalogue;
 mod claim;

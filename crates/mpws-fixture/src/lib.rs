@@ -14,7 +14,6 @@
 //! * [`handshake`], [`deflate`], [`tls`]: the layers below messages
 
 #![deny(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 mod causes;
 pub mod client;

@@ -13,7 +13,8 @@ use crate::kernels::{KernelError, Kernels};
 pub struct Setup<'a> {
     /// Paths between client and server, 1 to 4.
     pub paths: u8,
-    /// Frames that may be on their way at once in each direction of a path; what comes beyond that is an error of the lab.
+    /// Frames that may be on their way at once in each direction of a path; what comes beyond that
+    /// is an error of the lab.
     pub backlog: u32,
     /// What stands on paths; a condition of a path that is not there is left out.
     pub conditions: &'a [OnPath],
@@ -143,12 +144,13 @@ impl StartError {
 }
 
 impl Harness {
-    /// Starts the lab, then the server, then the client. Peers in containers are there before the lab, which takes their network
-    /// namespaces for its hosts.
+    /// Starts the lab, then the server, then the client. Peers in containers are there before the
+    /// lab, which takes their network namespaces for its hosts.
     ///
     /// # Errors
     ///
-    /// [`StartError`]: no lab on this host, a peer that did not start, or a kernel that cannot be asked.
+    /// [`StartError`]: no lab on this host, a peer that did not start, or a kernel that cannot be
+    /// asked.
     pub fn start(launcher: &Launcher, setup: &Setup<'_>) -> Result<Self, StartError> {
         let client_end = setup.client.as_ref();
         let [client, server] = ahead(launcher, [client_end, Some(&setup.server)])?;
@@ -216,7 +218,8 @@ fn apart(ahead: Option<ContainerPeer>) -> (Option<OwnedFd>, Option<Peer>) {
     })
 }
 
-/// Client and server, each in a namespace that is there or in one of its own, and the paths between them.
+/// Client and server, each in a namespace that is there or in one of its own, and the paths between
+/// them.
 fn lab(setup: &Setup<'_>, networks: [Option<OwnedFd>; 2]) -> Result<Lab, StartError> {
     let hosts = [Side::Client, Side::Server].map(Side::word);
     let mut lab = Lab::builder().backlog(setup.backlog);

@@ -12,8 +12,8 @@ use mpws_model::Side;
 use mpws_peers::kernel::{self, KernelSocket};
 use serde::Serialize;
 
-/// Stream sockets of a host, by `/proc/net/protocols`: IPv4 and IPv6 together, listeners included. A socket in `TIME_WAIT`
-/// is none any more.
+/// Stream sockets of a host, by `/proc/net/protocols`: IPv4 and IPv6 together, listeners included.
+/// A socket in `TIME_WAIT` is none any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InUse {
     /// TCP, subflows of MPTCP included.
@@ -50,7 +50,8 @@ impl Kernels {
     ///
     /// # Errors
     ///
-    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer otherwise than expected.
+    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer
+    /// otherwise than expected.
     pub fn open(lab: &Lab) -> Result<Self, KernelError> {
         Ok(Self {
             client: Kernel::open(&lab.host("client"))?,
@@ -62,7 +63,8 @@ impl Kernels {
     ///
     /// # Errors
     ///
-    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer otherwise than expected.
+    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer
+    /// otherwise than expected.
     pub fn mptcp_sockets(&mut self) -> Result<[Vec<MptcpSocket>; 2], KernelError> {
         Ok([self.client.sockets()?, self.server.sockets()?])
     }
@@ -71,7 +73,8 @@ impl Kernels {
     ///
     /// # Errors
     ///
-    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer otherwise than expected.
+    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer
+    /// otherwise than expected.
     pub fn in_use(&mut self) -> Result<[InUse; 2], KernelError> {
         Ok([self.client.in_use()?, self.server.in_use()?])
     }
@@ -80,7 +83,8 @@ impl Kernels {
     ///
     /// # Errors
     ///
-    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer otherwise than expected.
+    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer
+    /// otherwise than expected.
     pub fn subflows(&mut self) -> Result<[Vec<TcpSubflow>; 2], KernelError> {
         Ok([self.client.subflows()?, self.server.subflows()?])
     }
@@ -89,7 +93,8 @@ impl Kernels {
     ///
     /// # Errors
     ///
-    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer otherwise than expected.
+    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer
+    /// otherwise than expected.
     pub fn sockets(&mut self, side: Side) -> Result<Vec<KernelSocket>, KernelError> {
         match side {
             Side::Client => self.client.all(),
@@ -101,7 +106,8 @@ impl Kernels {
     ///
     /// # Errors
     ///
-    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer otherwise than expected.
+    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer
+    /// otherwise than expected.
     pub fn connecting(&mut self, side: Side) -> Result<bool, KernelError> {
         match side {
             Side::Client => self.client.connecting(),
@@ -113,7 +119,8 @@ impl Kernels {
     ///
     /// # Errors
     ///
-    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer otherwise than expected.
+    /// [`KernelError`]: the host's files or netlink sockets cannot be opened or read, or answer
+    /// otherwise than expected.
     pub fn deltas(&mut self) -> Result<(CounterDelta, CounterDelta), KernelError> {
         Ok((self.client.delta()?, self.server.delta()?))
     }
@@ -168,8 +175,8 @@ impl Kernel {
         Ok(all)
     }
 
-    /// The families of which there are MPTCP sockets. To list those of a family takes the kernel a part of a millisecond even
-    /// where there are none; to tell their number, nothing.
+    /// The families of which there are MPTCP sockets. To list those of a family takes the kernel a
+    /// part of a millisecond even where there are none; to tell their number, nothing.
     fn families(&mut self) -> Result<Vec<Family>, KernelError> {
         let mut families = vec![Family::Inet, Family::Inet6];
         if kernel_counts_mptcp() {
@@ -260,7 +267,8 @@ fn mptcp_name(family: Family) -> &'static str {
     }
 }
 
-/// Whether this kernel counts MPTCP sockets in `/proc/net/protocols`, as it does since 6.2: the number moves when one is made.
+/// Whether this kernel counts MPTCP sockets in `/proc/net/protocols`, as it does since 6.2: the
+/// number moves when one is made.
 fn kernel_counts_mptcp() -> bool {
     static COUNTS: OnceLock<bool> = OnceLock::new();
     *COUNTS.get_or_init(|| {

@@ -1,7 +1,7 @@
 //! A lab with a client's and a server's host, the peers in them, and a view into both kernels.
 //!
-//! For: what runs a cell or measures a row. Not for: what is done with it, or how it is judged; nothing here knows of
-//! cases, measures or verdicts.
+//! For: what runs a cell or measures a row. Not for: what is done with it, or how it is judged;
+//! nothing here knows of cases, measures or verdicts.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -9,7 +9,6 @@
 //! | [`kernels`] | counters and sockets, as both kernels list them |
 
 #![forbid(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 pub mod harness;
 pub mod kernels;

@@ -12,12 +12,13 @@ use crate::wire::Deed;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Demands {
-    /// Whether the cell is a control: it asks for plain TCP, and what is about MPTCP alone is not demanded of it.
+    /// Whether the cell is a control: it asks for plain TCP, and what is about MPTCP alone is not
+    /// demanded of it.
     pub control: bool,
     /// What must carry every connection.
     pub transport: Expect,
-    /// What must carry each connection, in the order of their first packets, instead of `transport`; empty where one
-    /// word serves for all.
+    /// What must carry each connection, in the order of their first packets, instead of
+    /// `transport`; empty where one word serves for all.
     pub each: Vec<Expect>,
     /// Sides whose segments must not have waited for an ACK.
     pub no_holding: Vec<NoHolding>,
@@ -27,7 +28,8 @@ pub struct Demands {
     pub compressed: bool,
     /// RFC rules that the case makes an end break.
     pub illegal: Vec<Illegal>,
-    /// Lab rules and middleboxes that the case put on the wire: each must have done something to a packet.
+    /// Lab rules and middleboxes that the case put on the wire: each must have done something to a
+    /// packet.
     pub placed: Vec<Placed>,
     /// Subflows that must have joined the one connection of the cell, the first not counted.
     pub joins: Option<Count>,
@@ -47,8 +49,8 @@ pub struct Demands {
 pub struct NoHolding {
     /// Who sends them.
     pub side: Side,
-    /// In how many rounds they would have waited. Half of them show it: one alone may be a program that was not scheduled for as long
-    /// as a delayed ACK takes.
+    /// In how many rounds they would have waited. Half of them show it: one alone may be a program
+    /// that was not scheduled for as long as a delayed ACK takes.
     pub rounds: u32,
 }
 

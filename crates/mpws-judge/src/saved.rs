@@ -105,8 +105,8 @@ pub struct Difference {
 }
 
 impl Saved {
-    /// Reads it, and what the capture in the same folder shows, by this version's reading. Without a capture what was read when the
-    /// cell ran stands.
+    /// Reads it, and what the capture in the same folder shows, by this version's reading. Without
+    /// a capture what was read when the cell ran stands.
     ///
     /// # Errors
     ///

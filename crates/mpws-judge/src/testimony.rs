@@ -17,13 +17,15 @@ pub struct Testimony {
     pub steps: Steps,
     /// What crossed the wire.
     pub wire: Wire,
-    /// How many packets came for each lab rule and middlebox, in the order of [`crate::Demands::placed`].
+    /// How many packets came for each lab rule and middlebox, in the order of
+    /// [`crate::Demands::placed`].
     pub came: Vec<u64>,
     /// What the kernels of both hosts said.
     pub kernels: Sides<Kernel>,
     /// What both peers said, and how they ended.
     pub peers: Sides<Peer>,
-    /// The refusal of an MPTCP socket to the client, where there was one, and what this host says of it.
+    /// The refusal of an MPTCP socket to the client, where there was one, and what this host says
+    /// of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
 }
@@ -67,9 +69,11 @@ pub enum End {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kernel {
-    /// By how much its counters moved from the start of the cell to its end. One that the kernel does not have is not in it.
+    /// By how much its counters moved from the start of the cell to its end. One that the kernel
+    /// does not have is not in it.
     pub moved: CounterDelta,
-    /// Its MPTCP sockets, listeners left out, while a connection stood; absent where nobody asked then.
+    /// Its MPTCP sockets, listeners left out, while a connection stood; absent where nobody asked
+    /// then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sockets: Option<Vec<MptcpSocket>>,
 }
@@ -90,7 +94,8 @@ pub struct MptcpSocket {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Peer {
-    /// Its connections, while one stood, as its own API and socket options show them; absent where nobody asked then.
+    /// Its connections, while one stood, as its own API and socket options show them; absent where
+    /// nobody asked then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<Vec<PeerConnection>>,
     /// How its process ended; absent where it was not told to end.
@@ -132,7 +137,8 @@ pub enum Exit {
 pub struct Refusal {
     /// The errno that its program got.
     pub errno: i32,
-    /// Whether this host gives a socket of the same kind to others, in the same network namespace, after the steps.
+    /// Whether this host gives a socket of the same kind to others, in the same network namespace,
+    /// after the steps.
     pub given_to_others: bool,
     /// `net.mptcp.enabled` in that namespace; absent where it cannot be read.
     pub enabled: Option<bool>,

@@ -27,7 +27,8 @@ pub struct Parties {
 pub struct Wire {
     /// Whether any TCP packet was seen, of whatever connection.
     pub any_tcp: bool,
-    /// Connections from the client to the server's port, in the order of their first packets; subflows are folded in.
+    /// Connections from the client to the server's port, in the order of their first packets;
+    /// subflows are folded in.
     pub connections: Vec<SeenConnection>,
     /// What lab rules and middleboxes did to packets.
     pub effects: BTreeSet<Effect>,
@@ -99,8 +100,9 @@ pub struct SeenJoin {
     pub established: bool,
     /// All of them with MP_JOIN.
     pub agreed: bool,
-    /// Packets beside SYN/ACK and RST that came back to whoever opened it. The first is the fourth ACK, which says that the third was
-    /// taken (RFC 8684 section 3.2): a join that is refused for a limit is refused there.
+    /// Packets beside SYN/ACK and RST that came back to whoever opened it. The first is the fourth
+    /// ACK, which says that the third was taken (RFC 8684 section 3.2): a join that is refused for
+    /// a limit is refused there.
     pub answers: u32,
 }
 
@@ -116,8 +118,8 @@ pub struct SeenMessage {
     pub last_ns: u64,
     /// Names of the paths that carried it, each once.
     pub paths: Vec<String>,
-    /// What its program wrote, inflated where it was compressed; absent where that is not known, because it did not arrive whole or
-    /// could not be inflated.
+    /// What its program wrote, inflated where it was compressed; absent where that is not known,
+    /// because it did not arrive whole or could not be inflated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<SeenContent>,
 }
@@ -315,8 +317,9 @@ impl SeenSubflow {
     }
 }
 
-/// What was done to a packet, and by whom. [`mpws_trace::read_pcapng`] refuses a capture with a record
-/// of which that cannot be read; here it shows nothing, so that what should have acted stays unproven.
+/// What was done to a packet, and by whom. [`mpws_trace::read_pcapng`] refuses a capture with a
+/// record of which that cannot be read; here it shows nothing, so that what should have acted stays
+/// unproven.
 fn effects(packet: &PacketRecord) -> Vec<Effect> {
     let Ok(act) = packet.act() else {
         return Vec::new();

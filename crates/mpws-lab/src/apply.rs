@@ -64,7 +64,8 @@ impl Lab {
     /// Takes a condition away again.
     ///
     /// # Errors
-    /// [`PathError::Lab`] when the lab has ended, or when a box of the condition was removed before.
+    /// [`PathError::Lab`] when the lab has ended, or when a box of the condition was removed
+    /// before.
     pub fn lift(&self, applied: Applied) -> Result<(), PathError> {
         for (_, id) in &applied.boxes {
             self.remove_box(*id)?;

@@ -241,8 +241,8 @@ impl Host {
     /// than it thinks. To itself it is root; outside it has no more rights than the caller.
     ///
     /// # Errors
-    /// `NotFound` for a program that is not there and for an entry point that this executable lacks,
-    /// `PermissionDenied` for a file that may not be executed, `InvalidInput` where
+    /// `NotFound` for a program that is not there and for an entry point that this executable
+    /// lacks, `PermissionDenied` for a file that may not be executed, `InvalidInput` where
     /// [`Spawn::deny_mptcp`] is no errno, `EMSGSIZE` where arguments and environment have more than
     /// 128 KiB; `BrokenPipe` when the lab has ended.
     pub fn spawn(&self, spawn: Spawn) -> io::Result<Process> {

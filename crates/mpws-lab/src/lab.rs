@@ -234,9 +234,9 @@ impl Lab {
     /// on.
     ///
     /// # Errors
-    /// [`InstallError::NoSuchHost`] or [`InstallError::NoSuchPath`] where the lab lacks what the rule
-    /// names, [`InstallError::Senseless`] where it can never do what it says, [`InstallError::Lab`]
-    /// when the lab has ended.
+    /// [`InstallError::NoSuchHost`] or [`InstallError::NoSuchPath`] where the lab lacks what the
+    /// rule names, [`InstallError::Senseless`] where it can never do what it says,
+    /// [`InstallError::Lab`] when the lab has ended.
     pub fn install(&self, rule: &Rule) -> Result<RuleId, InstallError> {
         self.check(rule)?;
         match self
@@ -365,8 +365,8 @@ impl Lab {
     ///
     /// # Errors
     /// An error of kind `Other`, which says so, when the wire lost packets for want of room
-    /// ([`Builder::backlog`]) or the capture grew past [`Builder::capture_limit`]: it would not be the
-    /// truth. `BrokenPipe` when the lab has ended.
+    /// ([`Builder::backlog`]) or the capture grew past [`Builder::capture_limit`]: it would not be
+    /// the truth. `BrokenPipe` when the lab has ended.
     pub fn capture(&self) -> io::Result<File> {
         let mut reply = self.shared.ask(&Request::Capture, &[])?;
         match (reply.answer, reply.descriptors.pop()) {
@@ -388,8 +388,8 @@ impl Lab {
     /// Ends the lab and waits for its processes to go.
     ///
     /// # Errors
-    /// An error of kind `Other`, with the exit status, when it had ended before or had to be killed;
-    /// the kernel's own where it cannot be waited for.
+    /// An error of kind `Other`, with the exit status, when it had ended before or had to be
+    /// killed; the kernel's own where it cannot be waited for.
     pub fn stop(mut self) -> io::Result<()> {
         let status = self.end()?;
         if status.success() {

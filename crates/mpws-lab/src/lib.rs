@@ -29,8 +29,8 @@
 //! - [`preset`]: the usual middleboxes and link qualities by name, as a user types them.
 //! - [`mod@reexec`]: entry points of the current executable, by which any program that links this
 //!   crate can be the lab process. `Lab::start` needs nothing else from the program.
-//! - `lab`, `apply`, `host`, `process`, `exit`, `probe`, `error`: the caller's side, all re-exported
-//!   here.
+//! - `lab`, `apply`, `host`, `process`, `exit`, `probe`, `error`: the caller's side, all
+//!   re-exported here.
 //! - `topology`, `message`, `channel`: what caller and lab process share.
 //! - `inside`: the lab process: namespaces, hosts, links, peer processes.
 //! - `wire`: forwarder, rules applied, middleboxes and links at work, capture.
@@ -39,7 +39,6 @@
 //!   [`reexec!`].
 
 #![deny(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 mod apply;
 mod channel;

@@ -33,12 +33,14 @@ pub enum Cause {
     PayloadChanged,
     /// DSS had arrived in both directions before data came without.
     FellBackMidStream,
-    /// Data left without DSS before DSS had arrived in both directions, and no option was taken out.
+    /// Data left without DSS before DSS had arrived in both directions, and no option was taken
+    /// out.
     FellBackEarly,
     /// An end announced the fallback: MP_FAIL or an infinite mapping.
     InfiniteMapping,
-    /// A machine on the way answered the SYN in the server's place, and asked the server itself without MP_CAPABLE. Only
-    /// a capture of both its sides shows that; to one side it looks like a server that speaks TCP.
+    /// A machine on the way answered the SYN in the server's place, and asked the server itself
+    /// without MP_CAPABLE. Only a capture of both its sides shows that; to one side it looks like a
+    /// server that speaks TCP.
     Proxied,
     /// Every SYN with MP_CAPABLE was lost.
     SynDropped,

@@ -27,7 +27,8 @@ pub struct ClaimResult {
     /// The verdict that the TCP controls of the same cells give; absent where an aspect has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_tcp: Option<ClaimVerdict>,
-    /// On what it depends: aspects, and properties that part the answers of an aspect without an exception.
+    /// On what it depends: aspects, and properties that part the answers of an aspect without an
+    /// exception.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<Dependence>,
     /// What this host says of the capabilities on which the claim hinges.
@@ -60,7 +61,8 @@ pub enum ClaimVerdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dependence {
-    /// The aspect whose answers it parts; absent where the claim has one aspect, or the property is the aspect itself.
+    /// The aspect whose answers it parts; absent where the claim has one aspect, or the property is
+    /// the aspect itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aspect: Option<String>,
     /// The property, such as `implementation`.
@@ -69,7 +71,8 @@ pub struct Dependence {
     pub holds: Vec<String>,
     /// Values with which every answer contradicts it.
     pub fails: Vec<String>,
-    /// Values with which it does neither: answers of both kinds, or rounds of a figure that contradict each other.
+    /// Values with which it does neither: answers of both kinds, or rounds of a figure that
+    /// contradict each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub neither: Vec<String>,
 }

@@ -9,7 +9,8 @@ use crate::Cause;
 
 /// What must carry the bytes.
 ///
-/// In JSON it is `{"kind": "fallback", "cause": "syn-dropped"}`, without `cause` where there is none.
+/// In JSON it is `{"kind": "fallback", "cause": "syn-dropped"}`, without `cause` where there is
+/// none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", content = "cause", rename_all = "kebab-case")]
 pub enum Expect {

@@ -1,7 +1,8 @@
-//! The data that mpws tells: results, events, verdicts, claims, and the words that its cells are named by.
+//! The data that mpws tells: results, events, verdicts, claims, and the words that its cells are
+//! named by.
 //!
-//! For: everything that makes, keeps, compares or shows results. Not for: deciding anything. Nothing here runs, measures
-//! or judges, and nothing here depends on how a result came about.
+//! For: everything that makes, keeps, compares or shows results. Not for: deciding anything.
+//! Nothing here runs, measures or judges, and nothing here depends on how a result came about.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -20,7 +21,6 @@
 //! | `testing` | results for tests, with the feature of this name |
 
 #![forbid(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 pub mod bench;
 pub mod cause;

@@ -36,8 +36,8 @@ pub struct InvalidCellName {
 impl CellName {
     /// The name of a cell of this case, with these peers.
     ///
-    /// The parts are names: lower-case letters, digits, `-` and `.`, in a case also `/`. A name of anything else is not
-    /// read back.
+    /// The parts are names: lower-case letters, digits, `-` and `.`, in a case also `/`. A name of
+    /// anything else is not read back.
     pub fn new(case: &str, client: &str, server: &str, protocol: Protocol, ip: Ip) -> Self {
         Self {
             text: format!("{case}@{client}:{server}/{protocol}/{ip}"),

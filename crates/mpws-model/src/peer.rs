@@ -8,8 +8,8 @@ pub const FIXTURE: &str = "fixture";
 
 /// What a peer is: a version of a library, and an implementation inside it.
 ///
-/// The name of a peer is made of these in one way or another (`websockets-13.1-legacy`, `node-ws`), so that nobody can take
-/// it apart again: it is carried beside the name.
+/// The name of a peer is made of these in one way or another (`websockets-13.1-legacy`, `node-ws`),
+/// so that nobody can take it apart again: it is carried beside the name.
 #[derive(
     Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -17,7 +17,8 @@ pub const FIXTURE: &str = "fixture";
 pub struct PeerId {
     /// The library or program: `websockets`.
     pub family: String,
-    /// Its version: that which was loaded, where the peer started, else that which the catalogue wants.
+    /// Its version: that which was loaded, where the peer started, else that which the catalogue
+    /// wants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The implementation inside it: `asyncio`.

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// A value as a check shows it: text as it is, `nothing` for what is not there, all else as JSON on one line.
+/// A value as a check shows it: text as it is, `nothing` for what is not there, all else as JSON on
+/// one line.
 pub fn shown<T: Serialize + ?Sized>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(Value::Null) => "nothing".to_owned(),

@@ -1,7 +1,8 @@
-//! Results for tests, with the feature `testing`: each as plain as can be, to be changed where a test needs it otherwise.
+//! Results for tests, with the feature `testing`: each as plain as can be, to be changed where a
+//! test needs it otherwise.
 //!
-//! A cell passed over what its name asks for, a run is the whole run of its cells by an ordinary user, a claim has no
-//! answers.
+//! A cell passed over what its name asks for, a run is the whole run of its cells by an ordinary
+//! user, a claim has no answers.
 
 use std::collections::BTreeMap;
 

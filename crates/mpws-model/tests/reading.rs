@@ -7,7 +7,8 @@ use mpws_model::result::{
 use mpws_model::{Cause, Ip, PeerId, Protocol};
 use serde_json::{Value, json};
 
-/// Written by version 0.1.0: `mpws run claims/connect-first --peer websockets-13.1-sync --peer websockets-13.1-legacy`.
+/// Written by version 0.1.0: `mpws run claims/connect-first --peer websockets-13.1-sync --peer
+/// websockets-13.1-legacy`.
 const FIRST: &str = include_str!("result-v1.json");
 
 fn first() -> RunResult {

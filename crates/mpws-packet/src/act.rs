@@ -61,7 +61,8 @@ did! {
     Duplicated = "duplicate",
     /// `drop`: it was lost.
     Dropped = "drop",
-    /// `reset`: it was lost, and its sender got a TCP reset in answer, which is a record of its own.
+    /// `reset`: it was lost, and its sender got a TCP reset in answer, which is a record of its
+    /// own.
     Reset = "reset",
     /// `rewrite`: it was changed; the next record is what went on, [`Did::Replacement`].
     Rewritten = "rewrite",

@@ -15,7 +15,6 @@
 //! With the feature `serde` its types are data, with `schemars` they have JSON schemas too.
 
 #![forbid(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 mod act;
 mod by;

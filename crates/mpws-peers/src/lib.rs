@@ -21,7 +21,6 @@
 //! | [`protocol`] | the adapter protocol, a crate of its own |
 
 #![deny(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 mod blind;
 pub mod catalogue;

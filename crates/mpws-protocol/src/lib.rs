@@ -26,7 +26,6 @@
 //! | [`schema`](schema()) | the schema of the whole protocol, as it is checked in |
 
 #![deny(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 pub mod adapter;
 pub mod asynchronous;

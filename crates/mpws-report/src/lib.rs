@@ -12,7 +12,8 @@
 //! - [`junit`]: `junit.xml`, for CI systems; schema `docs/schemas/junit.xsd`
 //! - [`markdown`]: `summary.md`, for a job summary or a pull request
 //! - [`mod@bench`]: all that a bench run gives: table, `bench.json`, histograms, charts
-//! - [`matrix`]: `support-matrix.json` and `support-matrix.md`: versions against families, with evidence
+//! - [`matrix`]: `support-matrix.json` and `support-matrix.md`: versions against families, with
+//!   evidence
 //! - [`folder`]: all of these into the output folder, each complete or not at all
 //! - [`text`]: how hostile text is made harmless
 

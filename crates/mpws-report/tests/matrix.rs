@@ -1,4 +1,5 @@
-//! The support matrix: what it shows, that it is the same each time, and that the checked-in one is whole.
+//! The support matrix: what it shows, that it is the same each time, and that the checked-in one is
+//! whole.
 
 use mpws_model::result::{CellResult, Launcher, Recorded, RunResult, RunsOn, Verdict};
 use mpws_model::testing;

@@ -18,7 +18,6 @@
 //! A library is a [`Library`]; each of the two programs in `src/bin` has one.
 
 #![forbid(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 pub mod adapter;
 mod connections;

@@ -24,7 +24,6 @@
 //! | [`result`], [`event`] | what comes out |
 
 #![forbid(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 pub mod case;
 pub mod cases;

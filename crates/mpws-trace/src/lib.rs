@@ -31,7 +31,6 @@
 //! A module uses those above it and never one below.
 
 #![forbid(unsafe_code)]
-#![warn(clippy::missing_errors_doc)]
 
 // Unit tests make captures packet by packet, as the integration tests do.
 #[cfg(test)]

@@ -12,7 +12,8 @@ use crate::failure::Failure;
 use crate::matrix;
 use crate::output::Output;
 
-/// Judges the cells of a result by their evidence, and tells where that comes to something else than the result says.
+/// Judges the cells of a result by their evidence, and tells where that comes to something else
+/// than the result says.
 pub(crate) fn run(args: &Judge) -> Result<Exit, Failure> {
     let (folder, file) = places(&args.results);
     let result = matrix::read(&file)?;

@@ -280,7 +280,8 @@ impl Mutant {
         )
     }
 
-    /// Every round is a new connection, of its own socket from the second on; failures are swallowed.
+    /// Every round is a new connection, of its own socket from the second on; failures are
+    /// swallowed.
     async fn iterate_twice(&self, id: u64, args: &Value) -> Response {
         let mut connections = 0;
         let mut retries = Vec::new();

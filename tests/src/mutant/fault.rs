@@ -21,7 +21,8 @@ pub enum Fault {
     ClientLenient,
     /// Loses the first message of a connection.
     ClientLosesMessage,
-    /// Opens another connection in silence when it is to send for the third time, and goes on with that.
+    /// Opens another connection in silence when it is to send for the third time, and goes on with
+    /// that.
     ClientReconnects,
     /// Reports a close code that did not come.
     ClientMisreportsClose,

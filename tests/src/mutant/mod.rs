@@ -1,7 +1,8 @@
 //! Peers that lie in exactly one way, and the honest peer that they are compared with.
 //!
-//! [`honest::Honest`] is the fixture with what the cases ask for and it lacks. A mutant is that peer with one [`Fault`] in
-//! front of it. Where the honest peer is green and the mutant red, the fault alone was noticed.
+//! [`honest::Honest`] is the fixture with what the cases ask for and it lacks. A mutant is that
+//! peer with one [`Fault`] in front of it. Where the honest peer is green and the mutant red, the
+//! fault alone was noticed.
 
 pub mod falsify;
 mod fault;

@@ -16,10 +16,11 @@ pub struct Compressor {
 
 /// Decompresses the messages of one direction.
 ///
-/// Every message starts a DEFLATE stream of its own that is given what it may refer to. So a message that does not end
-/// between two blocks is an error (unless its bytes, with the end that is appended, happen to be whole), and so is, without
-/// context takeover, one that refers to an earlier message. A reference that reaches further back than the window, but not
-/// out of the message, is not always noticed.
+/// Every message starts a DEFLATE stream of its own that is given what it may refer to. So a
+/// message that does not end between two blocks is an error (unless its bytes, with the end that is
+/// appended, happen to be whole), and so is, without context takeover, one that refers to an
+/// earlier message. A reference that reaches further back than the window, but not out of the
+/// message, is not always noticed.
 #[derive(Debug)]
 pub struct Decompressor {
     inner: Decompress,
@@ -40,7 +41,8 @@ pub struct Decompressor {
 #[error("cannot compress: {0}")]
 pub struct CompressError(String);
 
-/// A message cannot be decompressed; the connection must be failed, for the state of the window is lost.
+/// A message cannot be decompressed; the connection must be failed, for the state of the window is
+/// lost.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecompressError {
@@ -64,8 +66,8 @@ pub enum DecompressError {
 impl Compressor {
     /// `takeover`: messages may refer to earlier ones.
     ///
-    /// zlib has no raw window of 256 bytes. For that one, the history is dropped after every 256 bytes, so that no
-    /// reference is longer; text then shrinks less than with 512 bytes.
+    /// zlib has no raw window of 256 bytes. For that one, the history is dropped after every 256
+    /// bytes, so that no reference is longer; text then shrinks less than with 512 bytes.
     pub fn new(window: WindowBits, takeover: bool) -> Self {
         let bits = zlib_bits(window);
         Self {
@@ -75,8 +77,8 @@ impl Compressor {
         }
     }
 
-    /// The payload of a compressed message: all its blocks, without the last `00 00 ff ff`. Cut anywhere, it can be
-    /// sent in fragments.
+    /// The payload of a compressed message: all its blocks, without the last `00 00 ff ff`. Cut
+    /// anywhere, it can be sent in fragments.
     ///
     /// # Errors
     ///
@@ -134,7 +136,8 @@ impl Compressor {
 }
 
 impl Decompressor {
-    /// `takeover`: messages may refer to earlier ones. Messages of more than `limit` bytes are errors.
+    /// `takeover`: messages may refer to earlier ones. Messages of more than `limit` bytes are
+    /// errors.
     pub fn new(window: WindowBits, takeover: bool, limit: usize) -> Self {
         Self {
             inner: Decompress::new_with_window_bits(false, zlib_bits(window)),
@@ -159,12 +162,14 @@ impl Decompressor {
         Ok(content)
     }
 
-    /// Appends what a frame of a compressed message adds to its content; `last` where the frame has FIN.
+    /// Appends what a frame of a compressed message adds to its content; `last` where the frame has
+    /// FIN.
     ///
     /// # Errors
     ///
-    /// Where the message cannot be decompressed, or becomes longer than the limit, which is noticed before more than
-    /// 64 KiB beyond it are kept. After an error all further calls give the same one.
+    /// Where the message cannot be decompressed, or becomes longer than the limit, which is noticed
+    /// before more than 64 KiB beyond it are kept. After an error all further calls give the same
+    /// one.
     pub fn fragment(
         &mut self,
         payload: &[u8],
@@ -233,7 +238,8 @@ impl Decompressor {
                 if self.finals > MAX_FINALS {
                     return Err(DecompressError::TooManyFinals);
                 }
-                // RFC 7692 section 7.2.1: the next block follows, and may refer to what came before.
+                // RFC 7692 section 7.2.1: the next block follows, and may refer to what came
+                // before.
                 self.remember(content.get(remembered..).unwrap_or_default());
                 remembered = content.len();
                 self.restart()?;

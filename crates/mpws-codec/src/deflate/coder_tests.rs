@@ -247,8 +247,8 @@ proptest! {
     }
 }
 
-/// As much of RFC 1951 as it takes to find how far back a stream refers. zlib cannot tell: it accepts longer references
-/// within what it has just written.
+/// As much of RFC 1951 as it takes to find how far back a stream refers. zlib cannot tell: it
+/// accepts longer references within what it has just written.
 mod distances {
     struct Bits<'a> {
         bytes: &'a [u8],

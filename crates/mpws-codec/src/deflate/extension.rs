@@ -24,7 +24,8 @@ pub struct Parameter {
     pub value: Option<String>,
 }
 
-/// A header does not follow the grammar; the recipient must fail the connection (RFC 6455 section 9.1).
+/// A header does not follow the grammar; the recipient must fail the connection (RFC 6455 section
+/// 9.1).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {offset} of Sec-WebSocket-Extensions field {field}")]
 pub struct ListError {
@@ -37,13 +38,16 @@ pub struct ListError {
 }
 
 impl ExtensionList {
-    /// Reads the values of all `Sec-WebSocket-Extensions` fields; several are as good as one with commas.
+    /// Reads the values of all `Sec-WebSocket-Extensions` fields; several are as good as one with
+    /// commas.
     ///
-    /// Empty elements are skipped (RFC 9110 section 5.6.1). Names keep their case, and match only in that case.
+    /// Empty elements are skipped (RFC 9110 section 5.6.1). Names keep their case, and match only
+    /// in that case.
     ///
     /// # Errors
     ///
-    /// Where a value does not follow the grammar, or all of them hold no element although there is a field.
+    /// Where a value does not follow the grammar, or all of them hold no element although there is
+    /// a field.
     pub fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, ListError> {
         let mut found = Vec::new();
         let mut fields = 0;

@@ -57,7 +57,8 @@ pub struct Preferences {
     pub client_no_context_takeover: bool,
     /// Largest window that the server uses.
     pub server_max_window_bits: Option<WindowBits>,
-    /// Largest window that the client shall use. It cannot be asked for where the offer lacks the parameter.
+    /// Largest window that the client shall use. It cannot be asked for where the offer lacks the
+    /// parameter.
     pub client_max_window_bits: Option<WindowBits>,
     /// Decline offers where `client_max_window_bits` cannot be asked for.
     pub require_client_max_window_bits: bool,
@@ -167,9 +168,11 @@ impl Offer {
 }
 
 impl Preferences {
-    /// The server's side: takes the first offer that it can; `None` where all are declined or there are none.
+    /// The server's side: takes the first offer that it can; `None` where all are declined or there
+    /// are none.
     ///
-    /// Offers with invalid parameters are declined one by one, other extensions ignored (RFC 7692 section 7).
+    /// Offers with invalid parameters are declined one by one, other extensions ignored (RFC 7692
+    /// section 7).
     pub fn answer(&self, offered: &ExtensionList) -> Option<Agreement> {
         let ours = offered.0.iter().filter(|extension| extension.name == NAME);
         ours.filter_map(|extension| Offer::parse(extension).ok())
@@ -202,7 +205,8 @@ impl Preferences {
 }
 
 impl Agreement {
-    /// The client's side: checks an answer against the offers; `None` where the server took no extension.
+    /// The client's side: checks an answer against the offers; `None` where the server took no
+    /// extension.
     ///
     /// An answer may say anything that at least one of the offers allows (RFC 7692 section 5).
     ///

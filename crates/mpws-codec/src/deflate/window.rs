@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Base-2 logarithm of the size of an LZ77 sliding window in bytes: 8 to 15 (RFC 7692 section 7.1.2).
+/// Base-2 logarithm of the size of an LZ77 sliding window in bytes: 8 to 15 (RFC 7692 section
+/// 7.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WindowBits(u8);
 

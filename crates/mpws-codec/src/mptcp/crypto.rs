@@ -14,7 +14,8 @@ impl Key {
         Token(u32::from_be_bytes([a, b, c, d]))
     }
 
-    /// The initial data sequence number: the least significant 64 bits of the hash of the key (RFC 8684 section 3.1).
+    /// The initial data sequence number: the least significant 64 bits of the hash of the key (RFC
+    /// 8684 section 3.1).
     ///
     /// The SYN takes this number, so the first byte of data has the next one.
     pub fn idsn(self) -> DataSeq {
@@ -29,7 +30,8 @@ impl Key {
 
 /// HMAC of one end of a join, untruncated (RFC 8684 section 3.2).
 ///
-/// `own` belongs to the end that sends the HMAC. The SYN/ACK carries the first 8 bytes, the ACK the first 20.
+/// `own` belongs to the end that sends the HMAC. The SYN/ACK carries the first 8 bytes, the ACK the
+/// first 20.
 pub fn join_hmac(own_key: Key, other_key: Key, own_nonce: Nonce, other_nonce: Nonce) -> [u8; 32] {
     hmac(
         own_key,
@@ -61,8 +63,8 @@ fn hmac(own_key: Key, other_key: Key, message: &[&[u8]]) -> [u8; 32] {
     let mut key = [0; 64];
     key[..8].copy_from_slice(&own_key.0.to_be_bytes());
     key[8..16].copy_from_slice(&other_key.0.to_be_bytes());
-    // HMAC pads a key with zeros to the block of its hash (RFC 2104 section 2), so the padded key of exactly one
-    // block is the same key, and needs no fallible constructor.
+    // HMAC pads a key with zeros to the block of its hash (RFC 2104 section 2), so the padded key
+    // of exactly one block is the same key, and needs no fallible constructor.
     let mut mac = Hmac::<Sha256>::new(&key.into());
     for part in message {
         mac.update(part);

@@ -7,8 +7,8 @@ use super::{
 
 /// Overwrites every option that the predicate selects with NOP and says how many that were.
 ///
-/// The length of the header stays. NOP and end-of-list are not offered to the predicate; options from the first
-/// malformed one on are left alone. The TCP checksum is the caller's concern.
+/// The length of the header stays. NOP and end-of-list are not offered to the predicate; options
+/// from the first malformed one on are left alone. The TCP checksum is the caller's concern.
 pub fn strip(options: &mut [u8], mut predicate: impl FnMut(RawOption<'_>) -> bool) -> usize {
     let selected: Vec<_> = options::iter(options)
         .map_while(Result::ok)
@@ -33,7 +33,8 @@ pub fn strip_subtype(options: &mut [u8], subtype: Subtype) -> usize {
     strip(options, |option| option.subtype() == Some(subtype))
 }
 
-/// Lets a function change the bytes of every MPTCP option of one subtype, and says how many there were.
+/// Lets a function change the bytes of every MPTCP option of one subtype, and says how many there
+/// were.
 ///
 /// The function gets the whole option, kind and length included.
 pub fn modify(options: &mut [u8], subtype: Subtype, mut change: impl FnMut(&mut [u8])) -> usize {

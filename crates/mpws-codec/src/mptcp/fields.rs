@@ -1,7 +1,7 @@
 //! The fields of each MPTCP option: what stands behind kind, length and subtype.
 //!
-//! Parsers get the 4 bits beside the subtype and the bytes after them, builders append the same. What is not of
-//! exactly the right length is `None`.
+//! Parsers get the 4 bits beside the subtype and the bytes after them, builders append the same.
+//! What is not of exactly the right length is `None`.
 
 use std::net::IpAddr;
 

@@ -96,8 +96,8 @@ pub struct Dss {
     pub mapping: Option<Mapping>,
     /// F: the mapping ends the data stream.
     pub data_fin: bool,
-    /// 12 bits, of which only those count that nothing above stands for: the 7 reserved ones, and `a` and `m` where
-    /// `A` and `M` are not set.
+    /// 12 bits, of which only those count that nothing above stands for: the 7 reserved ones, and
+    /// `a` and `m` where `A` and `M` are not set.
     pub reserved: u16,
 }
 
@@ -158,7 +158,8 @@ pub struct MpPrio {
     pub reserved: u8,
 }
 
-/// MP_FASTCLOSE: ends a connection at once, as a reset ends a TCP connection (RFC 8684 section 3.5).
+/// MP_FASTCLOSE: ends a connection at once, as a reset ends a TCP connection (RFC 8684 section
+/// 3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MpFastclose {
     /// Key of the end that receives it.
@@ -255,7 +256,8 @@ impl WireSeq {
 }
 
 impl Mapping {
-    /// Whether it holds for all further data: the connection has fallen back (RFC 8684 section 3.7).
+    /// Whether it holds for all further data: the connection has fallen back (RFC 8684 section
+    /// 3.7).
     pub fn is_infinite(self) -> bool {
         self.length == 0
     }

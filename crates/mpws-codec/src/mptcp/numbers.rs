@@ -12,7 +12,8 @@ pub struct Token(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce(pub u32);
 
-/// Number that one end gives to one of its addresses (RFC 8684 section 3.2); 0 is that of the first subflow.
+/// Number that one end gives to one of its addresses (RFC 8684 section 3.2); 0 is that of the first
+/// subflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressId(pub u8);
 
@@ -20,6 +21,7 @@ pub struct AddressId(pub u8);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DataSeq(pub u64);
 
-/// Sequence number in a subflow, relative to its initial one, 32 bits, wraps (RFC 8684 section 3.3.1).
+/// Sequence number in a subflow, relative to its initial one, 32 bits, wraps (RFC 8684 section
+/// 3.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubflowSeq(pub u32);

@@ -12,8 +12,9 @@ use super::subtype::{KIND_MPTCP, Subtype};
 
 /// An MPTCP option (RFC 8684 section 3).
 ///
-/// Fields named `reserved` hold the flag bits of the option that no other field stands for, in their place and
-/// already shifted to the lowest bit of their field; senders must leave them 0, and parsing keeps them.
+/// Fields named `reserved` hold the flag bits of the option that no other field stands for, in
+/// their place and already shifted to the lowest bit of their field; senders must leave them 0, and
+/// parsing keeps them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MptcpOption {
     /// MP_CAPABLE (RFC 8684 section 3.1).
@@ -89,7 +90,8 @@ impl MptcpOption {
     ///
     /// # Errors
     ///
-    /// Where the bytes have no form of RFC 8684; unknown subtypes are [`MptcpOption::Other`], not errors.
+    /// Where the bytes have no form of RFC 8684; unknown subtypes are [`MptcpOption::Other`], not
+    /// errors.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseOptionError> {
         let error = |offset, subtype, problem| {
             Err(ParseOptionError {
@@ -152,10 +154,12 @@ impl MptcpOption {
         parsed.map_or_else(|| error(2, Some(subtype), Problem::Form(bytes.len())), Ok)
     }
 
-    /// The option as bytes, kind and length included; what [`parse`](Self::parse) turns back into the same value.
+    /// The option as bytes, kind and length included; what [`parse`](Self::parse) turns back into
+    /// the same value.
     ///
-    /// Values out of the range of their field are cut to it: `reserved` to its bits, lists to 255 bytes in all.
-    /// Many options that can be built this way do not fit into the 40 bytes that a TCP header has for all of them.
+    /// Values out of the range of their field are cut to it: `reserved` to its bits, lists to 255
+    /// bytes in all. Many options that can be built this way do not fit into the 40 bytes that a
+    /// TCP header has for all of them.
     pub fn build(&self) -> Vec<u8> {
         let mut body = Vec::with_capacity(28);
         match self {

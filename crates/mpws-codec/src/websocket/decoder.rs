@@ -6,8 +6,8 @@ use super::frame::{FrameHeader, LengthForm, apply_mask, opcode};
 
 /// Reads the frames of one direction of a connection, after its opening handshake.
 ///
-/// Bytes go in by [`push`](Self::push), in pieces of any size; frames come out of the iterator, which ends while the
-/// next frame is incomplete and may be asked again after the next piece.
+/// Bytes go in by [`push`](Self::push), in pieces of any size; frames come out of the iterator,
+/// which ends while the next frame is incomplete and may be asked again after the next piece.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     sender: Sender,
@@ -119,7 +119,8 @@ impl Decoder {
         }
     }
 
-    /// Reserved bits that an extension gives a meaning, 0 to 7; 4 for permessage-deflate (RFC 7692 section 6).
+    /// Reserved bits that an extension gives a meaning, 0 to 7; 4 for permessage-deflate (RFC 7692
+    /// section 6).
     pub fn allow_rsv(mut self, bits: u8) -> Self {
         self.allowed_rsv = bits & 0x07;
         self
@@ -139,9 +140,11 @@ impl Decoder {
         self.buffer.len() - self.used
     }
 
-    /// Bytes that the frame under way still lacks; `None` where its header has not come, or decoding has failed.
+    /// Bytes that the frame under way still lacks; `None` where its header has not come, or
+    /// decoding has failed.
     ///
-    /// Who knows that bytes are missing from the stream can fill in so many at most, and go on with the next frame.
+    /// Who knows that bytes are missing from the stream can fill in so many at most, and go on with
+    /// the next frame.
     pub fn awaited(&self) -> Option<u64> {
         let rest = self.buffer.get(self.used..).filter(|_| !self.failed)?;
         let (header, header_length) = FrameHeader::parse(rest)?;
@@ -320,7 +323,8 @@ fn close_violations(payload: &[u8]) -> Vec<Violation> {
         None => vec![Violation::CloseOneByte],
         Some((code, reason)) => {
             let code = u16::from_be_bytes(*code);
-            // RFC 6455 sections 7.4.1 and 7.4.2, and the codes that IANA has assigned since (1012 to 1014).
+            // RFC 6455 sections 7.4.1 and 7.4.2, and the codes that IANA has assigned since (1012
+            // to 1014).
             let allowed = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
             let text = std::str::from_utf8(reason).is_ok();
             let mut found = Vec::new();

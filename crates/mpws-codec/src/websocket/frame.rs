@@ -80,7 +80,8 @@ impl LengthForm {
 }
 
 impl FrameHeader {
-    /// Reads a header from the front, with the number of bytes it takes; `None` while it is incomplete.
+    /// Reads a header from the front, with the number of bytes it takes; `None` while it is
+    /// incomplete.
     ///
     /// Every sequence of bytes that is long enough is a header.
     pub fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
@@ -116,8 +117,8 @@ impl FrameHeader {
         Some((header, bytes.len() - rest.len()))
     }
 
-    /// The header as bytes. A length that its form cannot hold is cut to the bits of the form; 126 and 127 in 7
-    /// bits are written as they are, and so mean another form.
+    /// The header as bytes. A length that its form cannot hold is cut to the bits of the form; 126
+    /// and 127 in 7 bits are written as they are, and so mean another form.
     pub fn build(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(14);
         bytes.push(u8::from(self.fin) << 7 | (self.rsv & 0x07) << 4 | self.opcode & 0x0f);

@@ -34,7 +34,8 @@ pub enum HeadError {
     },
 }
 
-/// The answer to a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2): the value of `Sec-WebSocket-Accept`.
+/// The answer to a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2): the value of
+/// `Sec-WebSocket-Accept`.
 ///
 /// The key is taken as it stands in the request, valid or not.
 pub fn accept_key(key: &str) -> String {

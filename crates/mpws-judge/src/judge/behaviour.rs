@@ -24,7 +24,8 @@ fn judge_holding(demanded: NoHolding, wire: &Wire) -> Check {
     let sent = || wire.connections.iter().map(|one| one.sent_by(side));
     let seen: u64 = sent().map(|one| one.segments).sum();
     let held: u64 = sent().map(|one| one.held).sum();
-    // One held segment a round is what Nagle's algorithm does; a busy machine makes one look so now and then.
+    // One held segment a round is what Nagle's algorithm does; a busy machine makes one look so now
+    // and then.
     let waits = held * 2 >= u64::from(rounds);
     let few = "none, or few by chance";
     let observed = match (seen, waits) {

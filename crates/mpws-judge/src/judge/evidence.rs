@@ -37,7 +37,8 @@ pub(super) fn in_words(
     }
 }
 
-/// Data that arrived and that the kernel of its receiver did not acknowledge, however often it came again.
+/// Data that arrived and that the kernel of its receiver did not acknowledge, however often it came
+/// again.
 pub(super) fn unacknowledged(wire: &Wire) -> Vec<String> {
     let ways = [(Side::Server, Side::Client), (Side::Client, Side::Server)];
     let mut told = Vec::new();

@@ -56,7 +56,8 @@ pub fn judge(demands: &Demands, testimony: &Testimony) -> Judgement {
     }
 }
 
-/// A failed step is a check like the others, so that no expectation about another one can explain it away.
+/// A failed step is a check like the others, so that no expectation about another one can explain
+/// it away.
 fn to_the_end(end: Option<&End>) -> Option<Check> {
     let Some(End::Failed(reason)) = end else {
         return None;
@@ -95,8 +96,8 @@ fn verdict(testimony: &Testimony, checks: &[Check]) -> (Verdict, String) {
     }
 }
 
-/// The reason of steps that ended early. Programs only see silence: the wire shows which kernel keeps it, and how a process ended
-/// shows who did.
+/// The reason of steps that ended early. Programs only see silence: the wire shows which kernel
+/// keeps it, and how a process ended shows who did.
 fn why_it_ended(testimony: &Testimony, end: &End) -> String {
     let mut reason = end.reason().to_owned();
     for told in evidence::unacknowledged(&testimony.wire) {

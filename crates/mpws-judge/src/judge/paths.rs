@@ -1,4 +1,5 @@
-//! Several paths: joins, what each path carried and lost, and whether the messages came through whole.
+//! Several paths: joins, what each path carried and lost, and whether the messages came through
+//! whole.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +62,8 @@ fn is_complete(join: SeenJoin) -> bool {
     join.established && join.agreed && join.answers > 0
 }
 
-/// Whoever opens a join counts the SYN/ACK, the other end the third ACK, without which there is no join.
+/// Whoever opens a join counts the SYN/ACK, the other end the third ACK, without which there is no
+/// join.
 fn joined_in_the_kernels(joins: Count, testimony: &Testimony) -> Check {
     let sum = |name: &str| {
         let [client, server] = testimony.kernels.both().map(|(_, one)| one.moved.of(name));
@@ -147,8 +149,8 @@ fn split(wire: &Wire) -> Check {
     check(name, "at least one", observed, split)
 }
 
-/// The longest time in which no message arrived at an end, between its first and its last, in milliseconds: the gap that a path
-/// leaves when it goes, beside what the program saw of it.
+/// The longest time in which no message arrived at an end, between its first and its last, in
+/// milliseconds: the gap that a path leaves when it goes, beside what the program saw of it.
 pub(super) fn longest_gaps(demands: &Demands, wire: &Wire) -> BTreeMap<String, Value> {
     let mut gaps = BTreeMap::new();
     if !demands.echoed {

@@ -1,4 +1,5 @@
-//! Lab rules and middleboxes of the case: each must have done something to a packet, as the capture shows it.
+//! Lab rules and middleboxes of the case: each must have done something to a packet, as the capture
+//! shows it.
 
 use mpws_model::result::Check;
 
@@ -9,8 +10,8 @@ use crate::wire::{Deed, Effect};
 
 /// Judges what the case put on the wire.
 ///
-/// Where the steps ended early, a rule or box for which no packet had come is not judged: that it had nothing to do is a
-/// consequence.
+/// Where the steps ended early, a rule or box for which no packet had come is not judged: that it
+/// had nothing to do is a consequence.
 pub(super) fn judge(demands: &Demands, testimony: &Testimony) -> Vec<Check> {
     let to_the_end = testimony.steps.end.is_none();
     let mut checks = Vec::new();

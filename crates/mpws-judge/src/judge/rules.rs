@@ -9,8 +9,8 @@ use super::check::check;
 use crate::demands::{Demands, Illegal};
 use crate::wire::{Broken, Wire};
 
-/// A broken rule fails by a check of its own, so that a known deviation covers that rule and no other. One that the case
-/// breaks itself must be seen to be broken.
+/// A broken rule fails by a check of its own, so that a known deviation covers that rule and no
+/// other. One that the case breaks itself must be seen to be broken.
 pub(super) fn judge(demands: &Demands, wire: &Wire) -> Vec<Check> {
     let broken = &wire.broken;
     let allowed = |rule: &Rule| demands.illegal.iter().any(|one| one.rule() == *rule);

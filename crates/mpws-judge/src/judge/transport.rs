@@ -41,7 +41,8 @@ fn prove(truth: TransportTruth, not_asked: Cause) -> Proven {
     }
 }
 
-/// The wire shows that MP_CAPABLE was not in a SYN; the client's errno, its host and its kernel's counters tell why.
+/// The wire shows that MP_CAPABLE was not in a SYN; the client's errno, its host and its kernel's
+/// counters tell why.
 fn why_not_asked(testimony: &Testimony) -> Cause {
     if let Some(refusal) = &testimony.refusal {
         return why_refused(refusal);

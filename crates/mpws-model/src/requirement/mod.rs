@@ -1,4 +1,5 @@
-//! What a case answers to: a section of a document, an interface of the kernel, or the documentation of a library.
+//! What a case answers to: a section of a document, an interface of the kernel, or the
+//! documentation of a library.
 
 mod contents;
 
@@ -114,11 +115,12 @@ impl Document {
         Self::Rfc9293,
     ];
 
-    /// The documents that the suite is about. Their whole table of contents is known, so that a section that no case
-    /// answers to can be named.
+    /// The documents that the suite is about. Their whole table of contents is known, so that a
+    /// section that no case answers to can be named.
     pub const WHOLE: [Self; 3] = [Self::Rfc8684, Self::Rfc6455, Self::Rfc7692];
 
-    /// Numbers and titles of its sections, in order: all of those of [`Document::WHOLE`], those that cases cite of the others.
+    /// Numbers and titles of its sections, in order: all of those of [`Document::WHOLE`], those
+    /// that cases cite of the others.
     pub fn sections(self) -> &'static [(&'static str, &'static str)] {
         sections(self)
     }

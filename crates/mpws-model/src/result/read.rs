@@ -27,12 +27,14 @@ pub enum ReadError {
 
 /// Reads the text of a `result.json`.
 ///
-/// A result of the form `mpws-result/1` is brought to the present one. What that form did not tell is left empty: titles and
-/// requirements of cases. The parts of peers' names are guessed from name and version.
+/// A result of the form `mpws-result/1` is brought to the present one. What that form did not tell
+/// is left empty: titles and requirements of cases. The parts of peers' names are guessed from name
+/// and version.
 ///
 /// # Errors
 ///
-/// [`ReadError::Form`] where the text is no JSON or not of its form, [`ReadError::Schema`] where the form is not known.
+/// [`ReadError::Form`] where the text is no JSON or not of its form, [`ReadError::Schema`] where
+/// the form is not known.
 pub fn read(text: &str) -> Result<RunResult, ReadError> {
     let mut value: Value = serde_json::from_str(text)?;
     let schema = value.get("schema").and_then(Value::as_str);
@@ -47,7 +49,8 @@ pub fn read(text: &str) -> Result<RunResult, ReadError> {
     Ok(serde_json::from_value(value)?)
 }
 
-/// From the first form to the second. What is not as that form wants it stays, and is found when the result is read.
+/// From the first form to the second. What is not as that form wants it stays, and is found when
+/// the result is read.
 fn upgrade(result: &mut Value) {
     result["schema"] = json!(RESULT_SCHEMA);
     let mut cases: Vec<String> = Vec::new();
@@ -100,7 +103,8 @@ fn upgrade_cell(cell: &mut Value) {
     }
 }
 
-/// `websockets-13.0.1-sync` with its version in the middle; of a name without it, all is the family.
+/// `websockets-13.0.1-sync` with its version in the middle; of a name without it, all is the
+/// family.
 fn upgraded_peer(peer: &Value) -> Value {
     let text = |field: &str| peer[field].as_str().unwrap_or_default();
     let (name, version) = (text("peer"), text("version"));

@@ -40,8 +40,8 @@ pub struct RunResult {
     pub matrix: Option<String>,
     /// Selectors that narrowed the plan; empty for the whole catalogue.
     pub selectors: Vec<String>,
-    /// Conditions of paths under which all cells ran that have the path, as `--path` takes them; empty where each cell
-    /// had the network that its case describes and nothing else.
+    /// Conditions of paths under which all cells ran that have the path, as `--path` takes them;
+    /// empty where each cell had the network that its case describes and nothing else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
     /// Peers that the run of a matrix left out of its plan, because they do not exist here.
@@ -123,7 +123,8 @@ pub struct CaseFacts {
     /// Where what it demands stands, such as `RFC 8684 section 3.7`; none where it is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<String>,
-    /// Names of recorded values that the support matrix shows even where they are the same in all versions.
+    /// Names of recorded values that the support matrix shows even where they are the same in all
+    /// versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub always_shown: Vec<String>,
 }

@@ -1,4 +1,5 @@
-//! Distributions of times in the text form of HdrHistogram, which its plotters read. Values are microseconds.
+//! Distributions of times in the text form of HdrHistogram, which its plotters read. Values are
+//! microseconds.
 
 use std::fmt::Write as _;
 

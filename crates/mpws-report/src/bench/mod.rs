@@ -1,4 +1,5 @@
-//! What a bench run looks like: a table, `bench.json`, histograms and charts. Nothing is measured or judged here.
+//! What a bench run looks like: a table, `bench.json`, histograms and charts. Nothing is measured
+//! or judged here.
 //!
 //! - [`Progress`]: what is seen while it goes on
 //! - [`table`]: the table at its end
@@ -33,7 +34,8 @@ pub fn json(result: &BenchResult) -> Result<String, serde_json::Error> {
     Ok(text)
 }
 
-/// Writes `bench.json`, an SVG for each pair and a histogram for each distribution. Returns the paths.
+/// Writes `bench.json`, an SVG for each pair and a histogram for each distribution. Returns the
+/// paths.
 ///
 /// # Errors
 /// The first failure; `bench.json` is written first.

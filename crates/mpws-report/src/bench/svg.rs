@@ -1,7 +1,8 @@
 //! A chart for each pair, as one SVG with a panel for each row.
 //!
-//! Written by hand: all panels are points and lines in one kind of frame, and what stands in them is escaped by the
-//! same rules as in the other reports. A plotting library would bring its own layout and fonts for that.
+//! Written by hand: all panels are points and lines in one kind of frame, and what stands in them
+//! is escaped by the same rules as in the other reports. A plotting library would bring its own
+//! layout and fonts for that.
 
 use std::fmt::Write as _;
 

@@ -9,9 +9,9 @@ use super::Paint;
 use crate::tally::Tally;
 use crate::{text, words};
 
-/// The account of a run: table of peers and families, findings with the command that repeats each, claims,
-/// faults of the run, totals, and where the results are. `width` is that of the terminal, in
-/// columns; a table that is wider is split by families.
+/// The account of a run: table of peers and families, findings with the command that repeats each,
+/// claims, faults of the run, totals, and where the results are. `width` is that of the terminal,
+/// in columns; a table that is wider is split by families.
 pub fn render(result: &RunResult, written: &[PathBuf], paint: Paint, width: usize) -> String {
     let mut account = String::new();
     table(result, paint, width, &mut account);

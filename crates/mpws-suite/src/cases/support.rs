@@ -248,7 +248,8 @@ pub fn judge_error(cell: &mut Cell, record: &ErrorRecord, elapsed_us: u64, refus
             false,
         );
     }
-    // Threads that race, or a loop that draws the order of its tasks by lot, choose the call that fails first.
+    // Threads that race, or a loop that draws the order of its tasks by lot, choose the call that
+    // fails first.
     if cell.has(side, Feature::VaryingChains) {
         cell.record_volatile("error", chain);
     } else {

@@ -1,7 +1,7 @@
 //! Waiting for what kernels and the wire do by themselves, and judging it while the cell runs.
 //!
-//! Over plain TCP, in a control, there is nothing to wait for and nothing to judge: what is about MPTCP
-//! alone does nothing there.
+//! Over plain TCP, in a control, there is nothing to wait for and nothing to judge: what is about
+//! MPTCP alone does nothing there.
 
 use std::time::{Duration, Instant};
 

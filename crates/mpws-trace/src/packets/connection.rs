@@ -33,8 +33,8 @@ pub struct Counts {
     pub cut_in_headers: u64,
     /// Too broken to tell what they are.
     pub malformed: u64,
-    /// With a comment of a lab's wire that cannot be read: what the wire did to them, and so whether
-    /// they arrived, is unknown.
+    /// With a comment of a lab's wire that cannot be read: what the wire did to them, and so
+    /// whether they arrived, is unknown.
     pub unreadable_acts: u64,
     /// Of link types that cannot be read, by link type.
     pub link_types: BTreeMap<LinkType, u64>,

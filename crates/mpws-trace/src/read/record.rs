@@ -37,8 +37,8 @@ impl PacketRecord {
     ///
     /// # Errors
     ///
-    /// A comment is the wire's, but cannot be read or contradicts another: what became of the packet
-    /// is unknown.
+    /// A comment is the wire's, but cannot be read or contradicts another: what became of the
+    /// packet is unknown.
     pub fn act(&self) -> Result<Act, UnreadableAct> {
         Act::of_comments(&self.comments)
     }

@@ -43,9 +43,9 @@ pub struct FileSummary {
     pub cut: u64,
     /// Fragments of TCP packets: what they carried is unknown.
     pub fragments: u64,
-    /// Cut before the end of the TCP header, too broken to tell what they are, or of an unknown link
-    /// type: what they carried is unknown. Or what a lab's wire did to them cannot be read: whether
-    /// they arrived is unknown.
+    /// Cut before the end of the TCP header, too broken to tell what they are, or of an unknown
+    /// link type: what they carried is unknown. Or what a lab's wire did to them cannot be read:
+    /// whether they arrived is unknown.
     pub unreadable: u64,
     /// Time of the first TCP packet, in nanoseconds since the epoch.
     pub first_ns: Option<u64>,

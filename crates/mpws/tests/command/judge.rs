@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::support::{mpws, skips_without_labs, stderr, stdout};
 
-/// A family that has fallbacks, rules on the wire and connections that do not come about, with the fixture alone.
+/// A family that has fallbacks, rules on the wire and connections that do not come about, with the
+/// fixture alone.
 fn ran(keep: &str) -> Option<tempfile::TempDir> {
     if skips_without_labs() {
         return None;
@@ -62,7 +63,8 @@ fn a_family_judged_again_by_its_evidence_comes_to_the_same_and_every_change_of_e
     assert!(told.ends_with(" the same, 0 differ\n"), "{told}");
     assert!(!told.contains("kept no evidence"), "{told}");
 
-    // What is said: the server's kernel counted an MPTCP connection that the wire does not show, and so on.
+    // What is said: the server's kernel counted an MPTCP connection that the wire does not show,
+    // and so on.
     let testimony = evidence(results, CELL).join("testimony.json");
     edit(&testimony, |saved| {
         saved["testimony"]["peers"]["client"]["connections"][0]["is_mptcp"] = true.into();
