@@ -65,7 +65,20 @@ fn both_ways(cells: &[&str], peers: &[&str]) -> Option<RunResult> {
         skip(&cell.reason);
         return None;
     }
-    assert_eq!(verdicts(&inside), verdicts(&outside));
+    let (mut inside_told, mut outside_told) = (verdicts(&inside), verdicts(&outside));
+    // A deviation that comes by chance may come in one of the two runs and not in the other.
+    for cell in inside.cells.iter().chain(&outside.cells) {
+        if cell.fails_by_chance() {
+            inside_told.remove(cell.cell.as_str());
+            outside_told.remove(cell.cell.as_str());
+        }
+    }
+    for cell in inside.cells.iter().chain(&outside.cells) {
+        let green = cell.verdict == Verdict::Pass || cell.fails_by_chance();
+        let compared = inside_told.contains_key(cell.cell.as_str());
+        assert!(compared || green, "{}: {}", cell.cell, cell.reason);
+    }
+    assert_eq!(inside_told, outside_told);
     assert_eq!(inside.problems, outside.problems);
     for cell in &inside.cells {
         let only_fixtures = cell.client == "fixture" && cell.server == "fixture";

@@ -184,15 +184,10 @@ fn judged(cell: &CellResult) -> bool {
     )
 }
 
-/// Whether the cell fails by deviations that come by chance, and by no other.
-fn is_by_chance(cell: &CellResult) -> bool {
-    !cell.expected.is_empty() && cell.expected.iter().all(|one| one.by_chance)
-}
-
 fn differences(subject: &CellResult, control: &CellResult) -> Vec<String> {
     let mut found = Vec::new();
     // A deviation that comes by chance may come in one of the two and not in the other.
-    let by_chance = [subject, control].iter().any(|cell| is_by_chance(cell));
+    let by_chance = [subject, control].iter().any(|cell| cell.fails_by_chance());
     if subject.verdict != control.verdict && !by_chance {
         found.push(format!(
             "verdict: over MPTCP {}, over TCP {}",

@@ -214,6 +214,12 @@ impl CellResult {
         self.cell.family()
     }
 
+    /// Whether it fails by known deviations that come by chance, and by no other: in other runs it
+    /// may pass.
+    pub fn fails_by_chance(&self) -> bool {
+        !self.expected.is_empty() && self.expected.iter().all(|one| one.by_chance)
+    }
+
     /// Whether it is neither green nor explained by an expectation.
     pub fn is_red(&self) -> bool {
         !matches!(self.verdict, Verdict::Pass | Verdict::Tolerated) && self.expected.is_empty()
