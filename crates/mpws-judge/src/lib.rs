@@ -1,4 +1,4 @@
-//! From evidence to a verdict, by a pure function: [`judge`].
+//! From evidence to a verdict, by a pure function: [`judge()`].
 //!
 //! For: deciding what carried the bytes of a cell and whether that, and what the wire, the kernels
 //! and the peers showed beside it, is what was asked for. [`Demands`] is what a case and its steps
@@ -13,7 +13,7 @@
 //! | [`wire`] | the wire's part of a testimony, from a capture |
 //! | [`mod@judge`] | the judgement |
 //! | [`saved`] | demands and testimony of one cell as a file, judged again |
-//! | [`testing`] | builders for tests (feature `testing`) |
+//! | `testing` | builders for tests (feature `testing`) |
 
 #![forbid(unsafe_code)]
 

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`result`] | the result of a run: what `result.json` holds, and reading it |
 //! | [`event`] | what the runner tells while it runs |
-//! | [`bench`] | the result of measurements: what `bench.json` holds |
+//! | [`mod@bench`] | the result of measurements: what `bench.json` holds |
 //! | [`claims`] | the result of judging a claim |
 //! | [`cause`] | why a connection is not MPTCP |
 //! | [`expect`] | what must carry the bytes of a cell |

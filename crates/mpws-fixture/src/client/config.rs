@@ -43,7 +43,7 @@ pub struct ClientConfig {
     /// TCP_NODELAY; without it small writes wait for acknowledgements, as a library that forgets it
     /// makes them.
     pub nodelay: bool,
-    /// Number of writes that [`Client::connect`] sends the upgrade request in, 1 to 64, each in a
+    /// Number of writes that `Client::connect` sends the upgrade request in, 1 to 64, each in a
     /// segment of its own.
     pub upgrade_parts: u8,
 }

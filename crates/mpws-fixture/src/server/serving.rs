@@ -114,7 +114,7 @@ impl Server {
         self.shared.unavailable.as_deref()
     }
 
-    /// Its connections so far, in the order of accepting, at most [`MAX_REPORTS`].
+    /// Its connections so far, in the order of accepting, at most 4096.
     pub fn connections(&self) -> Vec<ConnectionReport> {
         let connections = self.shared.connections();
         connections.iter().map(Recorder::snapshot).collect()

@@ -34,7 +34,7 @@ pub struct PeerSpec {
     /// The matrix of several families that it belongs to, such as `foreign`. Runs that name the
     /// peer have it, too.
     pub matrix: Option<String>,
-    /// Whether ordinary runs leave it out: it takes part in its matrix ([`Catalogue::matrix`]).
+    /// Whether ordinary runs leave it out: it takes part in its matrix (`Catalogue::matrix`).
     pub matrix_only: bool,
     /// Known deviations of its family.
     pub deviations: Option<Document>,
