@@ -45,8 +45,10 @@ def aspects_of(cell: dict[str, Any], form: str) -> dict[str, str]:
 def is_by_chance(cell: dict[str, Any]) -> bool:
     """Whether a cell fails by known deviations that come by chance, and by no other."""
     expected = cell.get("expected") or []
-    return isinstance(expected, list) and bool(expected) and all(
-        one.get("by_chance", False) for one in expected
+    return (
+        isinstance(expected, list)
+        and bool(expected)
+        and all(one.get("by_chance", False) for one in expected)
     )
 
 
