@@ -43,7 +43,10 @@ pub fn judge(demands: &Demands, testimony: &Testimony) -> Judgement {
     checks.push(witnesses::agree(&contradictions));
     checks.extend(placed::judge(demands, testimony));
     checks.extend(to_the_end(testimony.steps.end.as_ref()));
-    let (verdict, reason) = verdict(testimony, &checks);
+    let (verdict, reason) = match do_not_fit(demands, testimony) {
+        Some(why) => (Verdict::Error, why),
+        None => verdict(testimony, &checks),
+    };
     let mut volatile = paths::longest_gaps(demands, wire);
     volatile.extend(not_ended(testimony));
     Judgement {
@@ -54,6 +57,14 @@ pub fn judge(demands: &Demands, testimony: &Testimony) -> Judgement {
         evidence: evidence::in_words(testimony, &proven, contradictions),
         volatile,
     }
+}
+
+/// Why the testimony cannot be one about these demands. What was not counted is not taken for zero.
+fn do_not_fit(demands: &Demands, testimony: &Testimony) -> Option<String> {
+    let (placed, counted) = (demands.placed.len(), testimony.came.len());
+    (placed != counted).then(|| {
+        format!("packets were counted for {counted} rules and boxes, and {placed} were placed")
+    })
 }
 
 /// A failed step is a check like the others, so that no expectation about another one can explain

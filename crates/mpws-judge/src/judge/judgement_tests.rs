@@ -115,9 +115,21 @@ fn each_demand_that_is_not_met_makes_the_cell_red() {
         },
     ];
     for demands in demands {
-        let judgement = judge(&demands, &testimony());
+        let mut all = testimony();
+        all.came = vec![0; demands.placed.len()];
+        let judgement = judge(&demands, &all);
         assert_eq!(judgement.verdict, Verdict::Fail, "{demands:?}");
     }
+}
+
+#[test]
+fn a_testimony_that_counts_for_other_rules_than_were_placed_is_no_evidence() {
+    let mut other = testimony();
+    other.came = vec![1];
+    let judgement = judged(&other);
+    assert_eq!(judgement.verdict, Verdict::Error);
+    let reason = "packets were counted for 1 rules and boxes, and 0 were placed";
+    assert_eq!(judgement.reason, reason);
 }
 
 #[test]
